@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STACKDB_INDEXER_H
+#define STACKDB_INDEXER_H
+
+/**
+ * @file
+ * Making databases from ELF files and their debuginfo. Link with libstackdb-indexer.
+ */
+
+#include "db.h"
+
+struct sdb_index_options {
+	unsigned jobs;           /**< threads; 0: as many as there are processors */
+	enum sdb_detail detail;  /**< 0: full */
+	const char *output;      /**< file to write; NULL: by build-id in the store */
+	const char *store;       /**< store directory; NULL: sdb_store_directory() */
+	const char *root;        /**< prefix under which debug files are sought; NULL: none */
+	const char *debug_file;  /**< separate debug file; NULL: found by build-id, debug link */
+	bool force;              /**< index even when an up-to-date database exists */
+	/** Called now and then from the calling thread with the share done, 0 to 1; may be NULL. */
+	void (*progress)(void *arg, double share);
+	/** Called for damage that was survived; thread-safe calls are serialised; may be NULL. */
+	void (*warning)(void *arg, const char *message);
+	void *arg;
+};
+
+/** What indexing one file did. */
+struct sdb_index_result {
+	char *path;          /**< of the database; malloc'ed */
+	bool up_to_date;     /**< it was there already and nothing was done */
+	uint64_t input_size; /**< bytes of the ELF files read */
+	uint64_t debug_size; /**< bytes of their debug sections, decompressed */
+	uint64_t output_size;
+	uint64_t types, functions, symbols, lines, unwind_rows, warnings;
+	double seconds;
+};
+
+/**
+ * Indexes the ELF file PATH: an executable, shared object, vmlinux, kernel module, object file,
+ * or separate debug file. Errors: NOT_FOUND, CORRUPT (not an ELF file, or nothing sound in
+ * it), UNSUPPORTED, SYSTEM. OPTIONS may be NULL.
+ */
+struct sdb_error *sdb_index_file(const char *path, const struct sdb_index_options *options,
+				 struct sdb_index_result *result_ret);
+void sdb_index_result_free(struct sdb_index_result *result);
+
+#endif
