@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SYMDB_BLOCK_H
+#define SYMDB_BLOCK_H
+
+/*
+ * Blocks: runs of records of one part of the database, sorted by key, compressed with LZ4 and
+ * checksummed, one SQLite row each in the part's own table:
+ *     CREATE TABLE <part>(first INTEGER PRIMARY KEY, data BLOB NOT NULL)
+ * `first` is the key of the block's first record. Address keys are stored with their top bit
+ * flipped so that SQLite's signed order is the unsigned one.
+ * The checksum covers part, first key, raw length and payload, so that a block that was moved
+ * is found out as well as one that was changed.
+ */
+
+#include "buffer.h"
+#include <stackdb/error.h>
+
+struct sdb_db;
+
+enum part {
+	PART_NAMES,       /* by name id: front-coded text and what each name leads to */
+	PART_FILES,       /* by file id */
+	PART_UNITS,       /* by unit id */
+	PART_SYMBOLS,     /* by address */
+	PART_SYMBOL_IDS,  /* by symbol id: the address of the block that holds it (directory) */
+	PART_TYPES,       /* by type id */
+	PART_CHILDREN,    /* by type id: functions, types, variables declared inside */
+	PART_FUNCTIONS,   /* by function id: the prototype */
+	PART_LOCALS,      /* by function id */
+	PART_INSTANCES,   /* by function id: where its code is */
+	PART_VARIABLES,   /* by variable id */
+	PART_VARIABLE_ADDRESSES, /* by address */
+	PART_CODE,        /* by address: instances, ranges, inlined scopes */
+	PART_SCOPES,      /* by address: lexical blocks, variables, frame base */
+	PART_CALLS,       /* by address: call sites */
+	PART_EXPRESSIONS, /* by number */
+	PART_LINES,       /* by address: address, file, line, discriminator, statement, end */
+	PART_LINE_COLUMNS,/* by address: columns and the other flags, parallel to PART_LINES */
+	PART_LINE_FILES,  /* by file id: which line blocks mention it */
+	PART_UNWIND,      /* by source and address, see unwind.c */
+	PART_UNWIND_RULES,/* by number: the distinct rule sets */
+	PART_COUNT
+};
+
+/* Name of the part's table, target size of its raw blocks, whether keys are addresses. */
+struct part_traits {
+	const char *name;
+	size_t block_size;
+	bool by_address;
+};
+extern const struct part_traits part_traits[PART_COUNT];
+
+/* ---- writing -------------------------------------------------------------- */
+
+struct block_writer; /* one part being written */
+struct sdb_writer;
+
+/* The writer's stream for PART. Owned by the writer. */
+struct block_writer *writer_part(struct sdb_writer *writer, enum part part);
+
+/*
+ * Begins a record with KEY (not below the last one). *FRESH_RET says that it is the first of a
+ * new block: the caller then codes it without reference to the record before. Records with a
+ * key equal to the last one stay in the last one's block. The record ends with the next
+ * block_begin() or with the end.
+ */
+struct sdb_error *block_begin(struct block_writer *part, uint64_t key, struct buffer **to_ret,
+			      bool *fresh_ret);
+
+/* ---- reading --------------------------------------------------------------- */
+
+/* A decoded block. Immutable; counted references, thread-safe. */
+struct block {
+	enum part part;
+	uint64_t first;
+	size_t size;
+	const uint8_t *data;
+	/* private to block.c follows */
+};
+
+/* The last block of PART whose first key is at or below KEY; NOT_FOUND. */
+struct sdb_error *block_find(struct sdb_db *db, enum part part, uint64_t key,
+			     const struct block **block_ret);
+/* The block after / before BLOCK; *BLOCK_RET NULL at the end (no error). */
+struct sdb_error *block_next(struct sdb_db *db, const struct block *block,
+			     const struct block **block_ret);
+struct sdb_error *block_previous(struct sdb_db *db, const struct block *block,
+				 const struct block **block_ret);
+/* The first block of PART; *BLOCK_RET NULL when it is empty. */
+struct sdb_error *block_first(struct sdb_db *db, enum part part, const struct block **block_ret);
+void block_release(const struct block *block);
+
+static inline struct cursor block_cursor(const struct block *block)
+{
+	return (struct cursor){ block->data, block->data + block->size, false };
+}
+
+/* The error for a record that does not decode: names the file, the part and the block. */
+struct sdb_error *block_damaged(struct sdb_db *db, const struct block *block, const char *what);
+
+#endif

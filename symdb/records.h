@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SYMDB_RECORDS_H
+#define SYMDB_RECORDS_H
+
+/*
+ * What the files of symdb/ need of each other: small coders shared by several kinds of record,
+ * and the hooks by which one kind feeds an index that another file writes.
+ */
+
+#include "block.h"
+#include <stackdb/db.h>
+
+struct sdb_writer;
+
+/* ---- names.c: what a name leads to ---------------------------------------- */
+
+/* Called by each add_* function; NAME 0 is ignored. Each kind from one thread at a time. */
+struct sdb_error *names_add_entity(struct sdb_writer *writer, sdb_name_id name,
+				   struct sdb_entity entity);
+
+/* ---- children.c: what a type or namespace contains (by scope) --------------- */
+
+struct sdb_error *children_add(struct sdb_writer *writer, const struct sdb_scope *scope,
+			       struct sdb_entity entity);
+
+/* ---- expressions.c ----------------------------------------------------------- */
+
+/*
+ * Codes an expression: by its number when sdb_writer_expressions() has it, else in place.
+ * Read-only in the writer after sdb_writer_expressions(): safe from several threads.
+ */
+void expression_put(struct sdb_writer *writer, struct buffer *to, const struct sdb_expression *expression);
+/* Decodes one; the bytes are malloc'ed (NULL for an empty expression). */
+struct sdb_error *expression_get(struct sdb_db *db, struct cursor *from, struct sdb_expression *expression_ret);
+/* Passes over one. */
+void expression_skip(struct cursor *from);
+
+/* Scopes, declarations and template arguments are coded alike wherever they stand. */
+void scope_put(struct buffer *to, const struct sdb_scope *scope);
+void scope_get(struct cursor *from, struct sdb_scope *scope_ret);
+
+/* ---- state of the files, kept by the writer and freed with it --------------- */
+
+/*
+ * A slot for a file's own state in the writer: created zeroed with SIZE on first use, freed with
+ * DEINIT. `finish` is called by sdb_writer_finish() in the order of the slots, when no
+ * more records come, to write what has been gathered.
+ */
+enum writer_slot {
+	SLOT_SYMBOLS, SLOT_TYPES, SLOT_FUNCTIONS, SLOT_VARIABLES, SLOT_CODE, SLOT_LINES, SLOT_UNWIND,
+	SLOT_EXPRESSIONS, SLOT_CHILDREN, SLOT_FILES, SLOT_UNITS,
+	SLOT_NAMES, /* last: everything else has told it its entities by then */
+	SLOT_COUNT
+};
+struct slot_traits {
+	size_t size;
+	struct sdb_error *(*finish)(struct sdb_writer *writer, void *state); /* may be NULL */
+	void (*deinit)(void *state);                                          /* may be NULL */
+};
+/* One definition each, in the file that owns the slot: `const struct slot_traits NAME_slot`. */
+extern const struct slot_traits symbols_slot, types_slot, functions_slot, variables_slot, code_slot,
+	lines_slot, unwind_slot, expressions_slot, children_slot, files_slot, units_slot, names_slot;
+
+void *writer_slot(struct sdb_writer *writer, enum writer_slot slot); /* allocated with the writer */
+
+/* Counts for `sdb_db_info`, set by the owners of the slots in their finish. */
+struct sdb_db_info *writer_info(struct sdb_writer *writer);
+enum sdb_detail writer_detail(const struct sdb_writer *writer);
+
+#endif
