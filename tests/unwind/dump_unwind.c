@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Prints every unwind row of a file as text, for comparison with what other programs read there:
- *     dump_unwind cfi|orc FILE [DEBUG-FILE]
+ *     dump_unwind cfi|orc|sections FILE [DEBUG-FILE]
  * A line is `source low high flags return-column orc-type cfa [column=rule]...`; with `count`
  * instead of a dump (`count-cfi`) only the number of rows and the time it took.
  */
@@ -90,6 +90,15 @@ static void warn(void *arg, const char *message)
 	fprintf(stderr, "warning: %s\n", message);
 }
 
+static void print_sections(struct module *module)
+{
+	const struct sdb_section *sections;
+	size_t count = module_sections(module, &sections);
+	for (size_t i = 0; i < count; i++)
+		printf("%u %" PRIx64 " %" PRIx64 " %s\n", sections[i].index, sections[i].address,
+		       sections[i].size, sections[i].name);
+}
+
 static int fail(struct sdb_error *error)
 {
 	fprintf(stderr, "dump_unwind: %s\n", sdb_error_message(error));
@@ -100,7 +109,7 @@ static int fail(struct sdb_error *error)
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
-		fprintf(stderr, "usage: dump_unwind [count-]cfi|orc FILE [DEBUG-FILE]\n");
+		fprintf(stderr, "usage: dump_unwind [count-]cfi|orc|sections FILE [DEBUG-FILE]\n");
 		return 2;
 	}
 	struct module_options options = { .warn = warn, .debug_file = argc > 3 ? argv[3] : NULL };
@@ -112,8 +121,12 @@ int main(int argc, char **argv)
 		return fail(error);
 	struct timespec start, stop;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	error = strcmp(what, "orc") == 0 ? orc_read(module, print_row, &totals)
-					 : cfi_read(module, print_row, &totals);
+	if (strcmp(what, "sections") == 0)
+		print_sections(module);
+	else if (strcmp(what, "orc") == 0)
+		error = orc_read(module, print_row, &totals);
+	else
+		error = cfi_read(module, print_row, &totals);
 	clock_gettime(CLOCK_MONOTONIC, &stop);
 	if (totals.quiet)
 		printf("%" PRIu64 " rows, %.1f ms\n", totals.rows,
