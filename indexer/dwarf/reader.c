@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Abbreviations, entries and attribute values. */
+
+#include "dwarf.h"
+
+#include <stdlib.h>
+
+uint64_t dwarf_uleb_slow(const uint8_t **at, const uint8_t *end)
+{
+	const uint8_t *p = *at;
+	uint64_t value = 0;
+
+	if (!p)
+		return 0;
+	for (unsigned shift = 0; p < end; shift += 7) {
+		uint8_t byte = *p++;
+		if (shift < 64)
+			value |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80)) {
+			*at = p;
+			return value;
+		}
+	}
+	*at = NULL;
+	return 0;
+}
+
+int64_t dwarf_sleb(const uint8_t **at, const uint8_t *end)
+{
+	const uint8_t *p = *at;
+	uint64_t value = 0;
+
+	if (!p)
+		return 0;
+	for (unsigned shift = 0; p < end;) {
+		uint8_t byte = *p++;
+		if (shift < 64)
+			value |= (uint64_t)(byte & 0x7f) << shift;
+		shift += 7;
+		if (!(byte & 0x80)) {
+			if (shift < 64 && (byte & 0x40))
+				value |= ~UINT64_C(0) << shift;
+			*at = p;
+			return (int64_t)value;
+		}
+	}
+	*at = NULL;
+	return 0;
+}
+
+/* ---- abbreviations ----------------------------------------------------------- */
+
+/* Bytes that a form takes whatever its value, or -1. */
+static int form_fixed_size(unsigned form, unsigned version, unsigned address_size, unsigned offset_size)
+{
+	switch (form) {
+	case DW_FORM_flag_present:
+	case DW_FORM_implicit_const:
+		return 0;
+	case DW_FORM_data1: case DW_FORM_ref1: case DW_FORM_flag: case DW_FORM_strx1: case DW_FORM_addrx1:
+		return 1;
+	case DW_FORM_data2: case DW_FORM_ref2: case DW_FORM_strx2: case DW_FORM_addrx2:
+		return 2;
+	case DW_FORM_strx3: case DW_FORM_addrx3:
+		return 3;
+	case DW_FORM_data4: case DW_FORM_ref4: case DW_FORM_strx4: case DW_FORM_addrx4: case DW_FORM_ref_sup4:
+		return 4;
+	case DW_FORM_data8: case DW_FORM_ref8: case DW_FORM_ref_sig8: case DW_FORM_ref_sup8:
+		return 8;
+	case DW_FORM_data16:
+		return 16;
+	case DW_FORM_addr:
+		return (int)address_size;
+	case DW_FORM_ref_addr:
+		return (int)(version <= 2 ? address_size : offset_size);
+	case DW_FORM_strp: case DW_FORM_line_strp: case DW_FORM_sec_offset: case DW_FORM_strp_sup:
+	case DW_FORM_GNU_ref_alt: case DW_FORM_GNU_strp_alt:
+		return (int)offset_size;
+	default:
+		return -1;
+	}
+}
+
+void abbrev_table_free(struct abbrev_table *table)
+{
+	if (!table)
+		return;
+	free(table->abbrevs);
+	free(table->specs);
+	free(table);
+}
+
+static bool grow(void **array, size_t *capacity, size_t count, size_t size)
+{
+	if (count < *capacity)
+		return true;
+	size_t wanted = *capacity ? *capacity * 2 : 64;
+	void *bigger = realloc(*array, wanted * size);
+	if (!bigger)
+		return false;
+	*array = bigger;
+	*capacity = wanted;
+	return true;
+}
+
+static int compare_abbrevs(const void *a, const void *b)
+{
+	const struct abbrev *x = a, *y = b;
+
+	if (x->code != y->code)
+		return x->code < y->code ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Reads the attribute specifications of one abbreviation; where they end, or NULL. */
+static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, const uint8_t *end,
+				 struct abbrev_table *table, size_t *spec_count, size_t *spec_capacity,
+				 struct abbrev *abbrev)
+{
+	int64_t fixed = 0;
+
+	abbrev->first = (uint32_t)*spec_count;
+	abbrev->sibling = -1;
+	for (;;) {
+		uint64_t name = dwarf_uleb(&at, end), form = dwarf_uleb(&at, end);
+		if (!at)
+			return NULL;
+		if (name == 0 && form == 0)
+			break;
+		if (name > UINT16_MAX || form > UINT16_MAX || abbrev->count == UINT16_MAX)
+			return NULL;
+		int64_t implicit = form == DW_FORM_implicit_const ? dwarf_sleb(&at, end) : 0;
+		if (!at || !grow((void **)&table->specs, spec_capacity, *spec_count, sizeof(*table->specs)))
+			return NULL;
+		table->specs[(*spec_count)++] = (struct attr_spec){ (uint16_t)name, (uint16_t)form, implicit };
+		abbrev->count++;
+		if (name == DW_AT_sibling && form == DW_FORM_ref4 && fixed >= 0 && abbrev->sibling < 0)
+			abbrev->sibling = (int32_t)fixed;
+		int size = form_fixed_size((unsigned)form, unit->version, unit->address_size, unit->offset_size);
+		fixed = fixed < 0 || size < 0 ? -1 : fixed + size;
+	}
+	abbrev->fixed_size = (int32_t)fixed;
+	return at;
+}
+
+struct abbrev_table *abbrev_table_read(const struct unit *unit, struct abbrev_table *reuse)
+{
+	const struct section_data *section = &unit->file->sections[DWARF_ABBREV];
+	uint8_t version_class = unit->version <= 2 ? 2 : 3;
+
+	if (reuse && reuse->file == unit->file && reuse->offset == unit->abbrev_offset &&
+	    reuse->version_class == version_class && reuse->address_size == unit->address_size &&
+	    reuse->offset_size == unit->offset_size)
+		return reuse;
+	abbrev_table_free(reuse);
+
+	struct abbrev_table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return NULL;
+	*table = (struct abbrev_table){ .file = unit->file, .offset = unit->abbrev_offset, .dense = true,
+		.version_class = version_class, .address_size = unit->address_size, .offset_size = unit->offset_size };
+	if (unit->abbrev_offset > section->size)
+		return table;
+
+	const uint8_t *at = section->data + unit->abbrev_offset, *end = section->data + section->size;
+	size_t capacity = 0, spec_count = 0, spec_capacity = 0;
+	while (at && at < end) {
+		struct abbrev abbrev = { .code = dwarf_uleb(&at, end) };
+		if (!at || abbrev.code == 0)
+			break;
+		uint64_t tag = dwarf_uleb(&at, end);
+		if (!at || at >= end || tag > UINT16_MAX || spec_count > UINT32_MAX / 2)
+			break;
+		abbrev.tag = (uint16_t)tag;
+		abbrev.children = *at++ != 0;
+		at = specs_read(unit, at, end, table, &spec_count, &spec_capacity, &abbrev);
+		if (!at || !grow((void **)&table->abbrevs, &capacity, table->count, sizeof(abbrev)))
+			break;
+		table->dense &= abbrev.code == table->count + 1;
+		table->abbrevs[table->count++] = abbrev;
+	}
+	if (!table->dense)
+		qsort(table->abbrevs, table->count, sizeof(*table->abbrevs), compare_abbrevs);
+	return table;
+}
+
+const struct abbrev *abbrev_find_slow(const struct abbrev_table *table, uint64_t code)
+{
+	size_t low = 0, high = table->count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (table->abbrevs[middle].code < code)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < table->count && table->abbrevs[low].code == code ? &table->abbrevs[low] : NULL;
+}
+
+/* ---- attribute values ------------------------------------------------------------ */
+
+/* Attributes whose data4/data8 of DWARF 2 and 3 is an offset into another section. */
+static bool is_section_offset(unsigned name)
+{
+	switch (name) {
+	case DW_AT_location: case DW_AT_stmt_list: case DW_AT_string_length: case DW_AT_return_addr:
+	case DW_AT_data_member_location: case DW_AT_frame_base: case DW_AT_macro_info: case DW_AT_segment:
+	case DW_AT_static_link: case DW_AT_use_location: case DW_AT_vtable_elem_location: case DW_AT_ranges:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const uint8_t *read_block(const uint8_t *at, const uint8_t *end, uint64_t length, struct attr *attr)
+{
+	if (!at || length > (uint64_t)(end - at))
+		return NULL;
+	attr->class = ATTR_BLOCK;
+	attr->bytes = at;
+	attr->u = length;
+	return at + length;
+}
+
+static const uint8_t *read_indirect(const struct unit *unit, const struct attr_spec *spec, const uint8_t *at,
+				    const uint8_t *end, struct attr *attr)
+{
+	uint64_t form = dwarf_uleb(&at, end);
+
+	if (!at || form == DW_FORM_indirect || form > UINT16_MAX)
+		return NULL;
+	struct attr_spec actual = { spec->name, (uint16_t)form, 0 };
+	if (form == DW_FORM_implicit_const) {
+		actual.implicit = dwarf_sleb(&at, end);
+		if (!at)
+			return NULL;
+	}
+	return attr_read(unit, &actual, at, attr);
+}
+
+/* Forms of variable length. */
+static const uint8_t *read_variable(const struct unit *unit, const struct attr_spec *spec, const uint8_t *at,
+				    const uint8_t *end, struct attr *attr)
+{
+	uint64_t length;
+
+	switch (spec->form) {
+	case DW_FORM_string: {
+		const uint8_t *nul = memchr(at, 0, (size_t)(end - at));
+		attr->class = ATTR_STRING;
+		attr->bytes = at;
+		return nul ? nul + 1 : NULL;
+	}
+	case DW_FORM_sdata:
+		attr->class = ATTR_SIGNED;
+		attr->s = dwarf_sleb(&at, end);
+		return at;
+	case DW_FORM_udata:
+		attr->class = ATTR_UNSIGNED;
+		attr->u = dwarf_uleb(&at, end);
+		return at;
+	case DW_FORM_ref_udata:
+		attr->class = ATTR_REFERENCE;
+		attr->u = unit_ref(unit, (unit->offset + dwarf_uleb(&at, end)) & (UINT64_MAX >> 17));
+		return at;
+	case DW_FORM_strx: case DW_FORM_GNU_str_index:
+		attr->class = ATTR_STRING;
+		attr->u = dwarf_uleb(&at, end);
+		return at;
+	case DW_FORM_addrx: case DW_FORM_GNU_addr_index:
+		attr->class = ATTR_ADDRESS_INDEX;
+		attr->u = dwarf_uleb(&at, end);
+		return at;
+	case DW_FORM_loclistx: case DW_FORM_rnglistx:
+		attr->class = ATTR_LIST_INDEX;
+		attr->u = dwarf_uleb(&at, end);
+		return at;
+	case DW_FORM_exprloc: case DW_FORM_block:
+		length = dwarf_uleb(&at, end);
+		return read_block(at, end, length, attr);
+	case DW_FORM_block1: case DW_FORM_block2: case DW_FORM_block4: {
+		unsigned size = spec->form == DW_FORM_block1 ? 1 : spec->form == DW_FORM_block2 ? 2 : 4;
+		if ((size_t)(end - at) < size)
+			return NULL;
+		length = dwarf_number(unit->dwarf, at, size);
+		return read_block(at + size, end, length, attr);
+	}
+	case DW_FORM_indirect:
+		return read_indirect(unit, spec, at, end, attr);
+	default:
+		return NULL;
+	}
+}
+
+/* The sign-extended value of a fixed-size constant: what DW_FORM_data* may mean. */
+static int64_t sign_extend(uint64_t value, unsigned size)
+{
+	unsigned shift = 64 - size * 8;
+	return size >= 8 ? (int64_t)value : (int64_t)(value << shift) >> shift;
+}
+
+static void classify_fixed(const struct unit *unit, const struct attr_spec *spec, unsigned size, struct attr *attr)
+{
+	switch (spec->form) {
+	case DW_FORM_addr:
+		attr->class = ATTR_ADDRESS;
+		break;
+	case DW_FORM_addrx1: case DW_FORM_addrx2: case DW_FORM_addrx3: case DW_FORM_addrx4:
+		attr->class = ATTR_ADDRESS_INDEX;
+		break;
+	case DW_FORM_flag:
+		attr->class = ATTR_FLAG;
+		break;
+	case DW_FORM_ref1: case DW_FORM_ref2: case DW_FORM_ref4: case DW_FORM_ref8:
+		attr->class = ATTR_REFERENCE;
+		attr->u = unit_ref(unit, (unit->offset + attr->u) & (UINT64_MAX >> 17));
+		break;
+	case DW_FORM_ref_addr:
+		attr->class = ATTR_REFERENCE;
+		attr->u = DIE_REF(unit->file->index, 0, attr->u & (UINT64_MAX >> 17));
+		break;
+	case DW_FORM_GNU_ref_alt: case DW_FORM_ref_sup4: case DW_FORM_ref_sup8:
+		attr->class = ATTR_REFERENCE;
+		attr->u = unit->dwarf->has_alt ? DIE_REF(2, 0, attr->u & (UINT64_MAX >> 17)) : DIE_NONE;
+		break;
+	case DW_FORM_ref_sig8:
+		attr->class = ATTR_SIGNATURE;
+		break;
+	case DW_FORM_strp: case DW_FORM_line_strp: case DW_FORM_strp_sup: case DW_FORM_GNU_strp_alt:
+	case DW_FORM_strx1: case DW_FORM_strx2: case DW_FORM_strx3: case DW_FORM_strx4:
+		attr->class = ATTR_STRING;
+		break;
+	case DW_FORM_sec_offset:
+		attr->class = ATTR_SECTION;
+		break;
+	default:
+		attr->class = ATTR_UNSIGNED;
+		if (unit->version <= 3 && size >= 4 && is_section_offset(spec->name) &&
+		    !(spec->name == DW_AT_data_member_location && unit->version < 3))
+			attr->class = ATTR_SECTION;
+		break;
+	}
+}
+
+const uint8_t *attr_read(const struct unit *unit, const struct attr_spec *spec, const uint8_t *at,
+			 struct attr *attr)
+{
+	const uint8_t *end = unit_end(unit);
+
+	attr->name = spec->name;
+	attr->form = spec->form;
+	attr->bytes = NULL;
+	if (spec->form == DW_FORM_flag_present) {
+		attr->class = ATTR_FLAG;
+		attr->u = 1;
+		return at;
+	}
+	if (spec->form == DW_FORM_implicit_const) {
+		attr->class = ATTR_SIGNED;
+		attr->s = spec->implicit;
+		return at;
+	}
+	int size = form_fixed_size(spec->form, unit->version, unit->address_size, unit->offset_size);
+	if (size < 0)
+		return read_variable(unit, spec, at, end, attr);
+	if (end - at < size)
+		return NULL;
+	if (size == 16)
+		return read_block(at, end, 16, attr);
+	attr->u = dwarf_number(unit->dwarf, at, (unsigned)size);
+	classify_fixed(unit, spec, (unsigned)size, attr);
+	/* data* of a signed value: the narrow forms carry no sign of their own but for const_value */
+	if (attr->class == ATTR_UNSIGNED && spec->name == DW_AT_const_value)
+		attr->s = sign_extend(attr->u, (unsigned)size);
+	return at + size;
+}
+
+const uint8_t *attrs_skip(const struct unit *unit, const struct abbrev_table *table,
+			  const struct abbrev *abbrev, const uint8_t *at)
+{
+	const uint8_t *end = unit_end(unit);
+
+	if (abbrev->fixed_size >= 0)
+		return end - at < abbrev->fixed_size ? NULL : at + abbrev->fixed_size;
+	const struct attr_spec *spec = table->specs + abbrev->first;
+	for (unsigned i = 0; i < abbrev->count && at; i++, spec++) {
+		struct attr attr;
+		int size = form_fixed_size(spec->form, unit->version, unit->address_size, unit->offset_size);
+		if (size >= 0)
+			at = end - at < size ? NULL : at + size;
+		else
+			at = read_variable(unit, spec, at, end, &attr);
+	}
+	return at;
+}
+
+/* ---- strings and addresses --------------------------------------------------------- */
+
+static const char *string_in(const struct section_data *section, uint64_t offset)
+{
+	if (!section->data || offset >= section->size ||
+	    !memchr(section->data + offset, 0, section->size - offset))
+		return NULL;
+	return (const char *)section->data + offset;
+}
+
+static const char *indexed_string(const struct unit *unit, uint64_t index)
+{
+	const struct section_data *offsets = &unit->file->sections[DWARF_STR_OFFSETS];
+	uint64_t at;
+
+	if (__builtin_mul_overflow(index, unit->offset_size, &at) ||
+	    __builtin_add_overflow(at, unit->str_offsets_base, &at) || !offsets->data ||
+	    at > offsets->size || offsets->size - at < unit->offset_size)
+		return NULL;
+	return string_in(&unit->file->sections[DWARF_STR],
+			 dwarf_number(unit->dwarf, offsets->data + at, unit->offset_size));
+}
+
+const char *attr_string(const struct unit *unit, const struct attr *attr)
+{
+	switch (attr->form) {
+	case DW_FORM_string:
+		return (const char *)attr->bytes;
+	case DW_FORM_strp:
+		return string_in(&unit->file->sections[DWARF_STR], attr->u);
+	case DW_FORM_line_strp:
+		return string_in(&unit->file->sections[DWARF_LINE_STR], attr->u);
+	case DW_FORM_strp_sup: case DW_FORM_GNU_strp_alt:
+		return unit->dwarf->has_alt ? string_in(&unit->dwarf->files[1]->sections[DWARF_STR], attr->u) : NULL;
+	default:
+		return attr->class == ATTR_STRING ? indexed_string(unit, attr->u) : NULL;
+	}
+}
+
+bool dwarf_indexed_address(const struct unit *unit, uint64_t index, uint64_t *address_ret)
+{
+	/* A split unit's addresses are in the linked file. */
+	const struct dwarf_file *file = unit->file->skeleton ? unit->file->skeleton->file : unit->file;
+	const struct section_data *section = &file->sections[DWARF_ADDR];
+	uint64_t at;
+
+	if (__builtin_mul_overflow(index, unit->address_size, &at) ||
+	    __builtin_add_overflow(at, unit->addr_base, &at) || !section->data || at > section->size ||
+	    section->size - at < unit->address_size)
+		return false;
+	*address_ret = dwarf_number(unit->dwarf, section->data + at, unit->address_size);
+	return true;
+}
+
+bool attr_address(const struct unit *unit, const struct attr *attr, uint64_t *address_ret)
+{
+	if (attr->class == ATTR_ADDRESS_INDEX)
+		return dwarf_indexed_address(unit, attr->u, address_ret);
+	*address_ret = attr->u;
+	return attr->class == ATTR_ADDRESS;
+}
+
+/* ---- entries -------------------------------------------------------------------------- */
+
+bool die_at(const struct unit *unit, const struct abbrev_table *table, const uint8_t *at, struct die *die)
+{
+	const uint8_t *end = unit_end(unit);
+
+	if (!at || at < unit_section(unit) + unit->root || at >= end)
+		return false;
+	die->unit = unit;
+	die->table = table;
+	die->offset = (uint64_t)(at - unit_section(unit));
+	uint64_t code = dwarf_uleb(&at, end);
+	if (!at)
+		return false;
+	die->attrs = at;
+	die->abbrev = code ? abbrev_find(table, code) : NULL;
+	return code == 0 || die->abbrev;
+}
+
+const uint8_t *die_skip(const struct die *start)
+{
+	const struct unit *unit = start->unit;
+	const uint8_t *at = start->attrs;
+	struct die die = *start;
+	unsigned long depth = 0;
+
+	if (!start->abbrev)
+		return at;
+	do {
+		const struct abbrev *abbrev = die.abbrev;
+		if (!abbrev) {
+			depth--;
+			at = die.attrs;
+		} else {
+			if (abbrev->children && abbrev->sibling >= 0 &&
+			    unit_end(unit) - die.attrs >= abbrev->sibling + 4) {
+				uint64_t sibling = unit->offset +
+					dwarf_number(unit->dwarf, die.attrs + abbrev->sibling, 4);
+				if (sibling > die.offset && sibling < unit->end) {
+					at = unit_section(unit) + sibling;
+					goto next;
+				}
+			}
+			at = die_attrs_end(&die);
+			if (!at)
+				return NULL;
+			depth += abbrev->children;
+		}
+next:
+		if (depth == 0)
+			return at;
+	} while (die_at(unit, start->table, at, &die));
+	return NULL;
+}
+
+bool die_attr(const struct die *die, unsigned name, struct attr *attr_ret)
+{
+	const struct attr_spec *spec = die_specs(die);
+	const uint8_t *at = die->attrs;
+
+	for (unsigned i = 0; i < die->abbrev->count && at; i++, spec++) {
+		at = attr_read(die->unit, spec, at, attr_ret);
+		if (at && spec->name == name)
+			return true;
+	}
+	return false;
+}
