@@ -40,7 +40,11 @@ void module_close(struct module *module);
 const struct sdb_db_info *module_info(const struct module *module);
 uint64_t module_input_size(const struct module *module);
 
-/* Sections of the file that holds code: laid out as model.h says for ET_REL. */
+/*
+ * Sections of the file that holds code: laid out as model.h says for ET_REL (each allocated section
+ * on pages of its own, one byte at least from the one before). The first is the null section;
+ * there are none in a file without section headers.
+ */
 size_t module_sections(const struct module *module, const struct sdb_section **sections_ret);
 size_t module_segments(const struct module *module, const struct sdb_segment **segments_ret);
 
@@ -57,7 +61,10 @@ struct sdb_error *module_alt_section(struct module *module, const char *name,
 struct sdb_error *module_code_section(struct module *module, const char *name,
 				      struct section_data *data_ret);
 
-/* Tells the kernel that mapped pages of [data, data+size) are not needed for now. */
+/*
+ * Tells the kernel that mapped pages of [data, data+size) are not needed for now. Only for data that
+ * is `mapped`: private memory would lose its content.
+ */
 void section_release(const void *data, size_t size);
 
 /*
@@ -71,6 +78,10 @@ struct sdb_error *module_open_dwo(struct module *module, const char *name, const
 				  uint64_t dwo_id, struct dwo_unit **unit_ret);
 struct sdb_error *dwo_section(struct dwo_unit *unit, const char *name, struct section_data *data_ret);
 void module_close_dwo(struct dwo_unit *unit);
+/* The type units of the .dwp beside the module: how many there are, and number NUMBER of them. */
+size_t module_dwp_types(struct module *module);
+struct sdb_error *module_open_dwp_type(struct module *module, size_t number,
+				       struct dwo_unit **unit_ret);
 
 /* Every symbol of the module, merged from .symtab, .dynsym and mini-debuginfo, sorted by
  * address, type, binding, name. Names point into the module. */
