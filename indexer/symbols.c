@@ -180,6 +180,9 @@ static void add_version(const struct table *table, const struct versions *versio
 	uint16_t index = version & (VERSION_MAX - 1);
 	if (index <= VER_NDX_GLOBAL || !versions->names[index])
 		return;
+	/* A version definition is a symbol itself, of that name. */
+	if (symbol->symbol.section == SHN_ABS && strcmp(symbol->name, versions->names[index]) == 0)
+		return;
 	symbol->version = versions->names[index];
 	symbol->symbol.default_version = !(version & VERSION_HIDDEN) && versions->defined[index];
 }
