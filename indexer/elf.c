@@ -12,16 +12,6 @@
 
 /* A kernel module is at most some tens of megabytes. */
 #define MAX_DECOMPRESSED_FILE ((size_t)1 << 30)
-/*
- * The sections of a relocatable file start on pages of their own and never touch each other, so that
- * an address at the end of one is not one at the start of the next.
- */
-#define LAYOUT_ALIGNMENT 4096
-
-static bool in_file(const struct elf_file *file, uint64_t offset, uint64_t size)
-{
-	return offset <= file->size && size <= file->size - offset;
-}
 
 struct elf_strings elf_strings(const uint8_t *data, size_t size)
 {
@@ -39,7 +29,7 @@ const uint8_t *elf_raw_section(const struct elf_file *file, uint32_t index, size
 		return NULL;
 	const struct sdb_section *section = &file->sections[index];
 	if (section->type == SHT_NOBITS || section->type == SHT_NULL ||
-	    !in_file(file, section->offset, section->size))
+	    !elf_in_file(file, section->offset, section->size))
 		return NULL;
 	*size_ret = (size_t)section->size;
 	return file->data + section->offset;
@@ -54,7 +44,7 @@ const uint8_t *elf_at_address(const struct elf_file *file, uint64_t address, siz
 			continue;
 		uint64_t offset = address - segment->address;
 		if (offset >= segment->file_size ||
-		    !in_file(file, segment->offset, segment->file_size))
+		    !elf_in_file(file, segment->offset, segment->file_size))
 			continue;
 		*size_ret = (size_t)(segment->file_size - offset);
 		return file->data + segment->offset + offset;
@@ -62,15 +52,12 @@ const uint8_t *elf_at_address(const struct elf_file *file, uint64_t address, siz
 	return NULL;
 }
 
-/* Names are compared up to here: those that are looked up are shorter, hostile ones endless. */
-#define NAME_KEY 64
-
 uint32_t elf_find_section(const struct elf_file *file, const char *name)
 {
 	size_t low = 0, high = file->section_count ? file->section_count - 1 : 0;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strncmp(file->sections[file->by_name[middle]].name, name, NAME_KEY) < 0)
+		if (strncmp(file->sections[file->by_name[middle]].name, name, ELF_NAME_KEY) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -85,7 +72,7 @@ uint32_t elf_find_debug_section(const struct elf_file *file, const char *name)
 {
 	uint32_t index = elf_find_section(file, name);
 	if (index == 0 && strncmp(name, ".debug_", 7) == 0) {
-		char old[NAME_KEY];
+		char old[ELF_NAME_KEY];
 		size_t length = strlen(name);
 		if (length + 2 > sizeof(old))
 			return 0;
@@ -174,7 +161,7 @@ static void get_segment(const struct elf_file *file, const uint8_t *from,
 static void extended_counts(const struct elf_file *file, struct headers *headers)
 {
 	if (headers->section_offset == 0 ||
-	    !in_file(file, headers->section_offset, headers->section_size))
+	    !elf_in_file(file, headers->section_offset, headers->section_size))
 		return;
 	const uint8_t *first = file->data + headers->section_offset;
 	if (headers->section_count == 0)
@@ -229,7 +216,7 @@ static struct sdb_error *read_segments(struct elf_file *file, const struct heade
 		return NULL;
 	if (headers->segment_size < least ||
 	    __builtin_mul_overflow(headers->segment_count, headers->segment_size, &bytes) ||
-	    !in_file(file, headers->segment_offset, bytes)) {
+	    !elf_in_file(file, headers->segment_offset, bytes)) {
 		module_warn(file->module, "%s: program headers lie outside the file; ignored",
 			    file->path);
 		return NULL;
@@ -271,7 +258,7 @@ static int compare_names(const void *left, const void *right, void *arg)
 {
 	const struct elf_file *file = arg;
 	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	int order = strncmp(file->sections[a].name, file->sections[b].name, NAME_KEY);
+	int order = strncmp(file->sections[a].name, file->sections[b].name, ELF_NAME_KEY);
 	if (order)
 		return order;
 	return a < b ? -1 : a > b;
@@ -285,7 +272,7 @@ static struct sdb_error *read_sections(struct elf_file *file, const struct heade
 		return NULL;
 	if (headers->section_size < least || headers->section_count > UINT32_MAX ||
 	    __builtin_mul_overflow(headers->section_count, headers->section_size, &bytes) ||
-	    !in_file(file, headers->section_offset, bytes)) {
+	    !elf_in_file(file, headers->section_offset, bytes)) {
 		module_warn(file->module, "%s: section headers lie outside the file; ignored",
 			    file->path);
 		return NULL;
@@ -307,131 +294,6 @@ static struct sdb_error *read_sections(struct elf_file *file, const struct heade
 	return NULL;
 }
 
-/* ---- relocatable files ------------------------------------------------------ */
-
-static struct sdb_error *place_section(struct elf_file *file, uint32_t index, uint64_t *end)
-{
-	struct sdb_section *section = &file->sections[index];
-	uint64_t alignment = section->alignment > LAYOUT_ALIGNMENT ? section->alignment
-								   : LAYOUT_ALIGNMENT;
-	uint64_t start, limit = elf_is64(file) ? INT64_MAX : UINT32_MAX;
-	if ((alignment & (alignment - 1)) != 0)
-		alignment = LAYOUT_ALIGNMENT;
-	if (__builtin_add_overflow(*end, alignment - 1, &start))
-		start = UINT64_MAX;
-	start &= ~(alignment - 1);
-	if (start > limit || section->size > limit - start)
-		return sdb_error_new(SDB_ERROR_CORRUPT,
-				     "%s: section %u (%.64s) of 0x%llx bytes does not fit the address space",
-				     file->path, index, section->name,
-				     (unsigned long long)section->size);
-	section->address = start;
-	*end = start + section->size + 1;
-	return NULL;
-}
-
-/* Gives the allocated sections addresses: `.text` 0, the others after it in their order. */
-static struct sdb_error *lay_out(struct elf_file *file)
-{
-	uint32_t text = elf_find_section(file, ".text");
-	uint64_t end = 0;
-	struct sdb_error *error = NULL;
-	if (text && (file->sections[text].flags & SHF_ALLOC))
-		error = place_section(file, text, &end);
-	for (uint32_t i = 1; i < file->section_count && !error; i++) {
-		if (!(file->sections[i].flags & SHF_ALLOC))
-			file->sections[i].address = 0;
-		else if (i != text)
-			error = place_section(file, i, &end);
-	}
-	return error;
-}
-
-/*
- * Type units and macro units are in sections of their own, many with one name. They are read as
- * one section, in which each starts at its `address`.
- */
-static void chain_debug_sections(struct elf_file *file)
-{
-	for (size_t i = 0; i + 2 < file->section_count; i++) {
-		struct sdb_section *section = &file->sections[file->by_name[i]];
-		struct sdb_section *next = &file->sections[file->by_name[i + 1]];
-		uint64_t address;
-		if (strncmp(section->name, ".debug_", 7) != 0 ||
-		    strncmp(section->name, next->name, NAME_KEY) != 0 ||
-		    ((section->flags | next->flags) & (SHF_ALLOC | SHF_COMPRESSED)) ||
-		    section->type == SHT_NOBITS || next->type == SHT_NOBITS ||
-		    __builtin_add_overflow(section->address, section->size, &address))
-			continue;
-		file->extra[section->index].next_same = next->index;
-		next->address = address;
-	}
-}
-
-static void chain_relocations(struct elf_file *file)
-{
-	/* From the last to the first, so that a chain is in the order of the headers. */
-	for (uint32_t i = (uint32_t)file->section_count; i-- > 1;) {
-		uint32_t type = file->sections[i].type, target = file->extra[i].info;
-		if ((type != SHT_REL && type != SHT_RELA) || target == 0 || target == i ||
-		    target >= file->section_count)
-			continue;
-		file->extra[i].next_relocation = file->extra[target].relocation;
-		file->extra[target].relocation = i;
-	}
-}
-
-/* ---- notes --------------------------------------------------------------------- */
-
-static bool find_build_id(struct elf_file *file, const uint8_t *notes, size_t size, size_t alignment)
-{
-	alignment = alignment == 8 ? 8 : 4;
-	while (size >= 12) {
-		uint32_t name_size = elf_u32(file, notes), data_size = elf_u32(file, notes + 4);
-		uint32_t type = elf_u32(file, notes + 8);
-		uint64_t data_at = (12 + (uint64_t)name_size + alignment - 1) & ~(uint64_t)(alignment - 1);
-		uint64_t next = (data_at + data_size + alignment - 1) & ~(uint64_t)(alignment - 1);
-		if (data_at > size || data_size > size - data_at)
-			return false;
-		if (type == NT_GNU_BUILD_ID && name_size == 4 && memcmp(notes + 12, "GNU", 4) == 0 &&
-		    data_size > 0) {
-			if (data_size > sizeof(file->build_id)) {
-				module_warn(file->module, "%s: build-id of %u bytes is cut to %zu",
-					    file->path, data_size, sizeof(file->build_id));
-				data_size = sizeof(file->build_id);
-			}
-			memcpy(file->build_id, notes + data_at, data_size);
-			file->build_id_length = data_size;
-			return true;
-		}
-		if (next >= size)
-			return false;
-		notes += next;
-		size -= next;
-	}
-	return false;
-}
-
-static void read_build_id(struct elf_file *file)
-{
-	for (uint32_t i = 1; i < file->section_count; i++) {
-		size_t size;
-		if (file->sections[i].type != SHT_NOTE)
-			continue;
-		const uint8_t *notes = elf_raw_section(file, i, &size);
-		if (notes && find_build_id(file, notes, size, file->sections[i].alignment))
-			return;
-	}
-	for (size_t i = 0; i < file->segment_count; i++) {
-		const struct sdb_segment *segment = &file->segments[i];
-		if (segment->type != PT_NOTE || !in_file(file, segment->offset, segment->file_size))
-			continue;
-		if (find_build_id(file, file->data + segment->offset, (size_t)segment->file_size,
-				  segment->alignment))
-			return;
-	}
-}
-
 /* ---- opening --------------------------------------------------------------------- */
 
 static struct sdb_error *parse(struct elf_file *file)
@@ -444,18 +306,15 @@ static struct sdb_error *parse(struct elf_file *file)
 	error = read_segments(file, &headers);
 	if (!error)
 		error = read_sections(file, &headers);
-	if (!error && file->type == ET_REL) {
-		error = lay_out(file);
-		chain_debug_sections(file);
-		chain_relocations(file);
-	}
+	if (!error && file->type == ET_REL)
+		error = elf_lay_out(file);
 	if (error)
 		return error;
 	if (file->section_count == 0 && file->segment_count == 0)
 		return sdb_error_new(SDB_ERROR_CORRUPT,
 				     "%s: ELF file without usable section or program headers",
 				     file->path);
-	read_build_id(file);
+	elf_read_build_id(file);
 	return NULL;
 }
 

@@ -71,6 +71,19 @@ struct sdb_error *elf_open_memory(struct module *module, const char *name, uint8
 				  size_t size, struct elf_file **file_ret);
 void elf_close(struct elf_file *file);
 
+/* Gives the sections of an ET_REL file addresses and relates them. (layout.c) */
+struct sdb_error *elf_lay_out(struct elf_file *file);
+/* Finds the build-id; leaves its length 0 when there is none. (notes.c) */
+void elf_read_build_id(struct elf_file *file);
+
+static inline bool elf_in_file(const struct elf_file *file, uint64_t offset, uint64_t size)
+{
+	return offset <= file->size && size <= file->size - offset;
+}
+
+/* Names are compared up to here: those that are looked up are shorter, hostile ones endless. */
+#define ELF_NAME_KEY 64
+
 /* Number of the section called NAME, 0 when there is none. */
 uint32_t elf_find_section(const struct elf_file *file, const char *name);
 /* Number of the debug section NAME, which may be stored as `.zdebug_…`; 0: none, or NOBITS. */

@@ -272,18 +272,25 @@ static size_t damage(uint8_t *bytes, size_t size, uint64_t *state)
 	return random_next(state) % 4 == 0 ? 1 + random_next(state) % size : size;
 }
 
-static int fuzz(const char *path, uint64_t seed, unsigned rounds)
+/* With PACKAGED, PATH is damaged as the package (.dwp) of that sound module. */
+static int fuzz(const char *path, uint64_t seed, unsigned rounds, const char *packaged)
 {
-	int in = open(path, O_RDONLY | O_CLOEXEC), out = memfd_create("damaged", MFD_CLOEXEC);
+	char name[4096];
+	snprintf(name, sizeof(name), "%s.dwp", packaged ? packaged : "");
+	int in = open(path, O_RDONLY | O_CLOEXEC);
+	int out = packaged ? open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666)
+			   : memfd_create("damaged", MFD_CLOEXEC);
 	off_t size = lseek(in, 0, SEEK_END);
 	uint8_t *original = size > 64 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, in, 0)
 				      : MAP_FAILED;
 	uint8_t *bytes = malloc(size > 0 ? (size_t)size : 1);
-	char name[64];
 	size_t warnings = 0, opened = 0;
 	if (original == MAP_FAILED || !bytes || out < 0)
 		return 1;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", out);
+	if (packaged)
+		snprintf(name, sizeof(name), "%s", packaged);
+	else
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", out);
 	seed = seed * 0x9e3779b97f4a7c15u + 1;
 	for (unsigned i = 0; i < rounds; i++) {
 		struct module *module;
@@ -319,8 +326,8 @@ int main(int argc, char **argv)
 	int result = 2;
 	if (argc < 3)
 		return 2;
-	if (strcmp(argv[1], "fuzz") == 0 && argc == 5)
-		return fuzz(argv[2], strtoull(argv[3], NULL, 0), (unsigned)atoi(argv[4]));
+	if (strcmp(argv[1], "fuzz") == 0 && argc >= 5)
+		return fuzz(argv[2], strtoull(argv[3], NULL, 0), (unsigned)atoi(argv[4]), argv[5]);
 	struct sdb_error *error = module_open(argv[2], &options, &module);
 	if (error)
 		return fail(error);

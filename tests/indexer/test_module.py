@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
@@ -555,6 +556,7 @@ def test_no_section_headers(directory):
             file.write(bytes(8 if wide else 4))
             file.seek(58 if wide else 46)
             file.write(bytes(6))
+        ask("fuzz", bare, "1", os.environ.get("STACKDB_FUZZ_ROUNDS", "300"))
         info = one(ask("info", bare), "info")
         assert info[3] == "lib.so.9" and info[4] == build_id(library), info
         assert my_symbols(bare)["dynsym"] == want, flags
@@ -628,6 +630,8 @@ def test_split_dwarf(directory):
             continue
         for path in glob.glob(where + "/*.dwo"):
             os.unlink(path)
+        shutil.copy(prog, where + "/other")
+        ask("fuzz", prog + ".dwp", version, os.environ.get("STACKDB_FUZZ_ROUNDS", "300"), where + "/other")
         for name, number in units:
             # In version 5 the type units of a file are rows of their own.
             part, whole = dwo(prog, name, where, number, ".debug_info.dwo"), want[number, ".debug_info.dwo"]
@@ -652,6 +656,35 @@ def test_what_is_no_elf_file(directory):
         assert line[0] == "error" and path in line[2] and code in (None, line[1]), line
     os.mkfifo(directory + "/fifo")
     assert ask("info", directory + "/fifo", ok=False)[0][0] == "error"
+
+
+def test_endless_names(directory):
+    """Tables whose every entry names a suffix of one long string must not cost their product."""
+    count, length = 400000, 20000000
+    symbols = b"".join(struct.pack("<IBBHQQ", 1 + i, 0x12, 0, 1, 4096, 8) for i in range(count))
+    strings = b"\0" + b"a" * length + b"\0"
+    names = b"\0.text\0.symtab\0.strtab\0"
+
+    def section(name, kind, flags, address, offset, size, link=0, entry=0):
+        return struct.pack("<IIQQQQIIQQ", name, kind, flags, address, offset, size, link, 0, 8, entry)
+
+    at = 64
+    for data, many in ((symbols, 0), (b"", 100000)):
+        table = at + len(data)
+        rows = [section(0, 0, 0, 0, 0, 0), section(1, 1, 6, 4096, at, 16),
+                section(7, 2, 0, 0, at, len(data), 3, 24), section(15, 3, 0, 0, table, len(strings)),
+                section(15, 3, 0, 0, table + len(strings), len(names))]
+        rows += [section(1 + i, 1, 0, 0, 0, 0) for i in range(many)]
+        header = table + len(strings) + len(names)
+        rows[0] = section(0, 0, 0, 0, 0, len(rows))
+        elf = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2 if data else 1, 62, 1, 0, 0, header,
+                                                        0, 64, 0, 0, 64, 0, 3 if many else 4)
+        with open(directory + "/endless", "wb") as file:
+            file.write(elf + data + strings + names + b"".join(rows))
+        started = time.monotonic()
+        told = warnings(ask("all", directory + "/endless"))
+        assert any("valid name" in text for text in told), told
+        assert time.monotonic() - started < 5
 
 
 def test_damaged_files(directory):
