@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Expressions in the database's form: operands that name entries become numbers of the model,
+ * indexed addresses become addresses. Everything else stays byte for byte.
+ */
+
+#include "gather.h"
+
+enum operand {
+	OP_NONE, OP_U1, OP_U2, OP_U4, OP_U8, OP_ADDRESS, OP_ULEB, OP_ULEB_ULEB, OP_BLOCK, OP_EXPRESSION,
+	OP_ADDRX, OP_CONSTX, OP_TYPE, OP_REG_TYPE, OP_DEREF_TYPE, OP_CONST_TYPE, OP_REF2, OP_REF4, OP_REF,
+	OP_REF_SLEB, OP_PARAMETER_REF, OP_BAD
+};
+
+static enum operand operand_of(unsigned op)
+{
+	if ((op >= DW_OP_lit0 && op <= DW_OP_reg31) || (op >= DW_OP_dup && op <= DW_OP_over) ||
+	    (op >= DW_OP_swap && op <= DW_OP_plus) || (op >= DW_OP_shl && op <= DW_OP_xor) ||
+	    (op >= DW_OP_eq && op <= DW_OP_ne))
+		return OP_NONE;
+	if (op >= DW_OP_breg0 && op <= DW_OP_breg31)
+		return OP_ULEB;
+	switch (op) {
+	case DW_OP_deref: case DW_OP_nop: case DW_OP_push_object_address: case DW_OP_form_tls_address:
+	case DW_OP_call_frame_cfa: case DW_OP_stack_value: case DW_OP_GNU_push_tls_address:
+	case DW_OP_GNU_uninit:
+		return OP_NONE;
+	case DW_OP_addr: return OP_ADDRESS;
+	case DW_OP_const1u: case DW_OP_const1s: case DW_OP_pick: case DW_OP_deref_size:
+	case DW_OP_xderef_size: return OP_U1;
+	case DW_OP_const2u: case DW_OP_const2s: case DW_OP_skip: case DW_OP_bra: return OP_U2;
+	case DW_OP_const4u: case DW_OP_const4s: return OP_U4;
+	case DW_OP_const8u: case DW_OP_const8s: return OP_U8;
+	case DW_OP_constu: case DW_OP_consts: case DW_OP_plus_uconst: case DW_OP_regx: case DW_OP_fbreg:
+	case DW_OP_piece: return OP_ULEB;
+	case DW_OP_bregx: case DW_OP_bit_piece: return OP_ULEB_ULEB;
+	case DW_OP_implicit_value: return OP_BLOCK;
+	case DW_OP_entry_value: case DW_OP_GNU_entry_value: return OP_EXPRESSION;
+	case DW_OP_addrx: case DW_OP_GNU_addr_index: return OP_ADDRX;
+	case DW_OP_constx: case DW_OP_GNU_const_index_: return OP_CONSTX;
+	case DW_OP_convert: case DW_OP_reinterpret: case DW_OP_GNU_convert: case DW_OP_GNU_reinterpret: return OP_TYPE;
+	case DW_OP_regval_type: case DW_OP_GNU_regval_type: return OP_REG_TYPE;
+	case DW_OP_deref_type: case DW_OP_xderef_type: case DW_OP_GNU_deref_type: return OP_DEREF_TYPE;
+	case DW_OP_const_type: case DW_OP_GNU_const_type: return OP_CONST_TYPE;
+	case DW_OP_call2: return OP_REF2;
+	case DW_OP_call4: return OP_REF4;
+	case DW_OP_call_ref: case DW_OP_GNU_variable_value: return OP_REF;
+	case DW_OP_implicit_pointer: case DW_OP_GNU_implicit_pointer: return OP_REF_SLEB;
+	case DW_OP_GNU_parameter_ref: return OP_PARAMETER_REF;
+	default: return OP_BAD;
+	}
+}
+
+struct translator {
+	struct worker *worker;
+	const struct unit *unit;
+	const struct function_info *function;
+	const uint8_t *at, *end;
+	struct buffer *to;
+	unsigned level;
+};
+
+static uint64_t take(struct translator *translator, unsigned size)
+{
+	if (!translator->at || (size_t)(translator->end - translator->at) < size) {
+		translator->at = NULL;
+		return 0;
+	}
+	uint64_t value = dwarf_number(translator->unit->dwarf, translator->at, size);
+	translator->at += size;
+	return value;
+}
+
+static void copy(struct translator *translator, uint64_t size)
+{
+	if (!translator->at || (uint64_t)(translator->end - translator->at) < size) {
+		translator->at = NULL;
+		return;
+	}
+	put_bytes(translator->to, translator->at, size);
+	translator->at += size;
+}
+
+static void copy_leb(struct translator *translator)
+{
+	const uint8_t *start = translator->at;
+
+	dwarf_uleb(&translator->at, translator->end);
+	if (translator->at)
+		put_bytes(translator->to, start, (size_t)(translator->at - start));
+}
+
+/* A reference to a base type by its offset in the unit. Offset 0 is the generic type. */
+static void type_operand(struct translator *translator)
+{
+	const struct unit *unit = translator->unit;
+	uint64_t offset = dwarf_uleb(&translator->at, translator->end);
+
+	put_uleb(translator->to, offset ?
+		 type_of(translator->worker->gather, unit_ref(unit, unit->offset + offset)) : 0);
+}
+
+/* Entries have no numbers in the database but for a function's own locals. */
+static void reference(struct translator *translator, die_ref ref)
+{
+	uint32_t local = translator->function ?
+		function_local(translator->worker, translator->function, ref) : SDB_LOCAL_OWN;
+
+	put_uleb(translator->to, local == SDB_LOCAL_OWN ? SDB_REFERENCE_UNKNOWN : SDB_REFERENCE_LOCAL);
+	put_uleb(translator->to, local == SDB_LOCAL_OWN ? 0 : local);
+}
+
+static void indexed(struct translator *translator, bool address)
+{
+	uint64_t value = 0, index = dwarf_uleb(&translator->at, translator->end);
+
+	if (translator->at && !dwarf_indexed_address(translator->unit, index, &value))
+		translator->at = NULL;
+	put_u8(translator->to, address ? DW_OP_addr : DW_OP_const8u);
+	unsigned size = address ? translator->unit->address_size : 8;
+	bool big = translator->unit->dwarf->big_endian;
+	for (unsigned i = 0; i < size; i++)
+		put_u8(translator->to, (uint8_t)(value >> 8 * (big ? size - 1 - i : i)));
+}
+
+static void nested(struct translator *translator)
+{
+	struct buffer inner = { 0 };
+	uint64_t length = dwarf_uleb(&translator->at, translator->end);
+
+	if (!translator->at || length > (uint64_t)(translator->end - translator->at) || translator->level > 8 ||
+	    !expression_normalize(translator->worker, translator->unit, translator->at, length,
+				  translator->function, translator->level + 1, &inner)) {
+		translator->at = NULL;
+	} else {
+		put_uleb(translator->to, inner.size);
+		put_bytes(translator->to, inner.data, inner.size);
+		translator->at += length;
+	}
+	buffer_deinit(&inner);
+}
+
+static void translate(struct translator *translator)
+{
+	const struct unit *unit = translator->unit;
+	unsigned op = *translator->at++;
+	enum operand operand = operand_of(op);
+	uint64_t length;
+
+	if (operand != OP_ADDRX && operand != OP_CONSTX)
+		put_u8(translator->to, (uint8_t)op);
+	switch (operand) {
+	case OP_NONE: break;
+	case OP_U1: copy(translator, 1); break;
+	case OP_U2: copy(translator, 2); break;
+	case OP_U4: copy(translator, 4); break;
+	case OP_U8: copy(translator, 8); break;
+	case OP_ADDRESS: copy(translator, unit->address_size); break;
+	case OP_ULEB: copy_leb(translator); break;
+	case OP_ULEB_ULEB: copy_leb(translator); copy_leb(translator); break;
+	case OP_BLOCK:
+		length = dwarf_uleb(&translator->at, translator->end);
+		put_uleb(translator->to, length);
+		copy(translator, length);
+		break;
+	case OP_EXPRESSION: nested(translator); break;
+	case OP_ADDRX: indexed(translator, true); break;
+	case OP_CONSTX: indexed(translator, false); break;
+	case OP_TYPE: type_operand(translator); break;
+	case OP_REG_TYPE: copy_leb(translator); type_operand(translator); break;
+	case OP_DEREF_TYPE: copy(translator, 1); type_operand(translator); break;
+	case OP_CONST_TYPE:
+		type_operand(translator);
+		length = take(translator, 1);
+		put_u8(translator->to, (uint8_t)length);
+		copy(translator, length);
+		break;
+	case OP_REF2: reference(translator, unit_ref(unit, unit->offset + take(translator, 2))); break;
+	case OP_REF4: reference(translator, unit_ref(unit, unit->offset + take(translator, 4))); break;
+	case OP_PARAMETER_REF: reference(translator, unit_ref(unit, unit->offset + take(translator, 4))); break;
+	case OP_REF: case OP_REF_SLEB:
+		length = take(translator, unit->version <= 2 ? unit->address_size : unit->offset_size);
+		reference(translator, DIE_REF(unit->file->index, 0, length & (UINT64_MAX >> 17)));
+		if (operand == OP_REF_SLEB)
+			copy_leb(translator);
+		break;
+	case OP_BAD: copy(translator, (uint64_t)(translator->end - translator->at)); break;
+	}
+}
+
+bool expression_normalize(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			  const struct function_info *function, unsigned level, struct buffer *to)
+{
+	struct translator translator = { worker, unit, function, bytes, bytes + length, to, level };
+
+	while (translator.at && translator.at < translator.end)
+		translate(&translator);
+	return translator.at && !to->failed;
+}
+
+bool expression_is_address(const struct unit *unit, const uint8_t *bytes, uint64_t length, uint64_t *address_ret)
+{
+	const uint8_t *at = bytes + 1;
+
+	if (length == 0)
+		return false;
+	if (bytes[0] == DW_OP_addr && length == 1u + unit->address_size) {
+		*address_ret = dwarf_number(unit->dwarf, at, unit->address_size);
+		return true;
+	}
+	if (bytes[0] != DW_OP_addrx && bytes[0] != DW_OP_GNU_addr_index)
+		return false;
+	uint64_t index = dwarf_uleb(&at, bytes + length);
+	return at == bytes + length && dwarf_indexed_address(unit, index, address_ret);
+}
+
+uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			   const struct function_info *function)
+{
+	struct buffer *to = &worker->expression;
+
+	to->size = 0;
+	if (length == 0 || !expression_normalize(worker, unit, bytes, length, function, 0, to))
+		return 0;
+	uint32_t number = intern_add(&worker->gather->expressions, to->data, to->size, PLACE(unit->index, 0));
+	if (!number)
+		worker->gather->failed = true;
+	return number;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Threads over units, interning, and what a worker keeps. */
+
+#include "gather.h"
+
+#define NAME_CACHE 65536
+#define TYPE_CACHE 65536
+#define CHUNK (1 << 20)
+
+/* ---- interning -------------------------------------------------------------------- */
+
+bool intern_init(struct intern *intern)
+{
+	memset(intern, 0, sizeof(*intern));
+	return pthread_mutex_init(&intern->lock, NULL) == 0;
+}
+
+void intern_deinit(struct intern *intern)
+{
+	for (size_t i = 0; i < intern->chunk_count; i++)
+		free(intern->chunks[i]);
+	free(intern->chunks);
+	free(intern->items);
+	map_deinit(&intern->map);
+	pthread_mutex_destroy(&intern->lock);
+}
+
+static uint8_t *intern_room(struct intern *intern, size_t length)
+{
+	if (length > intern->chunk_left) {
+		size_t size = length > CHUNK / 4 ? length : CHUNK;
+		if (!array_room(intern->chunks, intern->chunk_count, intern->chunk_capacity))
+			return NULL;
+		uint8_t *chunk = malloc(size);
+		if (!chunk)
+			return NULL;
+		intern->chunks[intern->chunk_count++] = chunk;
+		if (size != CHUNK)
+			return chunk;
+		intern->chunk = chunk;
+		intern->chunk_left = CHUNK;
+	}
+	uint8_t *room = intern->chunk;
+	intern->chunk += length;
+	intern->chunk_left -= length;
+	return room;
+}
+
+uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first)
+{
+	uint64_t hash = hash_bytes(29, bytes, length);
+	uint32_t number = 0;
+
+	pthread_mutex_lock(&intern->lock);
+	while (map_get(&intern->map, hash, &number)) { /* of equal hashes the bytes decide */
+		struct interned *item = &intern->items[number - 1];
+		if (item->length == length && memcmp(item->bytes, bytes, length) == 0) {
+			item->uses++;
+			if (first < item->first)
+				item->first = first;
+			goto out;
+		}
+		hash = hash_mix(hash, 31);
+	}
+	number = 0;
+	uint8_t *copy = length <= UINT32_MAX ? intern_room(intern, length) : NULL;
+	if (copy && array_room(intern->items, intern->count, intern->capacity) &&
+	    map_put(&intern->map, hash, (uint32_t)intern->count + 1)) {
+		memcpy(copy, bytes, length);
+		intern->items[intern->count++] = (struct interned){ hash, copy, (uint32_t)length, 1, first };
+		number = (uint32_t)intern->count;
+	}
+out:
+	pthread_mutex_unlock(&intern->lock);
+	return number;
+}
+
+/* ---- workers ------------------------------------------------------------------------ */
+
+bool worker_init(struct worker *worker, struct gather *gather)
+{
+	*worker = (struct worker){ .gather = gather };
+	worker->name_cache = calloc(NAME_CACHE, sizeof(*worker->name_cache));
+	worker->type_cache = calloc(TYPE_CACHE, sizeof(*worker->type_cache));
+	if (worker->name_cache && worker->type_cache)
+		return true;
+	worker_deinit(worker);
+	return false;
+}
+
+void worker_deinit(struct worker *worker)
+{
+	abbrev_table_free(worker->table);
+	abbrev_table_free(worker->foreign_table);
+	free(worker->name_cache);
+	free(worker->type_cache);
+	map_deinit(&worker->function_map);
+	free(worker->functions);
+	free(worker->local_refs);
+	buffer_deinit(&worker->scratch);
+	buffer_deinit(&worker->scratch2);
+	buffer_deinit(&worker->expression);
+	*worker = (struct worker){ 0 };
+}
+
+uint32_t worker_text(struct worker *worker, const char *text)
+{
+	if (!text || !*text)
+		return 0;
+	size_t slot = (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> 40) % NAME_CACHE;
+	if (worker->name_cache[slot].text == text)
+		return worker->name_cache[slot].id;
+	uint32_t id = sdb_names_intern(worker->gather->names, text, strlen(text));
+	if (id == UINT32_MAX) {
+		worker->gather->failed = true;
+		return 0;
+	}
+	worker->name_cache[slot].text = text;
+	worker->name_cache[slot].id = id;
+	return id;
+}
+
+uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr)
+{
+	return worker_text(worker, attr_string(unit, attr));
+}
+
+bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)
+{
+	struct unit *unit = ref ? dwarf_unit_of(&worker->gather->dwarf, ref) : NULL;
+
+	if (!unit || unit->root >= unit->end || DIE_OFFSET(ref) < unit->root)
+		return false;
+	struct abbrev_table *table = worker->table;
+	if (!table || table->file != unit->file || table->offset != unit->abbrev_offset ||
+	    table->address_size != unit->address_size || table->offset_size != unit->offset_size ||
+	    table->version_class != (unit->version <= 2 ? 2 : 3))
+		table = worker->foreign_table = abbrev_table_read(unit, worker->foreign_table);
+	return table && die_at(unit, table, unit_section(unit) + DIE_OFFSET(ref), die_ret) && die_ret->abbrev;
+}
+
+struct job {
+	struct gather *gather;
+	unit_fn fn;
+};
+
+/* Mapped pages of units that are done are given back in runs of this size. */
+#define RELEASE_RUN (1 << 20)
+
+static void *work(void *arg)
+{
+	struct job *job = arg;
+	struct gather *gather = job->gather;
+	struct worker worker;
+	const uint8_t *release = NULL, *release_end = NULL;
+
+	if (!worker_init(&worker, gather)) {
+		gather->failed = true;
+		return NULL;
+	}
+	for (;;) {
+		uint32_t index = atomic_fetch_add(&gather->next, 1);
+		if (index >= gather->dwarf.unit_count || gather->failed)
+			break;
+		struct unit *unit = gather->dwarf.units[index];
+		job->fn(&worker, unit);
+		atomic_fetch_add(&gather->done, unit->end - unit->offset);
+		const struct section_data *section =
+			&unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO];
+		if (!section->mapped)
+			continue;
+		const uint8_t *start = section->data + unit->offset;
+		if (!release || start < release_end || start > release_end + RELEASE_RUN)
+			release = start;
+		release_end = section->data + unit->end;
+		if (release_end - release >= RELEASE_RUN) {
+			section_release(release, (size_t)(release_end - release));
+			release = release_end;
+		}
+	}
+	worker_deinit(&worker);
+	return NULL;
+}
+
+struct sdb_error *gather_units(struct gather *gather, unit_fn fn)
+{
+	struct job job = { gather, fn };
+	pthread_t threads[64];
+	unsigned started = 0, wanted = gather->jobs < 64 ? gather->jobs : 64;
+	pthread_attr_t attributes;
+
+	gather->next = 0;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 16 << 20);
+	while (started + 1 < wanted && pthread_create(&threads[started], &attributes, work, &job) == 0)
+		started++;
+	pthread_attr_destroy(&attributes);
+	work(&job);
+	while (started > 0)
+		pthread_join(threads[--started], NULL);
+	return gather->failed ? sdb_error_new(SDB_ERROR_MEMORY, "out of memory while reading the debuginfo") : NULL;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef INDEXER_DWARF_GATHER_H
+#define INDEXER_DWARF_GATHER_H
+
+/*
+ * What the passes over the DWARF of a module gather before the database is written.
+ *
+ *   pass 1 (types.c):    every type entry gets the number of its distinct type
+ *   pass 2 (functions.c, variables.c, code.c): functions and variables are interned, code is
+ *                        put into a compact intermediate form
+ *   write (write.c):     everything is numbered in canonical order and handed to the writer
+ *
+ * A place in the module's order of units and entries ("first occurrence") decides every number,
+ * so that the result does not depend on which thread came first.
+ */
+
+#include "../map.h"
+#include "dwarf.h"
+
+#include "symdb/buffer.h"
+#include "symdb/writer.h"
+
+#include <pthread.h>
+
+/* First occurrence: unit index in the high half, offset in the unit in the low half. */
+typedef uint64_t place;
+#define PLACE(unit, offset) ((place)(unit) << 32 | (uint32_t)(offset))
+#define PLACE_UNIT(place) ((uint32_t)((place) >> 32))
+#define PLACE_OFFSET(place) ((uint32_t)(place))
+
+struct type_node {
+	uint32_t offset; /* of the entry in its unit */
+	uint32_t type;   /* pass 1: distinct content; afterwards: sdb_type_id */
+};
+
+struct entry_scope {
+	uint32_t offset; /* of an entry in its unit */
+	uint32_t parent; /* of the type, namespace or function around it */
+};
+
+struct unit_data {
+	struct type_node *nodes; /* by offset */
+	uint32_t node_count;
+	uint32_t scope_count;
+	struct entry_scope *scopes; /* by offset; entries at the unit's own level are not in it */
+	struct buffer code;      /* intermediate form of its code instances */
+};
+
+/* Byte strings that are kept once, counted, with their first occurrence. */
+struct interned {
+	uint64_t hash;
+	const uint8_t *bytes;
+	uint32_t length;
+	uint32_t uses;
+	place first;
+};
+struct intern {
+	pthread_mutex_t lock;
+	struct map map;          /* hash to index + 1 */
+	struct interned *items;
+	size_t count, capacity;
+	uint8_t *chunk;          /* bytes are taken from chunks */
+	size_t chunk_left;
+	void **chunks;
+	size_t chunk_count, chunk_capacity;
+};
+bool intern_init(struct intern *intern);
+void intern_deinit(struct intern *intern);
+/* The index + 1 of the bytes; 0 when memory is short. Thread-safe. */
+uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first);
+
+/* A code instance in a unit's intermediate buffer. */
+struct code_place {
+	uint64_t low;
+	uint32_t unit;
+	uint32_t length;
+	uint64_t at;
+};
+
+struct sequence {
+	uint64_t low;
+	uint64_t program; /* offset in the table's program */
+	uint32_t table;
+	uint32_t order;
+};
+
+struct line_table {
+	const struct unit *unit;
+	uint16_t version;
+	uint8_t min_length, max_ops, line_range, opcode_base, address_size;
+	int8_t line_base;
+	bool default_statement;
+	const uint8_t *lengths; /* of the standard opcodes */
+	const uint8_t *program, *end;
+	uint32_t *files;        /* provisional file numbers by index in the table */
+	uint32_t file_count;
+};
+
+struct type_table;
+
+struct gather {
+	struct dwarf dwarf;
+	enum sdb_detail detail;
+	unsigned jobs;
+	struct sdb_names *names;
+	struct sdb_names *files;
+	struct unit_data *units;
+	struct type_table *types;
+	struct intern functions;
+	struct intern variables;
+	struct intern expressions;
+	struct code_place *codes;
+	size_t code_count, code_capacity;
+	struct sequence *sequences;
+	size_t sequence_count, sequence_capacity;
+	uint64_t line_rows;
+	pthread_mutex_t lock;      /* of codes and sequences */
+	const struct sdb_section *sections;
+	size_t section_count;
+	atomic_uint next;          /* work: the next unit to take */
+	atomic_ullong done;        /* bytes of entry sections seen, over all passes */
+	atomic_bool failed;        /* memory was short in some thread */
+};
+
+/* What a thread keeps to itself. */
+struct function_info {
+	die_ref root;
+	uint32_t id;         /* intern index + 1 */
+	uint32_t parameters; /* how many of the offsets are parameters */
+	uint32_t count;
+	uint32_t first;      /* in worker.local_refs */
+};
+struct worker {
+	struct gather *gather;
+	struct abbrev_table *table;
+	struct { const void *text; uint32_t id; } *name_cache;
+	struct { uint64_t hash; uint32_t id; } *type_cache;
+	/* pass 2 */
+	struct map function_map;           /* root entry to index in `functions` + 1 */
+	struct function_info *functions;
+	size_t function_count, function_capacity;
+	die_ref *local_refs;
+	size_t local_count, local_capacity;
+	struct abbrev_table *foreign_table;
+	struct buffer scratch;
+	struct buffer scratch2;
+	struct buffer expression;
+	unsigned depth;
+};
+bool worker_init(struct worker *worker, struct gather *gather);
+void worker_deinit(struct worker *worker);
+
+/* Provisional number of a string attribute's text. */
+uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr);
+uint32_t worker_text(struct worker *worker, const char *text);
+/* Provisional number of file INDEX of the unit's line table; 0 when unknown. */
+uint32_t unit_file(const struct gather *gather, const struct unit *unit, uint64_t index);
+
+/* Runs FN once a unit on all threads; PASS names it for progress. */
+typedef void (*unit_fn)(struct worker *worker, struct unit *unit);
+struct sdb_error *gather_units(struct gather *gather, unit_fn fn);
+
+/* ---- passes ---------------------------------------------------------------------- */
+
+/* lines.c: headers of all line tables, and where their sequences are. */
+struct sdb_error *lines_gather(struct gather *gather);
+void lines_free(struct gather *gather);
+struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *file_ids);
+
+/* types.c */
+struct sdb_error *types_gather(struct gather *gather);
+void types_free(struct gather *gather);
+uint32_t types_count(const struct gather *gather);
+/* The sdb_type_id of a type entry; 0 when it is none. After types_gather(). */
+sdb_type_id type_of(const struct gather *gather, die_ref ref);
+place type_first(const struct gather *gather, sdb_type_id id);
+
+/* type_write.c */
+struct numbering {
+	const uint32_t *names;     /* provisional to final */
+	const uint32_t *files;
+	const uint32_t *functions;
+	const uint32_t *variables;
+};
+struct sdb_error *types_write(struct gather *gather, struct sdb_writer *writer, const struct numbering *numbering);
+
+/* functions.c: the function of a subprogram or inlined entry, interned with its locals. */
+const struct function_info *function_of(struct worker *worker, die_ref ref);
+/* The index of a local entry in the function's list, or SDB_LOCAL_OWN. */
+uint32_t function_local(struct worker *worker, const struct function_info *function, die_ref ref);
+void functions_reset(struct worker *worker);
+/* The intermediate form of a scope: what an entry at REF is declared inside of. */
+struct sdb_scope scope_of_entry(struct worker *worker, die_ref ref);
+/* Type number of an attribute's reference or signature. */
+sdb_type_id type_of_attr(const struct gather *gather, const struct attr *attr);
+
+/* code.c */
+void code_gather(struct worker *worker, struct unit *unit);
+
+/* variables.c: a variable with static storage, or its declaration. */
+void variable_gather(struct worker *worker, const struct die *die);
+
+/* expressions.c: an expression in the database's form, in worker->expression. */
+bool expression_normalize(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			  const struct function_info *function, unsigned level, struct buffer *to);
+
+/*
+ * locations.c: the location an attribute gives, in the intermediate form:
+ * kind, then address, expression number, or entries.
+ */
+void location_put(struct worker *worker, const struct unit *unit, struct buffer *to, const struct attr *attr,
+		  const struct function_info *function, uint64_t base);
+/* The interned number of an expression; 0 for an empty or unreadable one. */
+uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			   const struct function_info *function);
+/* Whether the bytes are DW_OP_addr and nothing else. */
+bool expression_is_address(const struct unit *unit, const uint8_t *bytes, uint64_t length, uint64_t *address_ret);
+/* Reads one back; entries are malloc'ed. */
+bool location_take(const struct gather *gather, struct cursor *from, uint64_t base, struct sdb_location *location_ret);
+
+/* code_form.c: the intermediate form of code, read back. */
+struct code_builder;
+struct code_builder *code_builder_create(const struct gather *gather, const struct numbering *numbering);
+void code_builder_destroy(struct code_builder *builder);
+/* The record of one instance; valid until the next call. NULL when memory is short. */
+const struct sdb_code *code_build(struct code_builder *builder, const uint8_t *bytes, size_t length, sdb_unit_id unit);
+
+/* write.c */
+struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *names);
+
+/* Opens a foreign entry: one in a unit that the worker is not walking. */
+bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret);
+
+#endif
