@@ -38,34 +38,39 @@ def readelf_symbols(path):
 
 # ---- readelf: unwind rows ------------------------------------------------------
 
-FDE = re.compile(r"^[0-9a-f]+ [0-9a-f]+ [0-9a-f]+ FDE .*pc=([0-9a-f]+)\.\.([0-9a-f]+)$")
-CIE = re.compile(r"^[0-9a-f]+ [0-9a-f]+ [0-9a-f]+ CIE ")
+ENTRY = re.compile(r"^([0-9a-f]+) [0-9a-f]+ [0-9a-f]+ (CIE|FDE)(?: cie=([0-9a-f]+))?.*?"
+                   r"(?:pc=([0-9a-f]+)\.\.([0-9a-f]+))?$")
 ROW = re.compile(r"^[0-9a-f]{8,16} ")
 
 
 def readelf_frames(path, section):
     """[(low, high, [(location, cfa, {column: rule})])] of `.eh_frame` or `.debug_frame`."""
     entries = []
+    initial = {}
     rows = columns = None
     active = False
     for line in peer(["readelf", "-wF", path], [path]).splitlines():
         if line.startswith("Contents of the "):
             active = line.split(" ")[3] == section
+            rows = None
             continue
         if not active or not line:
             continue
-        found = FDE.match(line)
-        if found:
+        found = ENTRY.match(line)
+        if found and found.group(2) == "CIE":
+            rows = initial[found.group(1)] = []
+        elif found:
             rows = []
-            entries.append((int(found.group(1), 16), int(found.group(2), 16), rows))
-        elif CIE.match(line):
-            rows = []
+            entries.append((int(found.group(4), 16), int(found.group(5), 16), rows,
+                            initial.get(found.group(3), [])))
         elif line.startswith("   LOC"):
             columns = line.split()[2:]
         elif ROW.match(line) and columns is not None and rows is not None:
-            words = line.split()
+            words = re.sub(r" \(\w+\)", "", line).split()
             rows.append((int(words[0], 16), words[1], dict(zip(columns, words[2:]))))
-    return entries
+    # An entry without instructions of its own has its CIE's row.
+    return [(low, high, rows or [(low, cfa, rules) for _, cfa, rules in first[:1]])
+            for low, high, rows, first in entries]
 
 
 # ---- addr2line -----------------------------------------------------------------
@@ -196,25 +201,26 @@ def pahole_types(path, *options):
     types = {}
     for unions in ([], ["--unions"]):
         text = peer(["pahole", *options, *unions, path], [path], timeout=3600)
-        head = members = size = None
+        head = members = size = opened = None
         for line in text.splitlines():
             found = HEAD.match(line)
             if found:
-                head, members, size = found.groups(), [], None
+                head, members, size, opened = found.groups(), [], None, []
+            elif head is None:
                 continue
-            if head is None:
-                continue
-            if line.startswith("\t/* size: "):
+            elif line.startswith("\t/* size: "):
                 size = int(re.match(r"\t/\* size: (\d+)", line).group(1))
             elif line.startswith("}"):
                 types.setdefault(head, set()).add((size, tuple(members)))
                 head = None
+            elif line.endswith("{"):
+                opened.append(len(members))
             else:
-                pahole_member(line, members)
+                pahole_member(line, members, opened)
     return types
 
 
-def pahole_member(line, members):
+def pahole_member(line, members, opened):
     found = MEMBER.match(line)
     if not found:
         return
@@ -225,8 +231,11 @@ def pahole_member(line, members):
         body = body[:bits.start()]
     function = re.match(r"[^(]*\(\*+(\w+)(\[\d*\])*\)\(", body)
     if body.startswith("}"):
-        name = re.sub(r"(\[\d*\])*$", "", body[1:].strip()).split(" ")[-1].lstrip("*")
-    elif function:
+        start = opened.pop()
+        if "[" in body or "*" in body:
+            del members[start:]  # members of an element or of what is pointed to
+        body = body[1:].strip()
+    if function:
         name = function.group(1)
     else:
         name = re.sub(r"(\[\d*\])*$", "", body).split(" ")[-1].lstrip("*")

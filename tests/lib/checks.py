@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""The comparisons themselves, for any file: the big ones and those of the compiler matrix."""
+
+import os
+import random
+import re
+
+import expressions
+import peers
+from elf import Elf
+from oracle import Unavailable
+
+# ---- addresses ------------------------------------------------------------------
+
+
+def text_addresses(path, count, names=(".text",)):
+    """COUNT random addresses of executable sections (of sections NAMES)."""
+    sections = [s for s in Elf(path).sections if s["name"] in names and s["size"]]
+    if not sections:
+        raise Unavailable(f"{path} has no section {names}")
+    weights = [s["size"] for s in sections]
+    chosen = random.choices(sections, weights, k=count)
+    return sorted({s["address"] + random.randrange(s["size"]) for s in chosen})
+
+
+def addr2line(stackdb, check, database, path, addresses, elfutils=True):
+    """`addr2line -f -i -a` against binutils and elfutils."""
+    stdin = "".join(f"{a:#x}\n" for a in addresses)
+    mine = peers.split_addresses(stackdb("addr2line", "-e", database, "-f", "-i", "-a",
+                                         stdin=stdin, check=False))
+    binutils = peers.binutils_addr2line(path, addresses)
+    other = peers.elfutils_addr2line(path, addresses) if elfutils else {}
+    for address in addresses:
+        found, first = mine.get(address), binutils.get(address)
+        if found == first:
+            check.same()
+            continue
+        second = peers.frames_of(other.get(address, []))
+        frames, expected = peers.frames_of(found or []), peers.frames_of(first)
+        if frames == expected:
+            check.differ("wording", f"{address:#x}: binutils {first}, found {found}")
+        elif frames == second:
+            check.same()
+        else:
+            agree = "the peers agree" if expected == second else "the peers differ"
+            check.differ(f"{agree}: {difference_of_frames(frames, expected)}",
+                         f"{address:#x}: binutils {expected}, elfutils {second}, found {frames}")
+
+
+def difference_of_frames(found, expected):
+    if len(found) != len(expected):
+        return "length of the chain"
+    functions = [f[0] for f in found] == [f[0] for f in expected]
+    files = [f[1:] for f in found] == [f[1:] for f in expected]
+    return {(False, False): "functions and lines", (False, True): "functions",
+            (True, False): "lines"}.get((functions, files), "nothing")
+
+
+# ---- symbols ----------------------------------------------------------------------
+
+
+def symbols(check, found, path_list, places=None):
+    """FOUND: {(name, address, size, type, binding)}; PLACES: address of each section (ET_REL)."""
+    expected = set()
+    for path in path_list:
+        for symbol in peers.readelf_symbols(path):
+            if symbol["type"] not in ("FUNC", "OBJECT", "IFUNC", "TLS") \
+                    or symbol["section"] == "UND":
+                continue
+            address = symbol["value"]
+            if places is not None and symbol["section"].isdigit():
+                address += places.get(int(symbol["section"]), 0)
+            expected.add((symbol["name"], address, symbol["size"], symbol["type"],
+                          symbol["binding"]))
+    for symbol in expected & found:
+        check.same()
+    for symbol in sorted(expected - found):
+        check.differ("missing", f"{symbol}")
+    for symbol in sorted(found - expected):
+        check.differ("too many", f"{symbol}")
+
+
+# ---- unwind rows --------------------------------------------------------------------
+
+
+def unwind(check, rows, path, section):
+    """ROWS: [(low, high, cfa, {column: rule})] in readelf's words, by address, no overlaps."""
+    starts = [row[0] for row in rows]
+    used = set()
+    import bisect
+    for low, high, expected_rows in peers.readelf_frames(path, section):
+        for index, (location, cfa, rules) in enumerate(expected_rows):
+            end = expected_rows[index + 1][0] if index + 1 < len(expected_rows) else high
+            if end <= location:
+                continue  # overridden before it holds for any address
+            rules = {k: v for k, v in rules.items() if v not in ("u", "n")}
+            at = bisect.bisect_right(starts, location) - 1
+            if at < 0 or rows[at][1] <= location:
+                check.differ("no row", f"{location:#x}: expected {cfa} {rules}")
+                continue
+            found_low, found_high, found_cfa, found_rules = rows[at]
+            used.add(at)
+            found_rules = {k: v for k, v in found_rules.items() if v != "u"}
+            if (found_cfa, found_rules) != (cfa, rules):
+                check.differ("rules", f"{location:#x}: expected {cfa} {rules}, found {found_cfa}"
+                             f" {found_rules}")
+            elif found_high < end and not continues(rows, at, end):
+                check.differ("ends early", f"{location:#x}: {found_high:#x} instead of {end:#x}")
+            else:
+                check.same()
+    for at, row in enumerate(rows):
+        if at not in used and not (at and at - 1 in used and rows[at - 1][2:] == row[2:]):
+            check.differ("a row that readelf has not", f"{row}")
+
+
+def continues(rows, at, end):
+    """Whether equal rows follow each other up to END."""
+    while rows[at][1] < end:
+        if at + 1 >= len(rows) or rows[at + 1][0] != rows[at][1] \
+                or rows[at + 1][2:] != rows[at][2:]:
+            return False
+        at += 1
+    return True
+
+
+# ---- scopes -----------------------------------------------------------------------------
+
+
+def register_names(path):
+    return expressions.X86_64 if Elf(path).machine == 62 else expressions.I386
+
+
+def scopes(check, chain_check, found, path, addresses, language="auto"):
+    """FOUND: {address: [(function, [(variable, location)])]}, innermost first, where a location
+    is a list of operations, or [(low, high, operations)] for a list of them, or None."""
+    names = register_names(path)
+    for answer in peers.gdb_lines(path, "gdb_scopes.py", [f"{a:#x}" for a in addresses], language):
+        address = answer["address"]
+        mine = found.get(address)
+        if not answer["chain"]:
+            if mine:
+                chain_check.differ("gdb has no function here", f"{address:#x}: {mine[0][0]}")
+            else:
+                chain_check.same()
+            continue
+        expected = [plain(frame["function"]) for frame in answer["chain"]]
+        chain_check.compare(f"{address:#x}", expected, [plain(f) for f, _ in mine or []])
+        if not mine or "error" in answer:
+            check.differ("gdb gives up" if mine else "nothing", f"{address:#x}:"
+                         f" {answer.get('error', 'no scope')}")
+            continue
+        variables = gdb_variables(answer, names)
+        compare_variables(check, f"{address:#x} {expected[0]}", variables, mine[0][1])
+
+
+def plain(name):
+    """A function's name without what gdb adds for C++: parameters and template arguments."""
+    name = re.sub(r"\(.*\)( const)?$", "", name or "")
+    depth, text = 0, ""
+    for character in name:
+        depth += character == "<"
+        if not depth:
+            text += character
+        depth -= character == ">" and depth > 0
+    return text.split("::")[-1] or name
+
+
+def gdb_variables(answer, names):
+    """[(name, location)] of the innermost function's blocks, in gdb's order."""
+    kinds = {(name, kind) for name, kind, _, _ in answer["chain"][0]["symbols"]}
+    wanted = {name for name, kind in kinds if kind in ("parameter", "variable")}
+    variables = []
+    for name, what in peers.gdb_scope_symbols(answer["scope"]):
+        if isinstance(what, str):
+            if re.match(r"a (typedef|label|function)\b", what) or name not in wanted:
+                continue
+            if what.startswith("optimized out"):
+                variables.append((name, None))
+            else:
+                variables.append((name, from_gdb(what, names)))
+        else:
+            variables.append((name, [(low, high, from_gdb(words, names))
+                                     for low, high, words in what if high > low]))
+    return variables
+
+
+def from_gdb(words, names):
+    operations = expressions.from_gdb(words, names)
+    return ["?", words] if operations is None else expressions.loosen(operations)
+
+
+def compare_variables(check, where, expected, found):
+    """As multisets: nested blocks may hold the same name twice."""
+    left = list(found)
+    for name, location in expected:
+        same_name = [item for item in left if item[0] == name]
+        match = next((item for item in same_name if equal_locations(location, item[1])), None)
+        if match:
+            left.remove(match)
+            check.same()
+        elif same_name:
+            left.remove(same_name[0])
+            check.differ("location", f"{where} {name}: gdb {location}, found {same_name[0][1]}")
+        else:
+            check.differ("missing variable", f"{where} {name}: gdb {location}")
+    for name, location in left:
+        check.differ("variable that gdb has not", f"{where} {name}: found {location}")
+
+
+def equal_locations(expected, found):
+    if expected is None or expected == []:
+        return found is None or found == []
+    if found is None:
+        return False
+    if isinstance(expected[0], tuple) != (bool(found) and isinstance(found[0], tuple)):
+        return False
+    if isinstance(expected[0], tuple):
+        return [(l, h, tuple(o)) for l, h, o in expected] == [
+            (l, h, tuple(expressions.loosen(o))) for l, h, o in found if h > l]
+    return expected == expressions.loosen(found)
+
+
+# ---- C++ classes and C structs, by gdb --------------------------------------------------
+
+
+def classes(check, found, path, names, language):
+    """FOUND: {name: type as `stackdb type --json` prints it}."""
+    for answer in peers.gdb_lines(path, "gdb_classes.py", names, language):
+        name = answer["name"]
+        mine = found.get(name)
+        if "fields" not in answer:
+            check.differ("gdb does not find it", f"{name}: {answer.get('error')}")
+            continue
+        if not mine:
+            check.differ("missing", name)
+            continue
+        expected = [(short(f[0]), f[1], f[2], f[3], f[4]) for f in answer["fields"]
+                    if not (f[0] or "").startswith("_vptr")]
+        members = [(short(m.get("name") or (m.get("type") if m.get("base") else "")),
+                    bool(m.get("base")), bool(m.get("static")),
+                    m.get("bit_offset", 0), m.get("bit_size", 0))
+                   for m in mine.get("members", [])
+                   if not (m.get("name") or "").startswith("_vptr")]
+        if any(m.get("virtual") for m in mine.get("members", [])):
+            # Where a virtual base is, only an object can tell; gdb shows what it guesses.
+            expected = [e if not e[1] else e[:3] for e in expected]
+            members = [m if not m[1] else m[:3] for m in members]
+        check.compare(f"{name}: members", expected, members, "members")
+        check.compare(f"{name}: size", answer["size"], mine.get("size"), "size")
+        compare_ptype(check, name, answer, mine)
+
+
+def compare_ptype(check, name, answer, mine):
+    """The offsets that `ptype /o` prints, in its own words."""
+    if "text" not in answer:
+        return
+    shown, total = peers.ptype_members(answer["text"])
+    if total is not None:
+        check.compare(f"{name}: total size of ptype /o", total, mine.get("size"), "ptype /o")
+    own = [(m.get("name") or "", m["bit_offset"]) for m in mine.get("members", [])
+           if not m.get("base") and not m.get("static")
+           and not (m.get("name") or "").startswith("_vptr")]
+    check.compare(f"{name}: ptype /o", [(n, o) for n, o, _, _ in shown], own, "ptype /o")
+
+
+def short(name):
+    """The last part of a qualified name, template arguments left as they are."""
+    name = name or ""
+    head = name.split("<")[0]
+    return name[head.rfind("::") + 2:] if "::" in head else name
+
+
+def relative(path):
+    return os.path.basename(path)
