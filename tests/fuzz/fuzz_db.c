@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * A database file from anywhere. Plain mutations would nearly always stop at SQLite's own checks
- * or at a checksum, so the mutator works on the content as well: it changes the bytes of one
- * block and lets the build option FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION accept its checksum.
- */
+/* A database file from anywhere: every question has an answer or an error. */
 
 #include "ask.h"
+#include "mutate_db.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	size_t changed = seed % 8 == 0 ? 0 : mutate_database(data, size, max_size, seed / 8);
+
+	return changed != 0 ? changed : LLVMFuzzerMutate(data, size, max_size);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
