@@ -18,7 +18,8 @@
 struct sdb_db;
 
 enum part {
-	PART_NAMES,       /* by name id: front-coded text and what each name leads to */
+	PART_NAMES,       /* by name id: front-coded texts */
+	PART_POSTINGS,    /* by name id: what each name leads to */
 	PART_FILES,       /* by file id */
 	PART_UNITS,       /* by unit id */
 	PART_SYMBOLS,     /* by address */
@@ -37,15 +38,19 @@ enum part {
 	PART_LINES,       /* by address: address, file, line, discriminator, statement, end */
 	PART_LINE_COLUMNS,/* by address: columns and the other flags, parallel to PART_LINES */
 	PART_LINE_FILES,  /* by file id: which line blocks mention it */
-	PART_UNWIND,      /* by source and address, see unwind.c */
+	PART_UNWIND_EH_FRAME,    /* by address: rows of one source each */
+	PART_UNWIND_DEBUG_FRAME,
+	PART_UNWIND_ORC,
 	PART_UNWIND_RULES,/* by number: the distinct rule sets */
 	PART_COUNT
 };
 
-/* Name of the part's table, target size of its raw blocks, whether keys are addresses. */
+/* Name of the part's table, target size of its raw blocks, LZ4 HC level, whether keys are
+ * addresses. */
 struct part_traits {
 	const char *name;
 	size_t block_size;
+	int level;
 	bool by_address;
 };
 extern const struct part_traits part_traits[PART_COUNT];
@@ -72,10 +77,12 @@ struct sdb_error *block_begin(struct block_writer *part, uint64_t key, struct bu
 /* A decoded block. Immutable; counted references, thread-safe. */
 struct block {
 	enum part part;
+	bool last;      /* there is none behind it */
 	uint64_t first;
+	uint64_t next;  /* first key of the next block: this one answers for [first, next) */
 	size_t size;
 	const uint8_t *data;
-	/* private to block.c follows */
+	/* private to cache.c follows */
 };
 
 /* The last block of PART whose first key is at or below KEY; NOT_FOUND. */
@@ -88,7 +95,15 @@ struct sdb_error *block_previous(struct sdb_db *db, const struct block *block,
 				 const struct block **block_ret);
 /* The first block of PART; *BLOCK_RET NULL when it is empty. */
 struct sdb_error *block_first(struct sdb_db *db, enum part part, const struct block **block_ret);
+/* BLOCK may be NULL. */
 void block_release(const struct block *block);
+
+static inline void block_release_cleanup(const struct block **block)
+{
+	block_release(*block);
+}
+/* `BLOCK_SCOPED const struct block *block = NULL;` releases it at the end of the scope. */
+#define BLOCK_SCOPED __attribute__((cleanup(block_release_cleanup)))
 
 static inline struct cursor block_cursor(const struct block *block)
 {

@@ -67,4 +67,36 @@ void *writer_slot(struct sdb_writer *writer, enum writer_slot slot); /* allocate
 struct sdb_db_info *writer_info(struct sdb_writer *writer);
 enum sdb_detail writer_detail(const struct sdb_writer *writer);
 
+/* ---- verification ----------------------------------------------------------- */
+
+/*
+ * Decodes every record of BLOCK and follows nothing: block_damaged() when one does not decode, goes
+ * past the end of the block, or is out of order. One for each part, in the file that writes it.
+ */
+#define VERIFY_BLOCK(name) \
+	struct sdb_error *name(struct sdb_db *db, const struct block *block) __attribute__((weak))
+VERIFY_BLOCK(names_verify_block);
+VERIFY_BLOCK(postings_verify_block);
+VERIFY_BLOCK(files_verify_block);
+VERIFY_BLOCK(units_verify_block);
+VERIFY_BLOCK(symbols_verify_block);
+VERIFY_BLOCK(symbol_ids_verify_block);
+VERIFY_BLOCK(types_verify_block);
+VERIFY_BLOCK(children_verify_block);
+VERIFY_BLOCK(functions_verify_block);
+VERIFY_BLOCK(locals_verify_block);
+VERIFY_BLOCK(instances_verify_block);
+VERIFY_BLOCK(variables_verify_block);
+VERIFY_BLOCK(variable_addresses_verify_block);
+VERIFY_BLOCK(code_verify_block);
+VERIFY_BLOCK(scopes_verify_block);
+VERIFY_BLOCK(calls_verify_block);
+VERIFY_BLOCK(expressions_verify_block);
+VERIFY_BLOCK(lines_verify_block);
+VERIFY_BLOCK(line_columns_verify_block);
+VERIFY_BLOCK(line_files_verify_block);
+VERIFY_BLOCK(unwind_verify_block);
+VERIFY_BLOCK(unwind_rules_verify_block);
+#undef VERIFY_BLOCK
+
 #endif

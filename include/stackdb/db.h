@@ -15,6 +15,8 @@
 #include "error.h"
 #include "model.h"
 
+#pragma GCC visibility push(default)
+
 struct sdb_db;
 
 /** How much the indexer put into a database. */
@@ -222,5 +224,7 @@ typedef struct sdb_error *(*sdb_unwind_fn)(void *arg, const struct sdb_unwind_ro
 /** Every row of SOURCE, in order of address. */
 struct sdb_error *sdb_unwind_rows(struct sdb_db *db, enum sdb_unwind_source source,
 				  sdb_unwind_fn fn, void *arg);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
  * it with sdb_error_free(). The library never prints and never exits.
  */
 
+#pragma GCC visibility push(default)
+
 /** What kind of failure it was, for programs that decide by it. */
 enum sdb_error_code {
 	SDB_ERROR_NOT_FOUND = 1, /**< what was asked for does not exist */
@@ -45,5 +47,7 @@ struct sdb_error *sdb_error_errno(int errnum, const char *format, ...)
 /** Puts `CONTEXT: ` in front of the message of ERROR and returns it. */
 struct sdb_error *sdb_error_prefix(struct sdb_error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+#pragma GCC visibility pop
 
 #endif

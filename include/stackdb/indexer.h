@@ -9,6 +9,8 @@
 
 #include "db.h"
 
+#pragma GCC visibility push(default)
+
 struct sdb_index_options {
 	unsigned jobs;           /**< threads; 0: as many as there are processors */
 	enum sdb_detail detail;  /**< 0: full */
@@ -43,5 +45,7 @@ struct sdb_index_result {
 struct sdb_error *sdb_index_file(const char *path, const struct sdb_index_options *options,
 				 struct sdb_index_result *result_ret);
 void sdb_index_result_free(struct sdb_index_result *result);
+
+#pragma GCC visibility pop
 
 #endif

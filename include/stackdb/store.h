@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 /** Path of the directory that new databases go to; malloc'ed, not created. */
 struct sdb_error *sdb_store_directory(char **path_ret);
 
@@ -31,5 +33,7 @@ struct sdb_error *sdb_build_id_of_file(const char *path, uint8_t id_ret[64], siz
 
 /** Parses a build-id written in hexadecimal (2 to 64 bytes); INVALID. */
 struct sdb_error *sdb_build_id_parse(const char *text, uint8_t id_ret[64], size_t *length_ret);
+
+#pragma GCC visibility pop
 
 #endif

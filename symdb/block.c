@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of a database, and how one block of them is stored. */
+
+#include "block_format.h"
+#include "checksum.h"
+#include <endian.h>
+#include <lz4.h>
+
+/*
+ * Bigger blocks compress better and cost more to look into. Names and scattered little records
+ * are read at random, so theirs are small; what is read in order of address may be bigger.
+ */
+const struct part_traits part_traits[PART_COUNT] = {
+	[PART_NAMES] = { "names", 16384, 9, false },
+	[PART_POSTINGS] = { "postings", 8192, 9, false },
+	[PART_FILES] = { "files", 16384, 9, false },
+	[PART_UNITS] = { "units", 16384, 9, false },
+	[PART_SYMBOLS] = { "symbols", 8192, 9, true },
+	[PART_SYMBOL_IDS] = { "symbol_ids", 4096, 9, false },
+	[PART_TYPES] = { "types", 16384, 9, false },
+	[PART_CHILDREN] = { "children", 16384, 9, false },
+	[PART_FUNCTIONS] = { "functions", 16384, 9, false },
+	[PART_LOCALS] = { "locals", 16384, 9, false },
+	[PART_INSTANCES] = { "instances", 16384, 9, false },
+	[PART_VARIABLES] = { "variables", 16384, 9, false },
+	[PART_VARIABLE_ADDRESSES] = { "variable_addresses", 16384, 9, true },
+	[PART_CODE] = { "code", 16384, 9, true },
+	[PART_SCOPES] = { "scopes", 16384, 9, true },
+	[PART_CALLS] = { "calls", 16384, 9, true },
+	[PART_EXPRESSIONS] = { "expressions", 16384, 9, false },
+	[PART_LINES] = { "lines", 16384, 9, true },
+	[PART_LINE_COLUMNS] = { "line_columns", 16384, 9, true },
+	[PART_LINE_FILES] = { "line_files", 16384, 9, false },
+	[PART_UNWIND_EH_FRAME] = { "unwind_eh_frame", 16384, 9, true },
+	[PART_UNWIND_DEBUG_FRAME] = { "unwind_debug_frame", 16384, 9, true },
+	[PART_UNWIND_ORC] = { "unwind_orc", 16384, 9, true },
+	[PART_UNWIND_RULES] = { "unwind_rules", 16384, 9, false },
+};
+
+uint32_t block_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size)
+{
+	uint64_t where[2] = { htole64((uint64_t)part), htole64(first) };
+	return checksum_fold(checksum64(checksum64(0, where, sizeof(where)), data, size));
+}
+
+bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t size,
+		 struct block_header *header_ret, const char **what_ret)
+{
+	uint32_t checksum;
+	if (size < sizeof(checksum) + 1) {
+		*what_ret = "it is cut short";
+		return false;
+	}
+	memcpy(&checksum, data, sizeof(checksum));
+	if (le32toh(checksum) != block_checksum(part, first, data + 4, size - 4)) {
+		*what_ret = "its checksum is wrong";
+		return false;
+	}
+	struct cursor cursor = { data + 4, data + size, false };
+	uint64_t word = get_uleb(&cursor), raw_size = word >> 2, distance = 0;
+	bool last = word & BLOCK_LAST;
+	if (!last)
+		distance = get_uleb(&cursor);
+	struct block_header header = {
+		.first = first,
+		.last = last,
+		.stored = word & BLOCK_STORED,
+		.payload = cursor.at,
+		.payload_size = (size_t)(cursor.end - cursor.at),
+	};
+	/* One byte of LZ4 makes at most 255: a small row cannot ask for a lot of memory. */
+	if (cursor.failed || raw_size > BLOCK_RAW_MAX || raw_size > header.payload_size * 255 ||
+	    (header.stored && raw_size != header.payload_size) ||
+	    (!last && (distance == 0 ||
+		       __builtin_add_overflow(first, distance, &header.next)))) {
+		*what_ret = "its header makes no sense";
+		return false;
+	}
+	header.raw_size = (size_t)raw_size;
+	*header_ret = header;
+	return true;
+}
+
+bool block_unpack(const struct block_header *header, uint8_t *raw)
+{
+	if (header->stored) {
+		memcpy(raw, header->payload, header->raw_size);
+		return true;
+	}
+	return LZ4_decompress_safe((const char *)header->payload, (char *)raw,
+				   (int)header->payload_size, (int)header->raw_size) ==
+	       (int)header->raw_size;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SYMDB_BLOCK_WRITER_H
+#define SYMDB_BLOCK_WRITER_H
+
+/* One part while it is written: the block being filled, and those that are done. */
+
+#include "block_format.h"
+#include "pool.h"
+
+/* A block as it will stand in the file. */
+struct stored_block {
+	uint64_t first;
+	size_t raw_size;
+	size_t size;
+	uint8_t *data; /* NULL: memory was short */
+};
+
+struct block_writer *block_writer_create(enum part part, struct pool *pool);
+void block_writer_destroy(struct block_writer *writer);
+
+/* Ends the last record. The blocks are complete after the next pool_wait(). */
+struct sdb_error *block_writer_end(struct block_writer *writer);
+/* Block INDEX, by key; NULL behind the last one. */
+const struct stored_block *block_writer_block(const struct block_writer *writer, size_t index);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding blocks: decoded ones in the cache, the others in the file. A block knows the first key of
+ * the next one, so a cached block answers for its whole range without asking SQLite, and a
+ * row that is missing from the file is noticed.
+ */
+
+#include "block_format.h"
+#include "database.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct cached_block {
+	struct block block; /* first, so that a pointer to one is a pointer to the other */
+	atomic_uint references; /* the cache's own counts as one */
+	struct cached_block *newer, *older;
+	uint8_t raw[];
+};
+
+static struct cached_block *cached(const struct block *block)
+{
+	return (struct cached_block *)block;
+}
+
+struct sdb_error *block_damaged(struct sdb_db *db, const struct block *block, const char *what)
+{
+	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: part %s, block %#llx: %s", db->path,
+			     part_traits[block->part].name, (unsigned long long)block->first, what);
+}
+
+void block_release(const struct block *block)
+{
+	if (block && atomic_fetch_sub_explicit(&cached(block)->references, 1,
+					       memory_order_acq_rel) == 1)
+		free(cached(block));
+}
+
+static size_t footprint(const struct cached_block *block)
+{
+	return sizeof(*block) + block->block.size;
+}
+
+/* ---- the list by use ---------------------------------------------------------- */
+
+static void list_remove(struct sdb_db *db, struct cached_block *block)
+{
+	*(block->newer ? &block->newer->older : &db->newest) = block->older;
+	*(block->older ? &block->older->newer : &db->oldest) = block->newer;
+}
+
+static void list_push(struct sdb_db *db, struct cached_block *block)
+{
+	block->newer = NULL;
+	block->older = db->newest;
+	*(db->newest ? &db->newest->newer : &db->oldest) = block;
+	db->newest = block;
+}
+
+/* ---- the blocks of a part ------------------------------------------------------ */
+
+/* How many of them begin at or below KEY. */
+static size_t count_below(const struct part_cache *cache, uint64_t key)
+{
+	size_t low = 0, high = cache->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (cache->blocks[middle]->block.first <= key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool holds(const struct block *block, uint64_t key)
+{
+	return block->first <= key && (block->last || key < block->next);
+}
+
+static struct cached_block *cache_get(struct sdb_db *db, enum part part, uint64_t key)
+{
+	const struct part_cache *cache = &db->parts[part];
+	size_t index = count_below(cache, key);
+	if (index == 0 || !holds(&cache->blocks[index - 1]->block, key))
+		return NULL;
+	struct cached_block *block = cache->blocks[index - 1];
+	if (block != db->newest) {
+		list_remove(db, block);
+		list_push(db, block);
+	}
+	return block;
+}
+
+static void cache_evict(struct sdb_db *db, struct cached_block *block)
+{
+	struct part_cache *cache = &db->parts[block->block.part];
+	size_t index = count_below(cache, block->block.first) - 1;
+	cache->count--;
+	memmove(&cache->blocks[index], &cache->blocks[index + 1],
+		(cache->count - index) * sizeof(*cache->blocks));
+	list_remove(db, block);
+	db->cached -= footprint(block);
+	block_release(&block->block);
+}
+
+/* Takes a reference of its own; a block that does not fit is just not kept. */
+static void cache_put(struct sdb_db *db, struct cached_block *block)
+{
+	struct part_cache *cache = &db->parts[block->block.part];
+	if (footprint(block) > db->cache_size)
+		return;
+	while (db->cached + footprint(block) > db->cache_size)
+		cache_evict(db, db->oldest);
+	if (cache->count == cache->capacity) {
+		size_t capacity = cache->capacity ? 2 * cache->capacity : 8;
+		void *blocks = realloc(cache->blocks, capacity * sizeof(*cache->blocks));
+		if (!blocks)
+			return;
+		cache->blocks = blocks;
+		cache->capacity = capacity;
+	}
+	size_t index = count_below(cache, block->block.first);
+	memmove(&cache->blocks[index + 1], &cache->blocks[index],
+		(cache->count - index) * sizeof(*cache->blocks));
+	cache->blocks[index] = block;
+	cache->count++;
+	list_push(db, block);
+	db->cached += footprint(block);
+	atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
+}
+
+void cache_deinit(struct sdb_db *db)
+{
+	while (db->oldest)
+		cache_evict(db, db->oldest);
+	for (int part = 0; part < PART_COUNT; part++) {
+		free(db->parts[part].blocks);
+		sqlite3_finalize(db->parts[part].find);
+	}
+}
+
+/* ---- reading from the file ----------------------------------------------------- */
+
+static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t first,
+				const void *data, size_t size, struct cached_block **block_ret)
+{
+	struct block_header header;
+	const struct block where = { .part = part, .first = first };
+	const char *what;
+	if (!block_parse(part, first, data, size, &header, &what))
+		return block_damaged(db, &where, what);
+	struct cached_block *block = malloc(sizeof(*block) + header.raw_size);
+	if (!block)
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	if (!block_unpack(&header, block->raw)) {
+		free(block);
+		return block_damaged(db, &where, "its content does not decompress");
+	}
+	block->block = (struct block){
+		.part = part,
+		.last = header.last,
+		.first = first,
+		.next = header.next,
+		.size = header.raw_size,
+		.data = block->raw,
+	};
+	atomic_init(&block->references, 1);
+	*block_ret = block;
+	return NULL;
+}
+
+static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key,
+			       struct cached_block **block_ret)
+{
+	struct part_cache *cache = &db->parts[part];
+	struct sdb_error *error;
+	if (!cache->find) {
+		char text[128];
+		snprintf(text, sizeof(text),
+			 "SELECT first, data FROM %s WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+			 part_traits[part].name);
+		error = database_prepare(db, text, &cache->find);
+		if (error)
+			return error;
+	}
+	bool row;
+	sqlite3_bind_int64(cache->find, 1, block_key_to_row(part, key));
+	error = database_step(db, cache->find, &row);
+	if (!error && !row)
+		error = database_damaged(db, "part %s: the block for key %#llx is missing",
+					 part_traits[part].name, (unsigned long long)key);
+	if (!error) {
+		uint64_t first = block_row_to_key(part, sqlite3_column_int64(cache->find, 0));
+		const void *data = sqlite3_column_blob(cache->find, 1);
+		error = decode(db, part, first, data,
+			       data ? (size_t)sqlite3_column_bytes(cache->find, 1) : 0, block_ret);
+	}
+	sqlite3_reset(cache->find);
+	if (!error && !holds(&(*block_ret)->block, key)) {
+		block_release(&(*block_ret)->block);
+		error = database_damaged(db, "part %s: the block for key %#llx is missing",
+					 part_traits[part].name, (unsigned long long)key);
+	}
+	return error;
+}
+
+static struct sdb_error *not_found(struct sdb_db *db, enum part part, uint64_t key)
+{
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: part %s has nothing for %#llx", db->path,
+			     part_traits[part].name, (unsigned long long)key);
+}
+
+struct sdb_error *block_find(struct sdb_db *db, enum part part, uint64_t key,
+			     const struct block **block_ret)
+{
+	const struct part_totals *totals = &db->meta.parts[part];
+	if (totals->blocks == 0 || key < totals->first)
+		return not_found(db, part, key);
+	struct sdb_error *error = NULL;
+	pthread_mutex_lock(&db->mutex);
+	struct cached_block *block = cache_get(db, part, key);
+	if (block) {
+		atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
+	} else {
+		error = fetch(db, part, key, &block);
+		if (!error)
+			cache_put(db, block);
+	}
+	pthread_mutex_unlock(&db->mutex);
+	if (!error)
+		*block_ret = &block->block;
+	return error;
+}
+
+struct sdb_error *block_first(struct sdb_db *db, enum part part, const struct block **block_ret)
+{
+	*block_ret = NULL;
+	if (db->meta.parts[part].blocks == 0)
+		return NULL;
+	return block_find(db, part, db->meta.parts[part].first, block_ret);
+}
+
+struct sdb_error *block_next(struct sdb_db *db, const struct block *block,
+			     const struct block **block_ret)
+{
+	*block_ret = NULL;
+	if (block->last)
+		return NULL;
+	const struct block *next;
+	struct sdb_error *error = block_find(db, block->part, block->next, &next);
+	if (error)
+		return error;
+	if (next->first != block->next) {
+		block_release(next);
+		return block_damaged(db, block, "the block behind it is missing");
+	}
+	*block_ret = next;
+	return NULL;
+}
+
+struct sdb_error *block_previous(struct sdb_db *db, const struct block *block,
+				 const struct block **block_ret)
+{
+	*block_ret = NULL;
+	if (block->first <= db->meta.parts[block->part].first)
+		return NULL;
+	const struct block *previous;
+	struct sdb_error *error = block_find(db, block->part, block->first - 1, &previous);
+	if (error)
+		return error;
+	if (previous->next != block->first) {
+		block_release(previous);
+		return block_damaged(db, block, "the block before it is missing");
+	}
+	*block_ret = previous;
+	return NULL;
+}
