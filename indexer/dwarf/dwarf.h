@@ -38,6 +38,7 @@ struct dwarf_file {
 struct attr_spec {
 	uint16_t name;
 	uint16_t form;
+	int16_t size;     /* bytes of the form whatever its value, or -1 */
 	int64_t implicit; /* DW_FORM_implicit_const */
 };
 
@@ -202,12 +203,17 @@ struct attr {
 	const uint8_t *bytes;
 };
 
+/* A specification whose values are read as those of UNIT. */
+struct attr_spec attr_spec_make(const struct unit *unit, unsigned name, unsigned form, int64_t implicit);
+
 /* Reads one attribute value at AT; returns where the next begins, NULL at damage. */
 const uint8_t *attr_read(const struct unit *unit, const struct attr_spec *spec, const uint8_t *at,
 			 struct attr *attr);
 /* Passes over all attributes of an entry. */
 const uint8_t *attrs_skip(const struct unit *unit, const struct abbrev_table *table,
 			  const struct abbrev *abbrev, const uint8_t *at);
+/* Where the text of a string attribute begins, not looked at; LIMIT_RET is where its section ends. */
+const char *attr_string_start(const struct unit *unit, const struct attr *attr, const char **limit_ret);
 /* The text of a string attribute; NULL when it lies outside its section or has no end. */
 const char *attr_string(const struct unit *unit, const struct attr *attr);
 /* The address of an ATTR_ADDRESS or ATTR_ADDRESS_INDEX. */

@@ -4,7 +4,7 @@
 
 #include "gather.h"
 
-#define NAME_CACHE 65536
+#define NAME_CACHE 131072
 #define TYPE_CACHE 65536
 #define CHUNK (1 << 20)
 
@@ -104,13 +104,17 @@ void worker_deinit(struct worker *worker)
 	*worker = (struct worker){ 0 };
 }
 
+/* The cache slot of a text by its place in memory, which does not change. */
+static size_t name_slot(const char *text)
+{
+	return (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> 40) % NAME_CACHE;
+}
+
 uint32_t worker_text(struct worker *worker, const char *text)
 {
 	if (!text || !*text)
 		return 0;
-	size_t slot = (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> 40) % NAME_CACHE;
-	if (worker->name_cache[slot].text == text)
-		return worker->name_cache[slot].id;
+	size_t slot = name_slot(text);
 	uint32_t id = sdb_names_intern(worker->gather->names, text, strlen(text));
 	if (id == UINT32_MAX) {
 		worker->gather->failed = true;
@@ -123,7 +127,14 @@ uint32_t worker_text(struct worker *worker, const char *text)
 
 uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr)
 {
-	return worker_text(worker, attr_string(unit, attr));
+	const char *limit, *text = attr_string_start(unit, attr, &limit);
+
+	if (!text)
+		return 0;
+	size_t slot = name_slot(text);
+	if (worker->name_cache[slot].text == text)
+		return worker->name_cache[slot].id;
+	return memchr(text, 0, (size_t)(limit - text)) ? worker_text(worker, text) : 0;
 }
 
 bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)

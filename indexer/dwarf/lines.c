@@ -125,9 +125,9 @@ static bool new_entries(struct gather *gather, struct line_reader *reader, struc
 	if (!reader->at || format_count > 16)
 		return false;
 	for (unsigned i = 0; i < format_count; i++) {
-		formats[i].name = (uint16_t)dwarf_uleb(&reader->at, reader->end);
-		formats[i].form = (uint16_t)dwarf_uleb(&reader->at, reader->end);
-		formats[i].implicit = 0;
+		uint64_t name = dwarf_uleb(&reader->at, reader->end);
+		formats[i] = attr_spec_make(view, (unsigned)name,
+					    (unsigned)dwarf_uleb(&reader->at, reader->end), 0);
 	}
 	uint64_t count = dwarf_uleb(&reader->at, reader->end);
 	if (!reader->at || (format_count == 0 && count) || count > (uint64_t)(reader->end - reader->at))

@@ -82,6 +82,12 @@ static int form_fixed_size(unsigned form, unsigned version, unsigned address_siz
 	}
 }
 
+struct attr_spec attr_spec_make(const struct unit *unit, unsigned name, unsigned form, int64_t implicit)
+{
+	return (struct attr_spec){ .name = (uint16_t)name, .form = (uint16_t)form, .implicit = implicit,
+		.size = (int16_t)form_fixed_size(form, unit->version, unit->address_size, unit->offset_size) };
+}
+
 void abbrev_table_free(struct abbrev_table *table)
 {
 	if (!table)
@@ -133,12 +139,12 @@ static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, con
 		int64_t implicit = form == DW_FORM_implicit_const ? dwarf_sleb(&at, end) : 0;
 		if (!at || !grow((void **)&table->specs, spec_capacity, *spec_count, sizeof(*table->specs)))
 			return NULL;
-		table->specs[(*spec_count)++] = (struct attr_spec){ (uint16_t)name, (uint16_t)form, implicit };
+		struct attr_spec *spec = &table->specs[(*spec_count)++];
+		*spec = attr_spec_make(unit, (unsigned)name, (unsigned)form, implicit);
 		abbrev->count++;
 		if (name == DW_AT_sibling && form == DW_FORM_ref4 && fixed >= 0 && abbrev->sibling < 0)
 			abbrev->sibling = (int32_t)fixed;
-		int size = form_fixed_size((unsigned)form, unit->version, unit->address_size, unit->offset_size);
-		fixed = fixed < 0 || size < 0 ? -1 : fixed + size;
+		fixed = fixed < 0 || spec->size < 0 ? -1 : fixed + spec->size;
 	}
 	abbrev->fixed_size = (int32_t)fixed;
 	return at;
@@ -231,12 +237,10 @@ static const uint8_t *read_indirect(const struct unit *unit, const struct attr_s
 
 	if (!at || form == DW_FORM_indirect || form > UINT16_MAX)
 		return NULL;
-	struct attr_spec actual = { spec->name, (uint16_t)form, 0 };
-	if (form == DW_FORM_implicit_const) {
-		actual.implicit = dwarf_sleb(&at, end);
-		if (!at)
-			return NULL;
-	}
+	int64_t implicit = form == DW_FORM_implicit_const ? dwarf_sleb(&at, end) : 0;
+	if (!at)
+		return NULL;
+	struct attr_spec actual = attr_spec_make(unit, spec->name, (unsigned)form, implicit);
 	return attr_read(unit, &actual, at, attr);
 }
 
@@ -362,7 +366,7 @@ const uint8_t *attr_read(const struct unit *unit, const struct attr_spec *spec, 
 		attr->s = spec->implicit;
 		return at;
 	}
-	int size = form_fixed_size(spec->form, unit->version, unit->address_size, unit->offset_size);
+	int size = spec->size;
 	if (size < 0)
 		return read_variable(unit, spec, at, end, attr);
 	if (end - at < size)
@@ -387,9 +391,8 @@ const uint8_t *attrs_skip(const struct unit *unit, const struct abbrev_table *ta
 	const struct attr_spec *spec = table->specs + abbrev->first;
 	for (unsigned i = 0; i < abbrev->count && at; i++, spec++) {
 		struct attr attr;
-		int size = form_fixed_size(spec->form, unit->version, unit->address_size, unit->offset_size);
-		if (size >= 0)
-			at = end - at < size ? NULL : at + size;
+		if (spec->size >= 0)
+			at = end - at < spec->size ? NULL : at + spec->size;
 		else
 			at = read_variable(unit, spec, at, end, &attr);
 	}
@@ -398,15 +401,15 @@ const uint8_t *attrs_skip(const struct unit *unit, const struct abbrev_table *ta
 
 /* ---- strings and addresses --------------------------------------------------------- */
 
-static const char *string_in(const struct section_data *section, uint64_t offset)
+static const char *start_in(const struct section_data *section, uint64_t offset, const char **limit_ret)
 {
-	if (!section->data || offset >= section->size ||
-	    !memchr(section->data + offset, 0, section->size - offset))
+	if (!section->data || offset >= section->size)
 		return NULL;
+	*limit_ret = (const char *)section->data + section->size;
 	return (const char *)section->data + offset;
 }
 
-static const char *indexed_string(const struct unit *unit, uint64_t index)
+static const char *indexed_start(const struct unit *unit, uint64_t index, const char **limit_ret)
 {
 	const struct section_data *offsets = &unit->file->sections[DWARF_STR_OFFSETS];
 	uint64_t at;
@@ -415,24 +418,33 @@ static const char *indexed_string(const struct unit *unit, uint64_t index)
 	    __builtin_add_overflow(at, unit->str_offsets_base, &at) || !offsets->data ||
 	    at > offsets->size || offsets->size - at < unit->offset_size)
 		return NULL;
-	return string_in(&unit->file->sections[DWARF_STR],
-			 dwarf_number(unit->dwarf, offsets->data + at, unit->offset_size));
+	return start_in(&unit->file->sections[DWARF_STR],
+			dwarf_number(unit->dwarf, offsets->data + at, unit->offset_size), limit_ret);
+}
+
+const char *attr_string_start(const struct unit *unit, const struct attr *attr, const char **limit_ret)
+{
+	switch (attr->form) {
+	case DW_FORM_string: /* its end was found when it was read */
+		*limit_ret = (const char *)unit_end(unit);
+		return (const char *)attr->bytes;
+	case DW_FORM_strp:
+		return start_in(&unit->file->sections[DWARF_STR], attr->u, limit_ret);
+	case DW_FORM_line_strp:
+		return start_in(&unit->file->sections[DWARF_LINE_STR], attr->u, limit_ret);
+	case DW_FORM_strp_sup: case DW_FORM_GNU_strp_alt:
+		return unit->dwarf->has_alt ?
+			start_in(&unit->dwarf->files[1]->sections[DWARF_STR], attr->u, limit_ret) : NULL;
+	default:
+		return attr->class == ATTR_STRING ? indexed_start(unit, attr->u, limit_ret) : NULL;
+	}
 }
 
 const char *attr_string(const struct unit *unit, const struct attr *attr)
 {
-	switch (attr->form) {
-	case DW_FORM_string:
-		return (const char *)attr->bytes;
-	case DW_FORM_strp:
-		return string_in(&unit->file->sections[DWARF_STR], attr->u);
-	case DW_FORM_line_strp:
-		return string_in(&unit->file->sections[DWARF_LINE_STR], attr->u);
-	case DW_FORM_strp_sup: case DW_FORM_GNU_strp_alt:
-		return unit->dwarf->has_alt ? string_in(&unit->dwarf->files[1]->sections[DWARF_STR], attr->u) : NULL;
-	default:
-		return attr->class == ATTR_STRING ? indexed_string(unit, attr->u) : NULL;
-	}
+	const char *limit, *start = attr_string_start(unit, attr, &limit);
+
+	return start && memchr(start, 0, (size_t)(limit - start)) ? start : NULL;
 }
 
 bool dwarf_indexed_address(const struct unit *unit, uint64_t index, uint64_t *address_ret)
