@@ -322,6 +322,9 @@ static struct sdb_error *put_functions(struct output *out)
 	return error;
 }
 
+/* Sections looked up by name: far more than any program has of its own. */
+#define MAX_SEARCHES 1000
+
 /* What a DATASEC says of the variables in it. */
 struct residence {
 	uint64_t address;
@@ -332,12 +335,14 @@ struct residence {
 static void read_residences(const struct output *out, struct residence *residences)
 {
 	const struct btf *btf = out->btf;
+	unsigned searches = 0;
 	for (uint32_t i = 0; i < btf->count; i++) {
 		struct btf_type type = btf_own_type(btf, i);
 		const char *name = type.kind == BTF_DATASEC ? btf_text(btf, type.name) : NULL;
 		if (!name)
 			continue;
-		const struct sdb_section *section = places_section(out->places, name);
+		const struct sdb_section *section =
+			searches++ < MAX_SEARCHES ? places_section(out->places, name) : NULL;
 		bool percpu = strncmp(name, ".data..percpu", 13) == 0;
 		for (uint32_t k = 0; k < type.vlen; k++) {
 			uint32_t id = bytes_u32(&type.extra), offset = bytes_u32(&type.extra);

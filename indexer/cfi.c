@@ -147,8 +147,10 @@ struct sdb_error *cfi_read(struct module *module, unwind_row_fn fn, void *arg)
 {
 	const struct sdb_db_info *info = module_info(module);
 	const bool host_is_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+	struct cfi_bases bases = { 0 };
 	struct cfi_section section = {
 		.module = module,
+		.bases = &bases,
 		.swap = (info->elf_data == ELFDATA2MSB) != host_is_big,
 		.address_size = info->elf_class == ELFCLASS32 ? 4 : 8,
 		.machine = info->elf_machine,

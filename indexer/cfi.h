@@ -14,6 +14,19 @@
 #define CFI_MAX_RULES 128
 #define CFI_MAX_REMEMBERED 64
 
+/*
+ * What pointers of rare encodings need of other sections, found once. Looking for the target of
+ * an indirect pointer is bounded: only broken or hostile files have many of them.
+ */
+struct cfi_bases {
+	bool known;
+	bool has_data, has_text;
+	uint64_t data, text;        /* for DW_EH_PE_datarel, textrel */
+	struct section_data latest; /* the last one that an indirect pointer led to */
+	unsigned searches;
+};
+#define CFI_MAX_SEARCHES 64
+
 /* A section of call frame information and how to read it. */
 struct cfi_section {
 	struct module *module;
@@ -26,6 +39,7 @@ struct cfi_section {
 	uint8_t address_size; /* of the ELF class */
 	uint16_t machine;
 	enum sdb_unwind_source source;
+	struct cfi_bases *bases;
 };
 
 /* A common information entry. */

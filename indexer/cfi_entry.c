@@ -26,29 +26,63 @@ void cfi_damage_note(struct cfi_damage *damage, size_t offset)
 
 /* ---- pointers -------------------------------------------------------------- */
 
-static const struct sdb_section *find_section(const struct cfi_section *section, const char *name)
+/*
+ * DW_EH_PE_datarel counts from the global offset table, where i386 programs keep it in %ebx:
+ * .got.plt if there is one.
+ */
+static void find_bases(const struct cfi_section *section)
+{
+	struct cfi_bases *bases = section->bases;
+	const struct sdb_section *sections;
+	size_t count = module_sections(section->module, &sections);
+	bool is_plt = false;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = sections[i].name ? sections[i].name : "";
+		if (strcmp(name, ".got.plt") == 0 || (!is_plt && strcmp(name, ".got") == 0)) {
+			bases->has_data = true;
+			bases->data = sections[i].address;
+			is_plt = strcmp(name, ".got.plt") == 0;
+		} else if (strcmp(name, ".text") == 0 && !bases->has_text) {
+			bases->has_text = true;
+			bases->text = sections[i].address;
+		}
+	}
+	bases->known = true;
+}
+
+static bool base_of(const struct cfi_section *section, uint8_t application, uint64_t *base_ret)
+{
+	if (!section->bases->known)
+		find_bases(section);
+	*base_ret = application == DW_EH_PE_datarel ? section->bases->data : section->bases->text;
+	return application == DW_EH_PE_datarel ? section->bases->has_data : section->bases->has_text;
+}
+
+static bool holds(const struct section_data *data, uint64_t address)
+{
+	return data->data && address >= data->address && address - data->address < data->size;
+}
+
+/* Makes the section that has ADDRESS the latest one. */
+static bool search(const struct cfi_section *section, uint64_t address)
 {
 	const struct sdb_section *sections;
 	size_t count = module_sections(section->module, &sections);
+	if (section->bases->searches++ >= CFI_MAX_SEARCHES)
+		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (sections[i].name && strcmp(sections[i].name, name) == 0)
-			return &sections[i];
-	}
-	return NULL;
-}
-
-/* DW_EH_PE_datarel counts from the global offset table, where i386 programs keep it in %ebx. */
-static bool base_of(const struct cfi_section *section, uint8_t application, uint64_t *base_ret)
-{
-	static const char *const data_names[] = { ".got.plt", ".got", NULL };
-	static const char *const text_names[] = { ".text", NULL };
-	const char *const *names = application == DW_EH_PE_datarel ? data_names : text_names;
-	for (; *names; names++) {
-		const struct sdb_section *found = find_section(section, *names);
-		if (found) {
-			*base_ret = found->address;
-			return true;
+		const struct sdb_section *s = &sections[i];
+		if (!(s->flags & SHF_ALLOC) || !s->name || address < s->address ||
+		    address - s->address >= s->size)
+			continue;
+		struct sdb_error *error = module_code_section(section->module, s->name,
+							      &section->bases->latest);
+		if (error) {
+			sdb_error_free(error);
+			section->bases->latest.data = NULL;
 		}
+		if (holds(&section->bases->latest, address))
+			return true;
 	}
 	return false;
 }
@@ -57,27 +91,13 @@ static bool base_of(const struct cfi_section *section, uint8_t application, uint
 static bool read_indirect(const struct cfi_section *section, uint64_t address, uint8_t size,
 			  uint64_t *value_ret)
 {
-	const struct sdb_section *sections;
-	size_t count = module_sections(section->module, &sections);
-	for (size_t i = 0; i < count; i++) {
-		const struct sdb_section *s = &sections[i];
-		if (!(s->flags & SHF_ALLOC) || !s->name || address < s->address ||
-		    address - s->address >= s->size)
-			continue;
-		struct section_data data;
-		struct sdb_error *error = module_code_section(section->module, s->name, &data);
-		if (error) {
-			sdb_error_free(error);
-			return false;
-		}
-		if (!data.data || address < data.address || address - data.address >= data.size)
-			continue;
-		struct bytes from = { data.data + (address - data.address), data.data + data.size,
-				      section->swap, false };
-		*value_ret = bytes_unsigned(&from, size);
-		return !from.failed;
-	}
-	return false;
+	const struct section_data *data = &section->bases->latest;
+	if (!holds(data, address) && !search(section, address))
+		return false;
+	struct bytes from = { data->data + (address - data->address), data->data + data->size,
+			      section->swap, false };
+	*value_ret = bytes_unsigned(&from, size);
+	return !from.failed;
 }
 
 static uint64_t read_format(struct bytes *from, uint8_t format, uint8_t address_size)
