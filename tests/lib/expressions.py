@@ -75,7 +75,7 @@ def operation(code, bytes_, address_size):
         size = 1 << (code - 8 >> 1)
         return f"const {bytes_.sint(size) if code & 1 else bytes_.uint(size)}"
     if code in (0xa3, 0xf3):
-        inner = decode(bytes_.block(bytes_.uleb()), address_size)
+        inner = loosen(decode(bytes_.block(bytes_.uleb()), address_size))
         return f"entry_value({','.join(inner)})"
     if code in (0xa0, 0xf2):
         kind, number = bytes_.uleb(), bytes_.uleb()
@@ -171,7 +171,7 @@ def loosen(operations):
         word = text.split(" ")[0]
         if word in ("convert", "reinterpret", "implicit_pointer", "call", "parameter_ref",
                     "variable_value", "regval_type", "deref_type", "const_type", "bit_piece",
-                    "implicit_value"):
+                    "implicit_value", "bra", "skip"):
             text = word
         elif word.startswith("breg") or word.startswith("entry_value"):
             text = re.sub(r"(breg\d+) (-?\d+).*", r"\1 \2", text)
@@ -251,4 +251,5 @@ def complex_operations(text):
         else:
             inner = None
             operations.append(code)
-    return [o if isinstance(o, str) else f"entry_value({','.join(o)})" for o in operations]
+    return [o if isinstance(o, str) else f"entry_value({','.join(loosen(o))})"
+            for o in operations]

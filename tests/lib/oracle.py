@@ -241,8 +241,9 @@ class Check:
 
 
 class Report:
-    def __init__(self, name, work):
+    def __init__(self, name, work, seed):
         self.name = name
+        self.seed = seed
         self.passed = self.failed = self.skipped = 0
         os.makedirs(f"{work}/logs", exist_ok=True)
         self.log = open(f"{work}/logs/{name}.txt", "w", encoding="utf-8")
@@ -291,7 +292,9 @@ class Report:
 
     @contextlib.contextmanager
     def guard(self, name):
-        """Turns what is raised inside into a skip or a failure of NAME."""
+        """Turns what is raised inside into a skip or a failure of NAME. The random questions
+        inside depend on the seed and NAME only, so that each part can be repeated alone."""
+        random.seed(f"{self.seed} {name}")
         try:
             yield
         except Unavailable as reason:
@@ -318,11 +321,10 @@ def main(name, function):
                         help="multiplies the number of random questions")
     parser.add_argument("--only", default="", help="run the checks whose name contains this")
     arguments = parser.parse_args()
-    random.seed(arguments.seed)
     temporary = None
     if not arguments.work:
         temporary = arguments.work = tempfile.mkdtemp(prefix="stackdb-oracle-")
-    report = Report(name, arguments.work)
+    report = Report(name, arguments.work, arguments.seed)
     try:
         stackdb = Stackdb(arguments.stackdb, arguments.work)
         function(stackdb, report, arguments)

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""Scopes and variables as `readelf -wi -wo -wR` prints them."""
+
+import bisect
+import re
+
+import expressions
+from oracle import peer
+
+DIE = re.compile(r"^ <([0-9a-f]+)><([0-9a-f]+)>: Abbrev Number: \d+ \(DW_TAG_(\w+)\)")
+ATTRIBUTE = re.compile(r"^    <[0-9a-f]+> +DW_AT_(\w+) *: (.*)$")
+WANTED = {"name", "abstract_origin", "specification", "low_pc", "high_pc", "ranges", "location",
+          "const_value", "artificial"}
+TAGS = {"compile_unit", "subprogram", "lexical_block", "inlined_subroutine", "formal_parameter",
+        "variable"}
+
+
+class Die:
+    __slots__ = ("offset", "tag", "depth", "parent", "attributes", "children")
+
+    def __init__(self, offset, tag, depth, parent):
+        self.offset, self.tag, self.depth, self.parent = offset, tag, depth, parent
+        self.attributes = {}
+        self.children = []
+
+
+class Scopes:
+    def __init__(self, path):
+        self.path = path
+        self.names = {}      # offset -> (name, origin)
+        self.functions = []  # subprograms with code
+        self.units = {}      # first offset -> low_pc of the unit
+        self.lists = read_lists(peer(["readelf", "-W", "-wo", path], [path]))
+        self.range_lists = read_ranges(peer(["readelf", "-W", "-wR", path], [path]))
+        self.read(peer(["readelf", "-W", "-wi", path], [path]))
+        spans = []
+        for function in self.functions:
+            spans += [(low, high, function) for low, high in self.ranges(function)]
+        spans.sort(key=lambda span: span[:2])
+        self.spans = spans
+        self.starts = [span[0] for span in spans]
+
+    def read(self, text):
+        stack = []
+        die = base = None
+        for line in text.splitlines():
+            if line.startswith("    <"):
+                if die is not None:
+                    found = ATTRIBUTE.match(line)
+                    if found and found.group(1) in WANTED:
+                        die.attributes[found.group(1)] = found.group(2)
+                continue
+            found = DIE.match(line)
+            if not found:
+                continue
+            self.finish(die)
+            depth, offset, tag = int(found.group(1), 16), int(found.group(2), 16), found.group(3)
+            while stack and stack[-1].depth >= depth:
+                stack.pop()
+            die = None
+            if tag in TAGS:
+                parent = stack[-1] if stack and stack[-1].depth == depth - 1 else None
+                die = Die(offset, tag, depth, parent)
+                if tag == "compile_unit":
+                    base = die
+                elif parent is not None:
+                    parent.children.append(die)
+                stack.append(die)
+                if tag == "subprogram":
+                    die.attributes["unit"] = base
+        self.finish(die)
+
+    def finish(self, die):
+        if die is None:
+            return
+        attributes = die.attributes
+        name = attributes.get("name")
+        origin = attributes.get("abstract_origin") or attributes.get("specification")
+        self.names[die.offset] = (text_of(name) if name else None,
+                                  reference(origin) if origin else None)
+        if die.tag == "subprogram" and ("low_pc" in attributes or "ranges" in attributes):
+            self.functions.append(die)
+
+    def name(self, die):
+        offset = die.offset
+        for _ in range(20):
+            name, origin = self.names.get(offset, (None, None))
+            if name or origin is None:
+                return name
+            offset = origin
+        return None
+
+    def origin(self, die):
+        """The offset that stands for the same variable in all instances."""
+        offset = die.offset
+        while self.names.get(offset, (None, None))[1] is not None:
+            offset = self.names[offset][1]
+        return offset
+
+    def ranges(self, die):
+        attributes = die.attributes
+        if "ranges" in attributes:
+            return self.range_lists.get(number(attributes["ranges"]), [])
+        if "low_pc" not in attributes or "high_pc" not in attributes:
+            return []
+        low = number(attributes["low_pc"])
+        high = number(attributes["high_pc"])
+        return [(low, high if attributes["high_pc"].startswith("(addr)") else low + high)]
+
+    def holds(self, die, address):
+        return any(low <= address < high for low, high in self.ranges(die))
+
+    def at(self, address):
+        """[(function name, [(variable, location)])] from the innermost function outwards; None
+        when no function is there. Blocks without addresses belong to the scope around them."""
+        found = bisect.bisect_right(self.starts, address) - 1
+        while found >= 0 and not self.spans[found][1] > address:
+            found -= 1
+            if found < 0 or self.spans[found][0] < address - (1 << 22):
+                return None
+        if found < 0:
+            return None
+        frames = []
+        self.descend(self.spans[found][2], address, frames)
+        return frames[::-1]
+
+    def descend(self, die, address, frames):
+        if die.tag in ("subprogram", "inlined_subroutine"):
+            frames.append((self.name(die), []))
+        variables = frames[-1][1]
+        for child in die.children:
+            if child.tag in ("formal_parameter", "variable"):
+                variables.append((self.name(child), self.location(child)))
+        for child in die.children:
+            if child.tag == "lexical_block" and self.holds(child, address):
+                self.descend(child, address, frames)
+        for child in die.children:
+            if child.tag == "inlined_subroutine" and self.holds(child, address):
+                self.descend(child, address, frames)
+
+    def location(self, die):
+        text = die.attributes.get("location")
+        if text is None:
+            value = die.attributes.get("const_value")
+            return None if value is None else ["value " + value_text(value)]
+        if "location list" in text:
+            return self.lists.get(number(text), [])
+        block = re.search(r"byte block: ((?:[0-9a-f]+ )+)", text)
+        if not block:
+            return []
+        return from_readelf(text[text.index("\t(") + 2:-1] if "\t(" in text else "")
+
+
+def value_text(text):
+    text = re.sub(r"^\(\w+\) ", "", text)
+    return str(int(text, 0)) if re.fullmatch(r"-?(0x[0-9a-f]+|\d+)", text) else text
+
+
+def text_of(value):
+    return re.sub(r"^\(\w+\) (\((?:offset|indirect[^)]*): [^)]*\): ?|\(indexed[^)]*\): )?", "",
+                  value).strip()
+
+
+def number(value):
+    return int(re.search(r"\) (0x[0-9a-f]+|\d+)", value).group(1), 0)
+
+
+def reference(value):
+    found = re.search(r"<0x([0-9a-f]+)>", value)
+    return int(found.group(1), 16) if found else None
+
+
+LIST_ENTRY = re.compile(r"^ +([0-9a-f]+) ([0-9a-f]{8,16}) ([0-9a-f]{8,16}) \((.*)\)( \(start == end\))?$")
+VIEWED_ENTRY = re.compile(r"^ +([0-9a-f]{8,16}) ([0-9a-f]{8,16}) \((.*)\)( \(start == end\))?$")
+VIEW = re.compile(r"^ +([0-9a-f]+) v[0-9a-f]+ v[0-9a-f]+ (views at|location view pair)")
+BASE = re.compile(r"^ +([0-9a-f]+) [0-9a-f]{8,16} \(base address\)")
+
+
+def read_lists(text):
+    """{offset: [(low, high, operations)]}"""
+    lists = {}
+    offset = None
+    entries = []
+    for line in text.splitlines():
+        if "<End of list>" in line:
+            if offset is not None:
+                lists[offset] = [(l, h, o) for l, h, o in entries if h > l]
+            offset, entries = None, []
+            continue
+        found = VIEW.match(line)
+        if found:
+            if offset is None and found.group(2) == "views at":
+                offset = int(found.group(1), 16)
+            continue
+        found = BASE.match(line)
+        if found:
+            offset = int(found.group(1), 16) if offset is None else offset
+            continue
+        found = LIST_ENTRY.match(line)
+        if found:
+            offset = int(found.group(1), 16) if offset is None else offset
+            entries.append((int(found.group(2), 16), int(found.group(3), 16),
+                            from_readelf(found.group(4))))
+            continue
+        found = VIEWED_ENTRY.match(line)
+        if found:
+            entries.append((int(found.group(1), 16), int(found.group(2), 16),
+                            from_readelf(found.group(3))))
+    return lists
+
+
+def read_ranges(text):
+    lists = {}
+    offset = None
+    for line in text.splitlines():
+        words = line.split()
+        if not words or not re.fullmatch(r"[0-9a-f]{8,16}", words[0]):
+            continue
+        at = int(words[0], 16)
+        if "End" in line:
+            offset = None
+            continue
+        if offset is None:
+            offset = at
+            lists[offset] = []
+        if "base" not in line and len(words) >= 3 and re.fullmatch(r"[0-9a-f]+", words[2]):
+            lists[offset].append((int(words[1], 16), int(words[2], 16)))
+    return lists
+
+
+def split_operations(text):
+    depth, start = 0, 0
+    for index, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == ";" and depth == 0:
+            yield text[start:index].strip()
+            start = index + 1
+    if text[start:].strip():
+        yield text[start:].strip()
+
+
+def from_readelf(text):
+    return expressions.loosen([operation(part) for part in split_operations(text)])
+
+
+def operation(text):
+    found = re.match(r"^DW_OP_(\w+)(?: \(\w*\))?:? ?(.*)$", text)
+    if not found:
+        return text
+    name, rest = found.group(1).removeprefix("GNU_"), found.group(2).strip()
+    if name == "entry_value":
+        return f"entry_value({','.join(from_readelf(rest[1:-1]))})"
+    if re.fullmatch(r"lit\d+", name):
+        return f"const {name[3:]}"
+    if re.fullmatch(r"const(u|s|\d[us])", name):
+        return f"const {rest.split()[0]}"
+    if name == "addr":
+        return f"addr {int(rest, 16):#x}"
+    if name == "push_tls_address":
+        return "form_tls_address"
+    if name == "regx":
+        return f"reg{rest.split()[0]}"
+    if name == "bregx":
+        words = rest.split()
+        return f"breg{words[0]} {words[-1]}"
+    return f"{name} {rest}".strip()
