@@ -30,8 +30,6 @@ struct sdb_error *children_add(struct sdb_writer *writer, const struct sdb_scope
  * Read-only in the writer after sdb_writer_expressions(): safe from several threads.
  */
 void expression_put(struct sdb_writer *writer, struct buffer *to, const struct sdb_expression *expression);
-/* Decodes one; the bytes are malloc'ed (NULL for an empty expression). */
-struct sdb_error *expression_get(struct sdb_db *db, struct cursor *from, struct sdb_expression *expression_ret);
 /* Passes over one. */
 void expression_skip(struct cursor *from);
 
