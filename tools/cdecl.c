@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A declaration is what stands left of the name and what stands right of it; each type
+ * constructor wraps the two parts of the type it is made from. A budget of visits bounds
+ * the work for hostile types that refer to themselves.
+ */
+#include "cdecl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_DEPTH 32
+#define MAX_VISITS 2000
+
+struct decl {
+	struct session *session;
+	struct text *left;
+	struct text *right; /* outer constructors first: each is nearer to the name than the next */
+	unsigned visits;
+};
+
+static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth);
+
+static bool is_derived_suffix(enum sdb_type_kind kind)
+{
+	return kind == SDB_TYPE_ARRAY || kind == SDB_TYPE_FUNCTION;
+}
+
+static const char *qualifier(enum sdb_type_kind kind)
+{
+	switch (kind) {
+	case SDB_TYPE_CONST: return "const";
+	case SDB_TYPE_VOLATILE: return "volatile";
+	case SDB_TYPE_RESTRICT: return "restrict";
+	case SDB_TYPE_ATOMIC: return "_Atomic";
+	default: return NULL;
+	}
+}
+
+static void space_before_declarator(struct text *left)
+{
+	if (left->size && !strchr("*&( ", left->data[left->size - 1]))
+		text_char(left, ' ');
+}
+
+void cdecl_head(struct session *session, struct text *to, const struct type_outline *type)
+{
+	const char *tag = type->kind == SDB_TYPE_STRUCT ? "struct" : type->kind == SDB_TYPE_UNION ? "union"
+		: type->kind == SDB_TYPE_CLASS ? "class" : type->kind == SDB_TYPE_ENUM ? "enum"
+		: type->kind == SDB_TYPE_NAMESPACE ? "namespace" : NULL;
+	bool named = type->name != 0;
+	if (tag && (!named || type->kind == SDB_TYPE_NAMESPACE || !session_plain_tags(session))) {
+		text_add(to, tag);
+		text_char(to, ' ');
+	}
+	if (named && type->scope.kind == SDB_SCOPE_UNIT)
+		text_add(to, session_name(session, type->name));
+	else if (named)
+		text_add(to, session_qualified(session,
+					       (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }));
+	else if (type->kind == SDB_TYPE_NAMESPACE)
+		text_add(to, "(anonymous)");
+	else
+		text_add(to, "{...}");
+}
+
+static void put_named(struct decl *decl, const struct type_outline *type)
+{
+	switch (type->kind) {
+	case SDB_TYPE_STRUCT: case SDB_TYPE_CLASS: case SDB_TYPE_UNION: case SDB_TYPE_ENUM:
+		cdecl_head(decl->session, decl->left, type);
+		return;
+	case SDB_TYPE_NONE:
+		text_add(decl->left, type->id ? "?" : "void");
+		return;
+	default:
+		if (type->name && type->scope.kind == SDB_SCOPE_TYPE)
+			text_add(decl->left, session_qualified(
+					 decl->session, (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }));
+		else
+			text_add(decl->left, type->name ? session_name(decl->session, type->name) : "?");
+	}
+}
+
+/* `[16][2]` of an array type. */
+static void put_dimensions(struct decl *decl, sdb_type_id id)
+{
+	struct sdb_type *type;
+	if (session_note(decl->session, sdb_type(session_db(decl->session), id, &type)))
+		return;
+	for (size_t i = 0; i < type->dimension_count && i < 32; i++) {
+		const struct sdb_dimension *dimension = &type->dimensions[i];
+		text_char(decl->right, '[');
+		if (dimension->kind == SDB_DIMENSION_COUNT)
+			text_u64(decl->right, dimension->count);
+		else if (dimension->kind != SDB_DIMENSION_UNBOUNDED)
+			text_char(decl->right, '*'); /* known at run time only */
+		text_char(decl->right, ']');
+	}
+	if (type->dimension_count == 0)
+		text_add(decl->right, "[]");
+	sdb_type_free(type);
+}
+
+static void put_parameters(struct decl *decl, const struct sdb_parameter *parameters, size_t count,
+			   bool variadic, bool prototyped, bool names, unsigned depth)
+{
+	size_t put = 0;
+	text_char(decl->right, '(');
+	for (size_t i = 0; i < count; i++) {
+		if (parameters[i].flags & SDB_LOCAL_ARTIFICIAL)
+			continue;
+		if (put++)
+			text_add(decl->right, ", ");
+		if (decl->visits == 0) {
+			text_add(decl->right, "...");
+			break;
+		}
+		struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
+		struct decl inner = { decl->session, &left, &right, decl->visits };
+		put_decl(&inner, parameters[i].type, depth + 1);
+		decl->visits = inner.visits;
+		if (names && parameters[i].name) {
+			space_before_declarator(&left);
+			text_add(&left, session_name(decl->session, parameters[i].name));
+		}
+		text_addn(decl->right, left.data, left.size);
+		text_addn(decl->right, right.data, right.size);
+		free(left.data);
+		free(right.data);
+	}
+	if (variadic)
+		text_add(decl->right, put ? ", ..." : "...");
+	else if (!put && prototyped && !session_plain_tags(decl->session))
+		text_add(decl->right, "void");
+	text_char(decl->right, ')');
+}
+
+static void put_function_type(struct decl *decl, const struct type_outline *outline, unsigned depth)
+{
+	struct sdb_type *type;
+	if (session_note(decl->session, sdb_type(session_db(decl->session), outline->id, &type))) {
+		text_add(decl->right, "()");
+		return;
+	}
+	put_parameters(decl, type->parameters, type->parameter_count, type->flags & SDB_TYPE_VARIADIC,
+		       type->flags & SDB_TYPE_PROTOTYPED, false, depth);
+	sdb_type_free(type);
+}
+
+/* `*`, `&`, `Class::*` around TARGET, in parentheses where C needs them. */
+static void put_pointer(struct decl *decl, const struct type_outline *type, unsigned depth)
+{
+	struct type_outline target = session_type(decl->session, type->target);
+	/* Inner parts go to the right of this declarator, so its own closing comes first. */
+	bool wrap = is_derived_suffix(target.kind);
+	if (wrap)
+		text_char(decl->right, ')');
+	put_decl(decl, type->target, depth + 1);
+	space_before_declarator(decl->left);
+	if (wrap)
+		text_char(decl->left, '(');
+	if (type->kind == SDB_TYPE_MEMBER_POINTER) {
+		struct type_outline class = session_type(decl->session, type->containing);
+		text_add(decl->left, class.name ? session_qualified(
+				 decl->session, (struct sdb_entity){ SDB_ENTITY_TYPE, class.id }) : "?");
+		text_add(decl->left, "::*");
+	} else {
+		text_add(decl->left, type->kind == SDB_TYPE_POINTER ? "*"
+			 : type->kind == SDB_TYPE_REFERENCE ? "&" : "&&");
+	}
+}
+
+static void put_qualified(struct decl *decl, const struct type_outline *type, unsigned depth)
+{
+	struct type_outline target = session_type(decl->session, type->target);
+	for (unsigned i = 0; i < 4 && qualifier(target.kind); i++)
+		target = session_type(decl->session, target.target);
+	bool after = target.kind == SDB_TYPE_POINTER || target.kind == SDB_TYPE_REFERENCE
+		|| target.kind == SDB_TYPE_RVALUE_REFERENCE || target.kind == SDB_TYPE_MEMBER_POINTER;
+	if (!after) {
+		text_add(decl->left, qualifier(type->kind));
+		text_char(decl->left, ' ');
+	}
+	put_decl(decl, type->target, depth + 1);
+	if (after) {
+		space_before_declarator(decl->left);
+		text_add(decl->left, qualifier(type->kind));
+	}
+}
+
+static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth)
+{
+	if (depth > MAX_DEPTH || decl->visits == 0) {
+		text_add(decl->left, "...");
+		return;
+	}
+	decl->visits--;
+	struct type_outline type = session_type(decl->session, id);
+	switch (type.kind) {
+	case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE: case SDB_TYPE_RVALUE_REFERENCE:
+	case SDB_TYPE_MEMBER_POINTER:
+		/* Rust and Ada name their pointer types; those read better than their targets. */
+		if (type.name && session_plain_tags(decl->session))
+			put_named(decl, &type);
+		else
+			put_pointer(decl, &type, depth);
+		break;
+	case SDB_TYPE_CONST: case SDB_TYPE_VOLATILE: case SDB_TYPE_RESTRICT: case SDB_TYPE_ATOMIC:
+		put_qualified(decl, &type, depth);
+		break;
+	case SDB_TYPE_ARRAY:
+		put_dimensions(decl, id);
+		put_decl(decl, type.target, depth + 1);
+		if (type.flags & SDB_TYPE_VECTOR)
+			text_add(decl->left, " __vector");
+		break;
+	case SDB_TYPE_FUNCTION:
+		put_function_type(decl, &type, depth);
+		put_decl(decl, type.target, depth + 1);
+		break;
+	default:
+		put_named(decl, &type);
+	}
+}
+
+static void finish(struct text *to, struct decl *decl, const char *name, unsigned width)
+{
+	if (name && *name) {
+		if (width && decl->left->size < width)
+			text_repeat(decl->left, ' ', width - decl->left->size);
+		space_before_declarator(decl->left);
+	}
+	text_addn(to, decl->left->data, decl->left->size);
+	if (name)
+		text_add(to, name);
+	text_addn(to, decl->right->data, decl->right->size);
+	free(decl->left->data);
+	free(decl->right->data);
+}
+
+void cdecl_put(struct session *session, struct text *to, sdb_type_id type, const char *name,
+	       unsigned width)
+{
+	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
+	struct decl decl = { session, &left, &right, MAX_VISITS };
+	/* NAME may be one that the session forgets as soon as it is asked for others. */
+	char *kept = name && *name ? tool_strdup(name) : NULL;
+	put_decl(&decl, type, 0);
+	finish(to, &decl, kept, width);
+	free(kept);
+}
+
+void cdecl_type(struct session *session, struct text *to, sdb_type_id type)
+{
+	cdecl_put(session, to, type, NULL, 0);
+}
+
+static void put_function_prefix(struct text *left, const struct sdb_function *function)
+{
+	bool member = function->scope.kind == SDB_SCOPE_TYPE;
+	if ((!member && !(function->flags & SDB_FUNCTION_EXTERNAL))
+	    || (function->flags & SDB_FUNCTION_STATIC_MEMBER))
+		text_add(left, "static ");
+	if (function->flags & SDB_FUNCTION_DECLARED_INLINE)
+		text_add(left, "inline ");
+	if (function->flags & SDB_FUNCTION_EXPLICIT)
+		text_add(left, "explicit ");
+	if (function->flags & (SDB_FUNCTION_VIRTUAL | SDB_FUNCTION_PURE_VIRTUAL))
+		text_add(left, "virtual ");
+	if (function->flags & SDB_FUNCTION_NORETURN)
+		text_add(left, "_Noreturn ");
+}
+
+static bool object_is_const(struct session *session, const struct sdb_function *function)
+{
+	for (size_t i = 0; i < function->parameter_count; i++) {
+		if (!(function->parameters[i].flags & SDB_LOCAL_OBJECT_POINTER)
+		    && !(i == 0 && function->parameters[i].flags & SDB_LOCAL_ARTIFICIAL))
+			continue;
+		/* `this` is a const pointer in definitions. */
+		struct type_outline pointer = session_stripped(session, function->parameters[i].type);
+		return pointer.kind == SDB_TYPE_POINTER
+			&& session_type(session, pointer.target).kind == SDB_TYPE_CONST;
+	}
+	return false;
+}
+
+void cdecl_prototype(struct session *session, struct text *to, const struct sdb_function *function,
+		     const char *given_name)
+{
+	char *name = tool_strdup(given_name);
+	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
+	struct decl decl = { session, &left, &right, MAX_VISITS };
+	put_function_prefix(&left, function);
+	put_parameters(&decl, function->parameters, function->parameter_count,
+		       function->flags & SDB_FUNCTION_VARIADIC, function->flags & SDB_FUNCTION_PROTOTYPED,
+		       true, 0);
+	bool member = function->scope.kind == SDB_SCOPE_TYPE;
+	/* Constructors and destructors return nothing, not even void. */
+	const char *last = strrchr(name, ':') ? strrchr(name, ':') + 1 : name;
+	bool unreturning = member && !function->type
+		&& (last[0] == '~' || (function->parameter_count
+				       && strcmp(last, session_name(session, session_type(
+						 session, function->scope.id).name)) == 0));
+	if (!unreturning)
+		put_decl(&decl, function->type, 0);
+	finish(to, &decl, name, 0);
+	free(name);
+	if (member && object_is_const(session, function))
+		text_add(to, " const");
+	if (function->flags & SDB_FUNCTION_REFERENCE)
+		text_add(to, " &");
+	if (function->flags & SDB_FUNCTION_RVALUE_REFERENCE)
+		text_add(to, " &&");
+	if (function->flags & SDB_FUNCTION_PURE_VIRTUAL)
+		text_add(to, " = 0");
+	if (function->flags & SDB_FUNCTION_DELETED)
+		text_add(to, " = delete");
+	if (function->flags & SDB_FUNCTION_DEFAULTED)
+		text_add(to, " = default");
+}
+
+void cdecl_templates(struct session *session, struct text *to, const struct sdb_template *templates,
+		     size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct sdb_template *argument = &templates[i];
+		text_add(to, i ? ", " : "<");
+		switch (argument->kind) {
+		case SDB_TEMPLATE_TYPE:
+			cdecl_type(session, to, argument->type);
+			break;
+		case SDB_TEMPLATE_VALUE:
+			if (argument->has_value)
+				text_s64(to, argument->value);
+			else
+				text_add(to, "?");
+			break;
+		case SDB_TEMPLATE_TEMPLATE:
+			text_add(to, session_name(session, argument->text));
+			break;
+		case SDB_TEMPLATE_PACK:
+			text_add(to, "...");
+			break;
+		}
+	}
+	if (count)
+		text_char(to, '>');
+}

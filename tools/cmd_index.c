@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* `stackdb index` is another program: only that one is linked with libelf and libdw. */
+#include "open.h"
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int command_index(int argc, char **argv)
+{
+	(void)argc;
+	char *program = open_indexer_path();
+	signal(SIGPIPE, SIG_DFL);
+	execv(program, argv);
+	tool_complain(program, "cannot run the indexer: %s", strerror(errno));
+	free(program);
+	return STATUS_NOT_FOUND;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_TEXT_H
+#define TOOLS_TEXT_H
+
+/*
+ * Text under construction: in memory, or on its way to a file descriptor through one large
+ * buffer. Running out of memory ends the program, as does a reader of the output that went away;
+ * so nothing here returns an error.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	char *data;
+	size_t size;
+	size_t capacity;
+	int fd; /* >= 0: data is written there when the buffer is full */
+};
+
+#define TEXT_EMPTY { NULL, 0, 0, -1 }
+
+struct text text_to(int fd); /* a text that is written to FD */
+void text_deinit(struct text *text);
+void text_flush(struct text *text);
+void text_reserve(struct text *text, size_t extra);
+const char *text_string(struct text *text); /* of one in memory: NUL-terminated */
+
+void text_addn(struct text *text, const char *string, size_t length);
+void text_add(struct text *text, const char *string);
+void text_char(struct text *text, char c);
+void text_repeat(struct text *text, char c, size_t count);
+void text_u64(struct text *text, uint64_t value);
+void text_s64(struct text *text, int64_t value);
+void text_hex(struct text *text, uint64_t value); /* with 0x, no leading zeroes */
+void text_hex_digits(struct text *text, uint64_t value, unsigned digits); /* without 0x */
+void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* `+8`, `-8`, nothing for 0. */
+void text_offset(struct text *text, int64_t offset);
+/* 1234567 as `1,234,567`. */
+void text_grouped(struct text *text, uint64_t value);
+/* A size in bytes as people read it: `588.2 MB` (powers of ten). */
+void text_size(struct text *text, uint64_t bytes);
+
+/* Copies STRING with control characters replaced: a database is not to steer a terminal. */
+char *text_clean(char *string);
+
+void *tool_alloc(size_t size);               /* zeroed, never NULL */
+void *tool_realloc(void *memory, size_t count, size_t size);
+char *tool_strdup(const char *string);
+
+#endif
