@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Scopes and variables as `readelf -wi -wo -wR` prints them."""
+"""Scopes and variables as `readelf -wi -wo` prints them."""
 
 import bisect
 import re
 
 import expressions
+from elf import Elf
 from oracle import peer
 
-DIE = re.compile(r"^ <([0-9a-f]+)><([0-9a-f]+)>: Abbrev Number: \d+ \(DW_TAG_(\w+)\)")
+DIE = re.compile(r"^ <(\d+)><([0-9a-f]+)>: Abbrev Number: \d+ \(DW_TAG_(\w+)\)")
 ATTRIBUTE = re.compile(r"^    <[0-9a-f]+> +DW_AT_(\w+) *: (.*)$")
 WANTED = {"name", "abstract_origin", "specification", "low_pc", "high_pc", "ranges", "location",
           "const_value", "artificial"}
@@ -16,10 +17,10 @@ TAGS = {"compile_unit", "subprogram", "lexical_block", "inlined_subroutine", "fo
 
 
 class Die:
-    __slots__ = ("offset", "tag", "depth", "parent", "attributes", "children")
+    __slots__ = ("offset", "tag", "depth", "unit", "attributes", "children")
 
-    def __init__(self, offset, tag, depth, parent):
-        self.offset, self.tag, self.depth, self.parent = offset, tag, depth, parent
+    def __init__(self, offset, tag, depth, unit):
+        self.offset, self.tag, self.depth, self.unit = offset, tag, depth, unit
         self.attributes = {}
         self.children = []
 
@@ -29,10 +30,10 @@ class Scopes:
         self.path = path
         self.names = {}      # offset -> (name, origin)
         self.functions = []  # subprograms with code
-        self.units = {}      # first offset -> low_pc of the unit
-        self.lists = read_lists(peer(["readelf", "-W", "-wo", path], [path]))
-        self.range_lists = read_ranges(peer(["readelf", "-W", "-wR", path], [path]))
-        self.read(peer(["readelf", "-W", "-wi", path], [path]))
+        self.lists = read_lists(peer(["readelf", "-W", "-woN", path], [path]))
+        # readelf 2.40 prints the first list of each table only.
+        self.range_lists = (Elf(path).section(".debug_rnglists") or (0, b""))[1]
+        self.read(peer(["readelf", "-W", "-wiN", path], [path]))
         spans = []
         for function in self.functions:
             spans += [(low, high, function) for low, high in self.ranges(function)]
@@ -42,7 +43,7 @@ class Scopes:
 
     def read(self, text):
         stack = []
-        die = base = None
+        die = unit = None
         for line in text.splitlines():
             if line.startswith("    <"):
                 if die is not None:
@@ -54,20 +55,18 @@ class Scopes:
             if not found:
                 continue
             self.finish(die)
-            depth, offset, tag = int(found.group(1), 16), int(found.group(2), 16), found.group(3)
+            depth, offset, tag = int(found.group(1)), int(found.group(2), 16), found.group(3)
             while stack and stack[-1].depth >= depth:
                 stack.pop()
             die = None
             if tag in TAGS:
                 parent = stack[-1] if stack and stack[-1].depth == depth - 1 else None
-                die = Die(offset, tag, depth, parent)
+                die = Die(offset, tag, depth, unit)
                 if tag == "compile_unit":
-                    base = die
+                    unit = die
                 elif parent is not None:
                     parent.children.append(die)
                 stack.append(die)
-                if tag == "subprogram":
-                    die.attributes["unit"] = base
         self.finish(die)
 
     def finish(self, die):
@@ -100,7 +99,9 @@ class Scopes:
     def ranges(self, die):
         attributes = die.attributes
         if "ranges" in attributes:
-            return self.range_lists.get(number(attributes["ranges"]), [])
+            unit = die.unit.attributes.get("low_pc") if die.unit else None
+            return list(range_list(self.range_lists, number(attributes["ranges"]),
+                                   number(unit) if unit else 0))
         if "low_pc" not in attributes or "high_pc" not in attributes:
             return []
         low = number(attributes["low_pc"])
@@ -148,12 +149,13 @@ class Scopes:
         block = re.search(r"byte block: ((?:[0-9a-f]+ )+)", text)
         if not block:
             return []
-        return from_readelf(text[text.index("\t(") + 2:-1] if "\t(" in text else "")
+        found = re.search(r"\t\((.*?)\)( \[without DW_AT_frame_base\])?$", text)
+        return from_readelf(found.group(1)) if found else []
 
 
 def value_text(text):
     text = re.sub(r"^\(\w+\) ", "", text)
-    return str(int(text, 0)) if re.fullmatch(r"-?(0x[0-9a-f]+|\d+)", text) else text
+    return str(int(text, 0)) if re.fullmatch(r"-?(0x[0-9a-f]+|\d+)", text) else "bytes"
 
 
 def text_of(value):
@@ -170,8 +172,8 @@ def reference(value):
     return int(found.group(1), 16) if found else None
 
 
-LIST_ENTRY = re.compile(r"^ +([0-9a-f]+) ([0-9a-f]{8,16}) ([0-9a-f]{8,16}) \((.*)\)( \(start == end\))?$")
-VIEWED_ENTRY = re.compile(r"^ +([0-9a-f]{8,16}) ([0-9a-f]{8,16}) \((.*)\)( \(start == end\))?$")
+LIST_ENTRY = re.compile(r"^ +([0-9a-f]+) ([0-9a-f]{8,16}) ([0-9a-f]{8,16}) \((.*?)\)( \[without DW_AT_frame_base\])?( \(start == end\))?$")
+VIEWED_ENTRY = re.compile(r"^ +([0-9a-f]{8,16}) ([0-9a-f]{8,16}) \((.*?)\)( \[without DW_AT_frame_base\])?( \(start == end\))?$")
 VIEW = re.compile(r"^ +([0-9a-f]+) v[0-9a-f]+ v[0-9a-f]+ (views at|location view pair)")
 BASE = re.compile(r"^ +([0-9a-f]+) [0-9a-f]{8,16} \(base address\)")
 
@@ -209,23 +211,23 @@ def read_lists(text):
     return lists
 
 
-def read_ranges(text):
-    lists = {}
-    offset = None
-    for line in text.splitlines():
-        words = line.split()
-        if not words or not re.fullmatch(r"[0-9a-f]{8,16}", words[0]):
-            continue
-        at = int(words[0], 16)
-        if "End" in line:
-            offset = None
-            continue
-        if offset is None:
-            offset = at
-            lists[offset] = []
-        if "base" not in line and len(words) >= 3 and re.fullmatch(r"[0-9a-f]+", words[2]):
-            lists[offset].append((int(words[1], 16), int(words[2], 16)))
-    return lists
+def range_list(section, offset, base):
+    """The list at OFFSET of .debug_rnglists (DWARF 5, 7.25), without indexed addresses."""
+    bytes_ = expressions.Bytes(section)
+    bytes_.at = offset
+    while True:
+        kind = bytes_.uint(1)
+        if kind == 4:
+            yield base + bytes_.uleb(), base + bytes_.uleb()
+        elif kind == 5:
+            base = bytes_.uint(8)
+        elif kind == 6:
+            yield bytes_.uint(8), bytes_.uint(8)
+        elif kind == 7:
+            low = bytes_.uint(8)
+            yield low, low + bytes_.uleb()
+        else:
+            return
 
 
 def split_operations(text):

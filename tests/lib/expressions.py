@@ -189,6 +189,7 @@ PIECE = re.compile(
     r"|a thread-local variable at offset (?P<tls>0x[0-9a-f]+) in the thread-local storage"
     r" for `[^']*'"
     r"|the constant (?P<const>-?\d+)"
+    r"|(?P<blob>constant bytes:[ 0-9a-f]*)"
     r"|(?P<gone>optimized out)"
     r"|a complex DWARF expression:(?P<complex>(?:\s*\d+: DW_OP_[^\n]*)*)"
     r"|\[(?P<piece>\d+)-byte piece\]|\[(?P<bits>\d+)-bit piece[^\]]*\]")
@@ -220,6 +221,8 @@ def from_gdb(text, names):
             operations.append(f"addr {part['addr']}")
         elif part["tls"]:
             operations += [f"const {int(part['tls'], 16)}", "form_tls_address"]
+        elif part["blob"]:
+            operations.append("value bytes")
         elif part["value"]:
             operations.append(f"value {part['value']}")
         elif part["const"]:

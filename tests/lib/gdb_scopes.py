@@ -8,9 +8,12 @@ import gdb
 
 
 def symbol_kind(symbol):
+    """A label without an address is a variable to gdb, an enumerator a constant."""
     if symbol.is_argument:
         return "parameter"
-    return "variable" if symbol.is_variable else "other"
+    if symbol.is_constant and symbol.type.code != gdb.TYPE_CODE_ENUM:
+        return "variable"
+    return "variable" if symbol.is_variable and symbol.type.code != gdb.TYPE_CODE_VOID else None
 
 
 def blocks_at(address):
@@ -20,8 +23,9 @@ def blocks_at(address):
     symbols = []
     while block is not None and not block.is_global and not block.is_static:
         for symbol in block:
-            if symbol.is_argument or symbol.is_variable:
-                symbols.append([symbol.name, symbol_kind(symbol), str(symbol.type), symbol.line])
+            kind = symbol_kind(symbol)
+            if kind:
+                symbols.append([symbol.name, kind, str(symbol.type), symbol.line])
         if block.function is not None:
             chain.append({"function": block.function.name,
                           "linkage": block.function.linkage_name, "symbols": symbols})

@@ -49,7 +49,7 @@ def readelf_frames(path, section):
     initial = {}
     rows = columns = None
     active = False
-    for line in peer(["readelf", "-wF", path], [path]).splitlines():
+    for line in peer(["readelf", "-wFN", path], [path]).splitlines():
         if line.startswith("Contents of the "):
             active = line.split(" ")[3] == section
             rows = None
@@ -127,7 +127,7 @@ def gdb_lines(path, script, questions, language="auto"):
     return [json.loads(line[1:]) for line in out.splitlines() if line.startswith("@")]
 
 
-SYMBOL_IS = re.compile(r"^Symbol (.+?) is (multi-location:|.*)", re.S)
+SYMBOL_IS = re.compile(r"^Symbol (.+?) is (.*)", re.S)
 RANGE = re.compile(r"^\s*(?:Base address \S+  )?Range (0x[0-9a-f]+)-(0x[0-9a-f]+): ", re.M)
 
 

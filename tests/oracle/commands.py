@@ -47,7 +47,7 @@ LINE = re.compile(r"^(\S+) +(\d+) +(0x[0-9a-f]+)(.*)$")
 def decoded_lines(path):
     """{(file's base name, line): ({addresses of statements}, {all addresses})}"""
     table = {}
-    for text in peers.peer(["readelf", "-wL", "-W", path], [path]).splitlines():
+    for text in peers.peer(["readelf", "-wLN", "-W", path], [path]).splitlines():
         found = LINE.match(text)
         if found:
             name, line, address, rest = found.groups()

@@ -14,6 +14,7 @@ import sdb  # noqa: E402
 
 EXPLAINED = {
     "gdb gives up": "gdb stops with an error for one variable of the scope and shows none",
+    "nowhere at this address": "gdb adds what the abstract function has and this instance has not",
 }
 
 
