@@ -9,6 +9,7 @@
 /*
  * Bigger blocks compress better and cost more to look into. Names and scattered little records
  * are read at random, so theirs are small; what is read in order of address may be bigger.
+ * Lines are handed over in whole blocks (size 1: each record is one).
  */
 const struct part_traits part_traits[PART_COUNT] = {
 	[PART_NAMES] = { "names", 16384, 9, false },
@@ -28,8 +29,8 @@ const struct part_traits part_traits[PART_COUNT] = {
 	[PART_SCOPES] = { "scopes", 16384, 9, true },
 	[PART_CALLS] = { "calls", 16384, 9, true },
 	[PART_EXPRESSIONS] = { "expressions", 16384, 9, false },
-	[PART_LINES] = { "lines", 16384, 9, true },
-	[PART_LINE_COLUMNS] = { "line_columns", 16384, 9, true },
+	[PART_LINES] = { "lines", 1, 9, true },
+	[PART_LINE_COLUMNS] = { "line_columns", 1, 9, true },
 	[PART_LINE_FILES] = { "line_files", 16384, 9, false },
 	[PART_UNWIND_EH_FRAME] = { "unwind_eh_frame", 16384, 9, true },
 	[PART_UNWIND_DEBUG_FRAME] = { "unwind_debug_frame", 16384, 9, true },
