@@ -17,6 +17,7 @@ struct decl {
 	struct text *left;
 	struct text *right; /* outer constructors first: each is nearer to the name than the next */
 	unsigned visits;
+	size_t declarator; /* where the declarator begins in `left` when it has parentheses; else 0 */
 };
 
 static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth);
@@ -117,7 +118,7 @@ static void put_parameters(struct decl *decl, const struct sdb_parameter *parame
 			break;
 		}
 		struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-		struct decl inner = { decl->session, &left, &right, decl->visits };
+		struct decl inner = { decl->session, &left, &right, decl->visits, 0 };
 		put_decl(&inner, parameters[i].type, depth + 1);
 		decl->visits = inner.visits;
 		if (names && parameters[i].name) {
@@ -158,8 +159,11 @@ static void put_pointer(struct decl *decl, const struct type_outline *type, unsi
 		text_char(decl->right, ')');
 	put_decl(decl, type->target, depth + 1);
 	space_before_declarator(decl->left);
-	if (wrap)
+	if (wrap) {
+		if (!decl->declarator)
+			decl->declarator = decl->left->size;
 		text_char(decl->left, '(');
+	}
 	if (type->kind == SDB_TYPE_MEMBER_POINTER) {
 		struct type_outline class = session_type(decl->session, type->containing);
 		text_add(decl->left, class.name ? session_qualified(
@@ -174,8 +178,16 @@ static void put_pointer(struct decl *decl, const struct type_outline *type, unsi
 static void put_qualified(struct decl *decl, const struct type_outline *type, unsigned depth)
 {
 	struct type_outline target = session_type(decl->session, type->target);
-	for (unsigned i = 0; i < 4 && qualifier(target.kind); i++)
+	/* What qualifies an array qualifies its elements, which compilers often say once more. */
+	bool said = false;
+	for (unsigned i = 0; i < 8 && (qualifier(target.kind) || target.kind == SDB_TYPE_ARRAY); i++) {
 		target = session_type(decl->session, target.target);
+		said |= target.kind == type->kind;
+	}
+	if (said) {
+		put_decl(decl, type->target, depth + 1);
+		return;
+	}
 	bool after = target.kind == SDB_TYPE_POINTER || target.kind == SDB_TYPE_REFERENCE
 		|| target.kind == SDB_TYPE_RVALUE_REFERENCE || target.kind == SDB_TYPE_MEMBER_POINTER;
 	if (!after) {
@@ -226,12 +238,15 @@ static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth)
 
 static void finish(struct text *to, struct decl *decl, const char *name, unsigned width)
 {
-	if (name && *name) {
-		if (width && decl->left->size < width)
-			text_repeat(decl->left, ' ', width - decl->left->size);
-		space_before_declarator(decl->left);
-	}
-	text_addn(to, decl->left->data, decl->left->size);
+	struct text *left = decl->left;
+	size_t split = decl->declarator ? decl->declarator : left->size;
+	if (name && *name && !decl->declarator && left->size >= width)
+		space_before_declarator(left);
+	split = decl->declarator ? split : left->size;
+	text_addn(to, left->data, split);
+	if (name && *name && split < width)
+		text_repeat(to, ' ', width - split);
+	text_addn(to, left->data + split, left->size - split);
 	if (name)
 		text_add(to, name);
 	text_addn(to, decl->right->data, decl->right->size);
@@ -243,7 +258,7 @@ void cdecl_put(struct session *session, struct text *to, sdb_type_id type, const
 	       unsigned width)
 {
 	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-	struct decl decl = { session, &left, &right, MAX_VISITS };
+	struct decl decl = { session, &left, &right, MAX_VISITS, 0 };
 	/* NAME may be one that the session forgets as soon as it is asked for others. */
 	char *kept = name && *name ? tool_strdup(name) : NULL;
 	put_decl(&decl, type, 0);
@@ -291,7 +306,7 @@ void cdecl_prototype(struct session *session, struct text *to, const struct sdb_
 {
 	char *name = tool_strdup(given_name);
 	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-	struct decl decl = { session, &left, &right, MAX_VISITS };
+	struct decl decl = { session, &left, &right, MAX_VISITS, 0 };
 	put_function_prefix(&left, function);
 	put_parameters(&decl, function->parameters, function->parameter_count,
 		       function->flags & SDB_FUNCTION_VARIADIC, function->flags & SDB_FUNCTION_PROTOTYPED,

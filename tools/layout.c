@@ -125,8 +125,15 @@ static void put_cache_line(struct layout *layout, uint64_t start, unsigned inden
 
 /* ---- members ----------------------------------------------------------------- */
 
+/* Columns are counted from the left edge, so that those of what is nested stand in line. */
+static unsigned columns_at(unsigned columns, unsigned indent_tabs)
+{
+	unsigned moved = 8 * (indent_tabs ? indent_tabs - 1 : 0);
+	return columns > moved ? columns - moved : 0;
+}
+
 static void put_place(struct layout *layout, const struct sdb_member *member, uint64_t base,
-		      size_t line_start, const char *note)
+		      unsigned indent, size_t line_start, const char *note)
 {
 	struct text *to = layout->to;
 	if (layout->options->plain) {
@@ -135,7 +142,7 @@ static void put_place(struct layout *layout, const struct sdb_member *member, ui
 	}
 	uint64_t start = add_bits(base, member->bit_offset);
 	uint64_t size = 0;
-	pad_to(to, line_start, MEMBER_COLUMNS);
+	pad_to(to, line_start, columns_at(MEMBER_COLUMNS, indent));
 	session_type_size(layout->session, member->type, &size);
 	if (member->kind == SDB_MEMBER_BASE && member->flags & SDB_MEMBER_VIRTUAL) {
 		text_add(to, "/* virtual base */\n");
@@ -172,14 +179,14 @@ static void put_static(struct layout *layout, const struct sdb_member *member, u
 	size_t start = layout->to->size;
 	text_add(layout->to, "static ");
 	cdecl_put(layout->session, layout->to, member->type, session_name(layout->session, member->name),
-		  TYPE_COLUMNS - 7);
+		  columns_at(TYPE_COLUMNS, indent + 1));
 	if (member->flags & SDB_MEMBER_CONST_VALUE) {
 		text_add(layout->to, " = ");
 		text_s64(layout->to, (int64_t)member->value);
 	}
 	text_char(layout->to, ';');
 	if (!layout->options->plain) {
-		pad_to(layout->to, start, MEMBER_COLUMNS);
+		pad_to(layout->to, start, columns_at(MEMBER_COLUMNS, indent));
 		text_add(layout->to, "/* static */");
 	}
 	text_char(layout->to, '\n');
@@ -231,7 +238,7 @@ static bool put_expanded(struct layout *layout, const struct sdb_member *member,
 	if (member->bit_size)
 		text_format(layout->to, ":%u", member->bit_size);
 	text_char(layout->to, ';');
-	put_place(layout, member, base, start, "");
+	put_place(layout, member, base, indent, start, "");
 	sdb_type_free(type);
 	return true;
 }
@@ -244,13 +251,13 @@ static void put_field(struct layout *layout, const struct sdb_member *member, ui
 	put_indent(layout, indent);
 	size_t start = layout->to->size;
 	cdecl_put(layout->session, layout->to, member->type, session_name(layout->session, member->name),
-		  TYPE_COLUMNS);
+		  columns_at(TYPE_COLUMNS, indent));
 	if (member->bit_size)
 		text_format(layout->to, ":%u", member->bit_size);
 	if (member->alignment)
 		text_format(layout->to, " __attribute__((__aligned__(%u)))", member->alignment);
 	text_char(layout->to, ';');
-	put_place(layout, member, base, start, member->flags & SDB_MEMBER_MUTABLE ? " mutable"
+	put_place(layout, member, base, indent, start, member->flags & SDB_MEMBER_MUTABLE ? " mutable"
 		  : member->kind == SDB_MEMBER_DISCRIMINANT ? " discriminant" : "");
 }
 
@@ -264,7 +271,7 @@ static void put_base(struct layout *layout, const struct sdb_type *owner,
 	text_add(layout->to, member->flags & SDB_MEMBER_VIRTUAL ? " virtual " : " ");
 	cdecl_type(layout->session, layout->to, member->type);
 	text_add(layout->to, " */");
-	put_place(layout, member, base, start, "");
+	put_place(layout, member, base, indent, start, "");
 }
 
 static void put_variant(struct layout *layout, const struct sdb_member *member, unsigned indent)

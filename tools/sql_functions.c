@@ -42,7 +42,7 @@ COLUMN(function_prototype)
 TYPE_NAME(function_type, c->function->type)
 COLUMN(function_address)
 {
-	uint64_t address, inlined;
+	uint64_t address = 0, inlined;
 	if (first_instance(c, &address, &inlined))
 		sqlite3_result_int64(x, (sqlite3_int64)address);
 }

@@ -129,7 +129,7 @@ static void put_variable(struct walk *walk, const struct die *die, const struct 
 		put_u8(walk->to, SDB_LOCATION_NONE);
 		return;
 	}
-	location_put(walk->worker, die->unit, walk->to, &attr, function, walk->low);
+	location_gather(walk->worker, die->unit, walk->to, &attr, function, walk->low);
 	if (die->abbrev->tag == DW_TAG_variable && attr.class == ATTR_BLOCK &&
 	    expression_is_address(die->unit, attr.bytes, attr.u, &address))
 		variable_gather(walk->worker, die);
@@ -375,7 +375,7 @@ static void put_instance(struct walk *walk, const struct die *die, const struct 
 	put_ranges(walk);
 	put_sleb(walk->to, extent.has_entry ? (int64_t)(extent.entry - walk->low) : 0);
 	if (has_base && walk->full)
-		location_put(walk->worker, walk->unit, walk->to, &base, NULL, walk->low);
+		location_gather(walk->worker, walk->unit, walk->to, &base, NULL, walk->low);
 	else
 		put_u8(walk->to, SDB_LOCATION_NONE);
 	walk_scope(walk, die, &copy);

@@ -208,7 +208,7 @@ bool expression_normalize(struct worker *worker, const struct unit *unit, const 
  * locations.c: the location an attribute gives, in the intermediate form:
  * kind, then address, expression number, or entries.
  */
-void location_put(struct worker *worker, const struct unit *unit, struct buffer *to, const struct attr *attr,
+void location_gather(struct worker *worker, const struct unit *unit, struct buffer *to, const struct attr *attr,
 		  const struct function_info *function, uint64_t base);
 /* The interned number of an expression; 0 for an empty or unreadable one. */
 uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,

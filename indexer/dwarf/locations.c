@@ -70,7 +70,7 @@ static void put_constant(struct buffer *to, const struct unit *unit, const struc
 	}
 }
 
-void location_put(struct worker *worker, const struct unit *unit, struct buffer *to, const struct attr *attr,
+void location_gather(struct worker *worker, const struct unit *unit, struct buffer *to, const struct attr *attr,
 		  const struct function_info *function, uint64_t base)
 {
 	uint64_t address;

@@ -148,7 +148,7 @@ void variable_gather(struct worker *worker, const struct die *start)
 		put_u8(to, SDB_LOCATION_ADDRESS);
 		put_uleb(to, address);
 	} else if (description.has_location) {
-		location_put(worker, description.location_unit, to, &description.location, NULL, 0);
+		location_gather(worker, description.location_unit, to, &description.location, NULL, 0);
 	} else {
 		put_u8(to, SDB_LOCATION_NONE);
 	}
