@@ -24,19 +24,15 @@ def chunks(items):
 
 def symbols(stackdb, database):
     """{(name, address, size, type, binding)} of functions and objects."""
-    found = set()
-    for record in stackdb.json("lookup", "-m", database, "--json", "-k", "s", "*"):
-        if record["kind"] == "symbol" and record.get("symbol_type") in (
-                "FUNC", "OBJECT", "IFUNC", "TLS"):
-            found.add((record["name"], number(record["address"]), number(record.get("size", 0)),
-                       record["symbol_type"], record["binding"]))
-    return found
+    return {(r["name"], number(r["address"]), r["size"], r["type"], r["binding"])
+            for r in stackdb.sql(database, "SELECT name, address, size, type, binding FROM symbols"
+                                           " WHERE type IN ('FUNC', 'OBJECT', 'IFUNC', 'TLS')")}
 
 
 def section_addresses(stackdb, database):
     """{index: address}"""
-    return {record["number"]: number(record["address"]) & 0xffffffffffffffff
-            for record in stackdb.sql(database, "SELECT number, address FROM sections")}
+    return {record["idx"]: number(record["address"]) & 0xffffffffffffffff
+            for record in stackdb.sql(database, "SELECT idx, address FROM sections")}
 
 
 # ---- types ---------------------------------------------------------------------------
@@ -90,8 +86,8 @@ def enums(records):
 def class_names(stackdb, database):
     """Qualified names of all defined classes of a C++ module."""
     names = set()
-    for record in stackdb.sql(database, "SELECT qualified_name AS name FROM sdb_types WHERE kind IN"
-                                        " ('struct', 'class', 'union') AND NOT declaration"):
+    for record in stackdb.sql(database, "SELECT qualified AS name FROM types WHERE kind IN"
+                                        " ('struct', 'class', 'union') AND NOT is_declaration"):
         if record["name"] and "{" not in record["name"]:
             names.add(record["name"])
     return sorted(names)

@@ -39,7 +39,7 @@ def lookups(stackdb, report, name, path, count):
         for start in range(0, len(names), 500):
             for record in stackdb.json("lookup", "-m", database, "--json",
                                        *names[start:start + 500], check=False):
-                if record.get("kind") == "symbol":
+                if "symbol_type" in record:  # the symbol, or the function or variable it is for
                     found.setdefault(record["name"], set()).add(
                         (sdb.number(record["address"]), sdb.number(record.get("size", 0))))
         for name_ in names:
