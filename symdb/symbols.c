@@ -227,6 +227,7 @@ struct candidates {
 	uint64_t address;
 	struct numbered_symbol holding; /* holds the address */
 	struct numbered_symbol empty;   /* has size 0 and stands before it */
+	uint64_t ended;                 /* begin of the nearest one before it that ends before it, + 1 */
 	bool any_section;
 	uint16_t section; /* in which `empty` must be */
 };
@@ -242,6 +243,8 @@ static void consider(struct candidates *best, const struct numbered_symbol *cand
 		if (!best->any_section && symbol->section != best->section)
 			return;
 	} else if (best->address - symbol->address >= symbol->size) {
+		if (symbol->address >= best->ended)
+			best->ended = symbol->address + 1;
 		return;
 	}
 	if (!kept->id || symbol_is_better(symbol, &kept->symbol))
@@ -353,7 +356,7 @@ struct sdb_error *sdb_symbol_at(struct sdb_db *db, uint64_t address, struct sdb_
 	if (error)
 		return error;
 	const struct numbered_symbol *found = &best.holding;
-	if (!found->id && (in_section || best.any_section))
+	if (!found->id && (in_section || best.any_section) && best.empty.symbol.address >= best.ended)
 		found = &best.empty;
 	if (!found->id)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no symbol at %#llx",

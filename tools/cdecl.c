@@ -54,7 +54,7 @@ void cdecl_head(struct session *session, struct text *to, const struct type_outl
 		text_add(to, tag);
 		text_char(to, ' ');
 	}
-	if (named && type->scope.kind == SDB_SCOPE_UNIT)
+	if (named && type->scope.kind != SDB_SCOPE_TYPE) /* those of a function have no other name in C */
 		text_add(to, session_name(session, type->name));
 	else if (named)
 		text_add(to, session_qualified(session,

@@ -201,43 +201,51 @@ static bool is_open(const struct layout *layout, sdb_type_id id, unsigned depth)
 }
 
 /*
- * Prints a member whose type is defined in place: anonymous structures always, others when all
- * is to be expanded. Returns false when it is not such a member.
+ * Prints a member whose type is defined in place: anonymous structures always, those that it
+ * points to or has an array of included, others when all is to be expanded. Returns false when it
+ * is not such a member.
  */
 static bool put_expanded(struct layout *layout, const struct sdb_member *member, uint64_t base,
 			 unsigned indent, unsigned depth)
 {
-	struct type_outline outline = session_type(layout->session, member->type);
-	if (layout->options->expand)
-		outline = session_stripped(layout->session, member->type);
-	bool anonymous_enum = outline.kind == SDB_TYPE_ENUM && !outline.name;
-	if (!(is_structure(outline.kind) && (!outline.name || layout->options->expand)) && !anonymous_enum)
+	struct session *session = layout->session;
+	bool points = false;
+	struct type_outline outline = session_anonymous(session, member->type, &points);
+	struct text *to = layout->to, decl = TEXT_EMPTY;
+	if (!outline.id && layout->options->expand)
+		outline = session_stripped(session, member->type);
+	if (!is_structure(outline.kind) && !(outline.kind == SDB_TYPE_ENUM && !outline.name))
 		return false;
 	if (depth >= MAX_DEPTH || is_open(layout, outline.id, depth)
 	    || outline.flags & SDB_TYPE_DECLARATION)
 		return false;
 	struct sdb_type *type;
-	if (session_note(layout->session, sdb_type(session_db(layout->session), outline.id, &type)))
+	if (session_note(session, sdb_type(session_db(session), outline.id, &type)))
 		return false;
-	put_indent(layout, indent);
-	cdecl_head(layout->session, layout->to, &outline);
-	/* "struct {...}" becomes "struct {" here. */
-	if (!outline.name)
-		layout->to->size -= strlen("{...}");
-	else
-		text_char(layout->to, ' ');
-	text_add(layout->to, "{\n");
-	put_structure(layout, type, add_bits(base, member->bit_offset), indent + 1, depth + 1);
-	put_indent(layout, indent);
-	size_t start = layout->to->size;
-	text_char(layout->to, '}');
-	if (member->name) {
-		text_char(layout->to, ' ');
-		text_add(layout->to, session_name(layout->session, member->name));
+	/* "struct {...} name[2]" is taken apart at the dots. */
+	const char *name = member->name ? session_name(session, member->name) : "";
+	if (!outline.name) {
+		cdecl_put(session, &decl, member->type, name, 0);
+	} else {
+		cdecl_head(session, &decl, &outline);
+		text_format(&decl, " {...}%s%s", *name ? " " : "", name);
 	}
+	text_char(&decl, '\0');
+	const char *dots = strstr(decl.data, "{...}");
+	size_t left = dots ? (size_t)(dots - decl.data) : 0;
+	put_indent(layout, indent);
+	text_addn(to, decl.data, left);
+	text_add(to, "{\n");
+	put_structure(layout, type, points ? 0 : add_bits(base, member->bit_offset), indent + 1, depth + 1);
+	put_indent(layout, indent);
+	size_t start = to->size;
+	text_char(to, '}');
+	if (dots)
+		text_add(to, dots + strlen("{...}"));
+	text_deinit(&decl);
 	if (member->bit_size)
-		text_format(layout->to, ":%u", member->bit_size);
-	text_char(layout->to, ';');
+		text_format(to, ":%u", member->bit_size);
+	text_char(to, ';');
 	put_place(layout, member, base, indent, start, "");
 	sdb_type_free(type);
 	return true;

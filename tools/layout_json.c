@@ -63,12 +63,15 @@ static void put_member(struct walk *walk, const struct sdb_member *member, unsig
 		json_number(json, "variant", member->variant);
 	if (member->flags & SDB_MEMBER_ACCESS)
 		json_string(json, "access", access[member->flags & SDB_MEMBER_ACCESS]);
-	struct type_outline outline = session_type(walk->session, member->type);
+	bool points;
+	struct type_outline outline = session_anonymous(walk->session, member->type, &points);
+	if (!outline.id && walk->expand)
+		outline = session_stripped(walk->session, member->type);
 	bool structure = outline.kind == SDB_TYPE_STRUCT || outline.kind == SDB_TYPE_UNION
 		|| outline.kind == SDB_TYPE_CLASS;
-	if (structure && (!outline.name || walk->expand) && depth < MAX_DEPTH) {
+	if (structure && depth < MAX_DEPTH) {
 		json_object(json, "definition");
-		put_type(walk, member->type, depth + 1);
+		put_type(walk, outline.id, depth + 1);
 		json_close(json);
 	}
 	json_close(json);
@@ -82,8 +85,13 @@ static void put_type(struct walk *walk, sdb_type_id id, unsigned depth)
 		return;
 	uint64_t size;
 	json_string(json, "kind", kind_name(type->kind));
-	json_string(json, "name", type->name ? session_qualified(
-			    walk->session, (struct sdb_entity){ SDB_ENTITY_TYPE, id }) : NULL);
+	const char *name = !type->name ? NULL : type->scope.kind == SDB_SCOPE_FUNCTION
+		? session_name(walk->session, type->name)
+		: session_qualified(walk->session, (struct sdb_entity){ SDB_ENTITY_TYPE, id });
+	json_string(json, "name", name);
+	if (type->scope.kind == SDB_SCOPE_FUNCTION)
+		json_string(json, "function", session_qualified(
+				    walk->session, (struct sdb_entity){ SDB_ENTITY_FUNCTION, type->scope.id }));
 	json_number(json, "id", id);
 	if (session_type_size(walk->session, id, &size))
 		json_number(json, "size", size);

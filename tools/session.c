@@ -267,6 +267,28 @@ struct type_outline session_stripped(struct session *session, sdb_type_id id)
 	return (struct type_outline){ .id = id, .kind = SDB_TYPE_NONE };
 }
 
+struct type_outline session_anonymous(struct session *session, sdb_type_id id, bool *points_ret)
+{
+	*points_ret = false;
+	for (unsigned depth = 0; depth < MAX_DEPTH; depth++) {
+		struct type_outline type = session_type(session, id);
+		switch (type.kind) {
+		case SDB_TYPE_STRUCT: case SDB_TYPE_CLASS: case SDB_TYPE_UNION: case SDB_TYPE_ENUM:
+			return type.name ? (struct type_outline){ 0 } : type;
+		case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE:
+			*points_ret = true;
+			break;
+		case SDB_TYPE_CONST: case SDB_TYPE_VOLATILE: case SDB_TYPE_RESTRICT: case SDB_TYPE_ATOMIC:
+		case SDB_TYPE_ARRAY:
+			break;
+		default:
+			return (struct type_outline){ 0 };
+		}
+		id = type.target;
+	}
+	return (struct type_outline){ 0 };
+}
+
 bool session_type_size(struct session *session, sdb_type_id id, uint64_t *size_ret)
 {
 	uint64_t factor = 1;

@@ -70,6 +70,11 @@ struct type_outline {
 struct type_outline session_type(struct session *session, sdb_type_id id);
 /* As above, behind typedefs and qualifiers. */
 struct type_outline session_stripped(struct session *session, sdb_type_id id);
+/*
+ * The anonymous structure or enumeration that ID is, has an array of or points to (*POINTS_RET);
+ * id 0 when there is none.
+ */
+struct type_outline session_anonymous(struct session *session, sdb_type_id id, bool *points_ret);
 /* Its size in bytes, through typedefs and arrays; false when it has none. */
 bool session_type_size(struct session *session, sdb_type_id id, uint64_t *size_ret);
 

@@ -298,13 +298,6 @@ static const uint8_t *read_variable(const struct unit *unit, const struct attr_s
 	}
 }
 
-/* The sign-extended value of a fixed-size constant: what DW_FORM_data* may mean. */
-static int64_t sign_extend(uint64_t value, unsigned size)
-{
-	unsigned shift = 64 - size * 8;
-	return size >= 8 ? (int64_t)value : (int64_t)(value << shift) >> shift;
-}
-
 static void classify_fixed(const struct unit *unit, const struct attr_spec *spec, unsigned size, struct attr *attr)
 {
 	switch (spec->form) {
@@ -375,9 +368,6 @@ const uint8_t *attr_read(const struct unit *unit, const struct attr_spec *spec, 
 		return read_block(at, end, 16, attr);
 	attr->u = dwarf_number(unit->dwarf, at, (unsigned)size);
 	classify_fixed(unit, spec, (unsigned)size, attr);
-	/* data* of a signed value: the narrow forms carry no sign of their own but for const_value */
-	if (attr->class == ATTR_UNSIGNED && spec->name == DW_AT_const_value)
-		attr->s = sign_extend(attr->u, (unsigned)size);
 	return at + size;
 }
 

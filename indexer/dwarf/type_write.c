@@ -124,7 +124,7 @@ static void add_member(struct type_maker *maker, const struct die *die)
 	const uint8_t *at = die->attrs;
 	struct sdb_member member = { .kind = die->abbrev->tag == DW_TAG_inheritance ? SDB_MEMBER_BASE : SDB_MEMBER_FIELD,
 				     .file = type->decl.file };
-	bool is_static = false;
+	bool is_static = die->abbrev->tag == DW_TAG_variable;
 	struct attr attr;
 
 	if (maker->variant) {
@@ -154,12 +154,19 @@ static void add_member(struct type_maker *maker, const struct die *die)
 		case DW_AT_data_bit_offset: bits.data_bit_offset = attr.u; bits.has_data_bit_offset = true; break;
 		case DW_AT_bit_size: bits.bit_size = attr.u; bits.has_bit_size = true; break;
 		case DW_AT_byte_size: bits.byte_size = attr.u; bits.has_byte_size = true; break;
+		case DW_AT_const_value:
+			if (attr.class == ATTR_SIGNED || attr.class == ATTR_UNSIGNED) {
+				member.flags |= SDB_MEMBER_CONST_VALUE;
+				member.value = attr.s;
+			}
+			break;
 		default: break;
 		}
 	}
-	if (is_static) /* a variable of its own, with this type as its scope */
-		return;
-	place_field(maker, &member, &bits, target);
+	if (is_static) /* also a variable of its own, with this type as its scope */
+		member.flags |= SDB_MEMBER_STATIC;
+	else
+		place_field(maker, &member, &bits, target);
 	if (!array_room(type->members, type->member_count, maker->member_capacity))
 		maker->failed = true;
 	else
@@ -211,7 +218,7 @@ static void add_enumerator(struct type_maker *maker, const struct die *die)
 		enumerator.name = name_of(maker, die->unit, &attr);
 	if (die_attr(die, DW_AT_const_value, &attr)) {
 		enumerator.value = attr.class == ATTR_BLOCK ? 0 : attr.s;
-		enumerator.is_unsigned = attr.form == DW_FORM_udata;
+		enumerator.is_unsigned = attr.class == ATTR_UNSIGNED;
 	}
 	if (!array_room(type->enumerators, type->enumerator_count, maker->enumerator_capacity))
 		maker->failed = true;
@@ -311,7 +318,7 @@ static void read_children(struct type_maker *maker, const struct die *parent, un
 
 	while (parent->abbrev->children && at && die_at(parent->unit, parent->table, at, &die) && die.abbrev) {
 		switch (die.abbrev->tag) {
-		case DW_TAG_member: case DW_TAG_inheritance: add_member(maker, &die); break;
+		case DW_TAG_member: case DW_TAG_inheritance: case DW_TAG_variable: add_member(maker, &die); break;
 		case DW_TAG_variant_part: add_variant_part(maker, &die, level); break;
 		case DW_TAG_enumerator: add_enumerator(maker, &die); break;
 		case DW_TAG_subrange_type: case DW_TAG_generic_subrange: case DW_TAG_enumeration_type:

@@ -52,7 +52,7 @@ static bool is_content(unsigned tag)
 	case DW_TAG_formal_parameter: case DW_TAG_unspecified_parameters: case DW_TAG_template_type_parameter:
 	case DW_TAG_template_value_parameter: case DW_TAG_GNU_template_template_param:
 	case DW_TAG_GNU_template_parameter_pack: case DW_TAG_variant_part: case DW_TAG_variant:
-	case DW_TAG_generic_subrange: case DW_TAG_enumeration_type:
+	case DW_TAG_generic_subrange: case DW_TAG_enumeration_type: case DW_TAG_variable:
 		return true;
 	default:
 		return false;
