@@ -188,6 +188,7 @@ static void put_instance(struct buffer *to, const struct sdb_code *code, uint32_
 	put_u8(to, 0);
 	put_uleb(to, code->unit);
 	put_uleb(to, code->flags);
+	put_uleb(to, code->linkage_name);
 	put_uleb(to, root->function);
 	put_ranges(to, root, root->ranges[0].low);
 	put_sleb(to, (int64_t)(root->entry - root->ranges[0].low));

@@ -51,6 +51,7 @@ static struct sdb_error *get_instance(struct code_reader *reader, uint64_t key)
 
 	code->unit = get_u32(from);
 	code->flags = get_u32(from);
+	code->linkage_name = get_u32(from);
 	root.function = get_u32(from);
 	if (!get_ranges(reader, &root, key))
 		return no_memory();
@@ -295,9 +296,8 @@ static bool holds(struct candidate candidate, uint64_t address)
 
 	if (candidate.fragment)
 		return address - candidate.key < get_uleb(from);
-	get_uleb(from);
-	get_uleb(from);
-	get_uleb(from);
+	for (int field = 0; field < 4; field++) /* unit, flags, linkage name, function */
+		get_uleb(from);
 	size_t count = get_count(from);
 	for (size_t i = 0; i < count && !from->failed; i++) {
 		at += (uint64_t)get_sleb(from);

@@ -9,7 +9,8 @@
 enum { SCOPES_MAX = 64 };
 
 /* Name and scope of an entity. */
-static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sdb_name_id *name, struct sdb_scope *scope)
+static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sdb_name_id *name,
+				 struct sdb_scope *scope, const char **unnamed)
 {
 	struct sdb_error *error;
 	struct sdb_type *type;
@@ -18,6 +19,7 @@ static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sd
 	struct sdb_symbol symbol;
 
 	*scope = (struct sdb_scope){ SDB_SCOPE_UNIT, 0 };
+	*unnamed = "";
 	switch (entity.kind) {
 	case SDB_ENTITY_TYPE:
 	case SDB_ENTITY_ENUMERATOR:
@@ -26,6 +28,7 @@ static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sd
 			return error;
 		*name = type->name;
 		*scope = type->scope;
+		*unnamed = type->kind == SDB_TYPE_NAMESPACE ? "(anonymous namespace)" : "(anonymous)";
 		sdb_type_free(type);
 		return NULL;
 	case SDB_ENTITY_FUNCTION:
@@ -53,15 +56,15 @@ static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sd
 	return sdb_error_new(SDB_ERROR_INVALID, "no such kind of entity: %d", (int)entity.kind);
 }
 
-/* Puts NAME (or what stands for none) and `::` in front of *WHOLE. */
-static struct sdb_error *prepend(struct sdb_db *db, sdb_name_id name, enum sdb_entity_kind kind, char **whole)
+/* Puts NAME (or UNNAMED when it is empty) and `::` in front of *WHOLE. */
+static struct sdb_error *prepend(struct sdb_db *db, sdb_name_id name, const char *unnamed, char **whole)
 {
 	char *text = NULL, *joined;
 	struct sdb_error *error = sdb_name(db, name, &text);
 
 	if (error)
 		return error;
-	const char *shown = text[0] ? text : kind == SDB_ENTITY_TYPE ? "(anonymous)" : "";
+	const char *shown = text[0] ? text : unnamed;
 	size_t size = strlen(shown) + strlen(*whole) + 3;
 	joined = malloc(size);
 	if (joined) {
@@ -85,9 +88,10 @@ struct sdb_error *sdb_qualified_name(struct sdb_db *db, struct sdb_entity entity
 	for (int depth = 0; !error; depth++) {
 		sdb_name_id name = 0;
 		struct sdb_scope scope;
-		error = look_up(db, entity, &name, &scope);
+		const char *unnamed;
+		error = look_up(db, entity, &name, &scope, &unnamed);
 		if (!error)
-			error = prepend(db, name, depth ? entity.kind : SDB_ENTITY_SYMBOL, &whole);
+			error = prepend(db, name, depth ? unnamed : "", &whole);
 		if (error || scope.kind == SDB_SCOPE_UNIT)
 			break;
 		if (depth == SCOPES_MAX)

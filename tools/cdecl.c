@@ -60,7 +60,7 @@ void cdecl_head(struct session *session, struct text *to, const struct type_outl
 		text_add(to, session_qualified(session,
 					       (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }));
 	else if (type->kind == SDB_TYPE_NAMESPACE)
-		text_add(to, "(anonymous)");
+		text_add(to, "(anonymous namespace)");
 	else
 		text_add(to, "{...}");
 }

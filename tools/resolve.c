@@ -91,6 +91,14 @@ static const struct function_name *function_name(struct resolver *resolver, sdb_
 	return slot;
 }
 
+static void put_linkage_name(struct resolver *resolver, sdb_name_id id)
+{
+	const char *name = session_name(resolver->session, id);
+	char *plain = resolver->options.demangle ? demangle(name) : NULL;
+	text_add(&resolver->buffer, plain ? plain : name);
+	free(plain);
+}
+
 /* The symbol in front of ADDRESS, only when it begins at ENTRY if that is given. */
 static bool put_symbol_name(struct resolver *resolver, uint64_t address, const uint64_t *entry)
 {
@@ -102,18 +110,20 @@ static bool put_symbol_name(struct resolver *resolver, uint64_t address, const u
 	if ((symbol.type != 0 && symbol.type != 2 && symbol.type != 10) /* NOTYPE, FUNC, IFUNC */
 	    || (entry && symbol.address != *entry))
 		return false;
-	const char *name = session_name(resolver->session, symbol.name);
-	char *plain = resolver->options.demangle ? demangle(name) : NULL;
-	text_add(&resolver->buffer, plain ? plain : name);
-	free(plain);
+	put_linkage_name(resolver, symbol.name);
 	return true;
 }
 
+/* ENTRY and LINKAGE_NAME are those of an instance, when the function is not inlined. */
 static void put_function(struct resolver *resolver, sdb_function_id id, uint64_t address,
-			 const uint64_t *entry)
+			 const uint64_t *entry, sdb_name_id linkage_name)
 {
 	if (!resolver->options.functions)
 		return;
+	if (linkage_name) {
+		put_linkage_name(resolver, linkage_name);
+		return;
+	}
 	const struct function_name *name = id ? function_name(resolver, id) : NULL;
 	if (name && name->wants_symbol && entry && put_symbol_name(resolver, address, entry))
 		return;
@@ -192,7 +202,8 @@ static size_t follow_chain(struct resolver *resolver, const struct sdb_code *cod
 		bool outermost = scope->kind == SDB_CODE_FUNCTION;
 		open_location(resolver, count, row, line->discriminator);
 		put_function(resolver, scope->function, address,
-			     outermost && scope->range_count ? &scope->ranges[0].low : NULL);
+			     outermost && scope->range_count ? &scope->ranges[0].low : NULL,
+			     outermost ? code->linkage_name : 0);
 		end_function(resolver, count);
 		put_file(resolver, file);
 		text_char(&resolver->buffer, '\0');

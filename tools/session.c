@@ -305,6 +305,11 @@ bool session_type_size(struct session *session, sdb_type_id id, uint64_t *size_r
 		}
 		if (known)
 			return !__builtin_mul_overflow(size, factor, size_ret);
+		if (type.kind == SDB_TYPE_MEMBER_POINTER) { /* as the Itanium C++ ABI has them */
+			bool method = session_stripped(session, type.target).kind == SDB_TYPE_FUNCTION;
+			return !__builtin_mul_overflow(session_address_size(session) * (method ? 2u : 1u),
+						       factor, size_ret);
+		}
 		if ((type.kind == SDB_TYPE_ENUM || type.kind == SDB_TYPE_SUBRANGE) && type.target) {
 			id = type.target;
 			continue;

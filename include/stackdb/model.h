@@ -488,6 +488,7 @@ enum sdb_code_flags {
 struct sdb_code {
 	uint32_t flags;
 	sdb_unit_id unit;
+	sdb_name_id linkage_name; /**< when it differs from the function's: a variant of a constructor; else 0 */
 	struct sdb_expression frame_base; /**< length 0 when absent */
 	struct sdb_location frame_base_list; /**< when it is a list, else kind NONE */
 	size_t scope_count;

@@ -4,7 +4,7 @@
  * Pass 2: code instances with their inlined functions, lexical blocks, variables and call sites, in
  * an intermediate form that code_form.c reads back when all numbers are known:
  *
- *   instance: low, flags, function, frame base location, ranges, then items
+ *   instance: low, flags, linkage name of its own, function, ranges, entry, frame base, then items
  *   item 'I'/'B' inlined or block: see put_scope(); its items follow up to 'E'
  *   item 'V' variable, 'C' call site; 'E' ends the scope
  */
@@ -21,6 +21,7 @@ struct walk {
 	bool full;
 	bool deep;           /* something lay deeper than the limit */
 	unsigned depth;
+	uint64_t seen;       /* static locals of the function at hand */
 	struct range_list ranges;
 };
 
@@ -116,6 +117,10 @@ static void put_variable(struct walk *walk, const struct die *die, const struct 
 
 	put_u8(walk->to, ITEM_VARIABLE);
 	put_uleb(walk->to, local == SDB_LOCAL_OWN ? 0 : (uint64_t)local + 1);
+	const struct static_local *statics = &walk->worker->statics[function->static_first];
+	for (uint32_t i = 0; i < function->static_count && i < 64; i++)
+		if (statics[i].local == local)
+			walk->seen |= UINT64_C(1) << i;
 	if (local == SDB_LOCAL_OWN)
 		put_own_local(walk, die);
 	if (die->abbrev->tag == DW_TAG_label) {
@@ -133,6 +138,20 @@ static void put_variable(struct walk *walk, const struct die *die, const struct 
 	if (die->abbrev->tag == DW_TAG_variable && attr.class == ATTR_BLOCK &&
 	    expression_is_address(die->unit, attr.bytes, attr.u, &address))
 		variable_gather(walk->worker, die);
+}
+
+/* The static locals that only the abstract instance tells of: SEEN of them it has told itself. */
+static void put_statics(struct walk *walk, const struct function_info *function, uint64_t seen)
+{
+	for (uint32_t i = 0; i < function->static_count; i++) {
+		const struct static_local *item = &walk->worker->statics[function->static_first + i];
+		if (i < 64 && seen >> i & 1)
+			continue;
+		put_u8(walk->to, ITEM_VARIABLE);
+		put_uleb(walk->to, (uint64_t)item->local + 1);
+		put_u8(walk->to, SDB_LOCATION_ADDRESS);
+		put_uleb(walk->to, item->address);
+	}
 }
 
 static void put_call_parameter(struct walk *walk, const struct die *die, const struct function_info *function)
@@ -220,7 +239,19 @@ static void put_call_site(struct walk *walk, const struct die *die, const struct
 	put_u8(walk->to, 0);
 }
 
-/* An inlined function or a lexical block; without code addresses there is nothing to find it by. */
+/* What is inside an instance of FUNCTION, and what its abstract instance says of all of them. */
+static void walk_function(struct walk *walk, const struct die *die, const struct function_info *function)
+{
+	uint64_t outside = walk->seen;
+
+	walk->seen = 0;
+	walk_scope(walk, die, function);
+	if (walk->full)
+		put_statics(walk, function, walk->seen);
+	walk->seen = outside;
+}
+
+/* An inlined function or a lexical block; an inlined function without code is left out. */
 static void put_scope(struct walk *walk, const struct die *die, const struct function_info *function)
 {
 	struct extent extent = { 0 };
@@ -252,14 +283,16 @@ static void put_scope(struct walk *walk, const struct die *die, const struct fun
 	const struct function_info *called = inlined && origin ? function_of(walk->worker, origin) : NULL;
 	if (inlined && !called)
 		return;
-	if (!placed || (!inlined && !walk->full)) {
-		if (!inlined || walk->full) /* its variables may still be there, optimized out */
+	if (inlined ? !placed : !walk->full) {
+		if (!inlined || walk->full) /* what is inside may have code */
 			walk_scope(walk, die, inlined ? NULL : function);
 		return;
 	}
+	if (!placed) /* a block without code: its variables are kept, but are in scope nowhere */
+		walk->ranges.count = 0;
 	put_u8(walk->to, inlined ? ITEM_INLINED : ITEM_BLOCK);
 	put_ranges(walk);
-	uint64_t first = walk->ranges.ranges[0].low;
+	uint64_t first = placed ? walk->ranges.ranges[0].low : 0;
 	if (inlined) {
 		uint64_t entry = !extent.has_entry ? first :
 			extent.entry < first && high_is_offset ? first + extent.entry : extent.entry;
@@ -272,7 +305,10 @@ static void put_scope(struct walk *walk, const struct die *die, const struct fun
 	}
 	/* function_of() may move the array that CALLED is in: take a copy along */
 	struct function_info copy = inlined ? *called : *function;
-	walk_scope(walk, die, &copy);
+	if (inlined)
+		walk_function(walk, die, &copy);
+	else
+		walk_scope(walk, die, &copy);
 	put_u8(walk->to, ITEM_END);
 }
 
@@ -335,8 +371,8 @@ static bool add_place(struct walk *walk, size_t start)
 static void put_instance(struct walk *walk, const struct die *die, const struct function_info *info)
 {
 	struct extent extent = { 0 };
-	bool high_is_offset = false, has_base = false;
-	uint32_t flags = 0;
+	bool high_is_offset = false, has_base = false, has_origin = false;
+	uint32_t flags = 0, linkage_name = 0;
 	const struct attr_spec *spec = die_specs(die);
 	const uint8_t *at = die->attrs;
 	struct attr attr, base = { 0 };
@@ -355,6 +391,10 @@ static void put_instance(struct walk *walk, const struct die *die, const struct 
 			flags |= SDB_CODE_ALL_SOURCE_CALLS;
 			break;
 		case DW_AT_trampoline: flags |= SDB_CODE_TRAMPOLINE; break;
+		case DW_AT_abstract_origin: has_origin = true; break;
+		case DW_AT_linkage_name: case DW_AT_MIPS_linkage_name:
+			linkage_name = worker_name(walk->worker, walk->unit, &attr);
+			break;
 		case DW_AT_high_pc:
 			high_is_offset = attr.class != ATTR_ADDRESS && attr.class != ATTR_ADDRESS_INDEX;
 			extent_attr(die->unit, &attr, &extent);
@@ -371,6 +411,7 @@ static void put_instance(struct walk *walk, const struct die *die, const struct 
 	struct function_info copy = *info;
 	put_uleb(walk->to, walk->low);
 	put_uleb(walk->to, flags);
+	put_uleb(walk->to, has_origin ? linkage_name : 0);
 	put_uleb(walk->to, copy.id);
 	put_ranges(walk);
 	put_sleb(walk->to, extent.has_entry ? (int64_t)(extent.entry - walk->low) : 0);
@@ -378,13 +419,13 @@ static void put_instance(struct walk *walk, const struct die *die, const struct 
 		location_gather(walk->worker, walk->unit, walk->to, &base, NULL, walk->low);
 	else
 		put_u8(walk->to, SDB_LOCATION_NONE);
-	walk_scope(walk, die, &copy);
+	walk_function(walk, die, &copy);
 	put_u8(walk->to, ITEM_END);
 	if (walk->to->size - start > UINT32_MAX || walk->to->failed || !add_place(walk, start))
 		walk->worker->gather->failed = true;
 }
 
-/* Static variables of an abstract or a nested instance, nested functions. */
+/* Static variables of an abstract or a nested instance, nested functions, methods of local classes. */
 static void walk_inside(struct walk *walk, const struct die *scope, unsigned level)
 {
 	const uint8_t *at = die_attrs_end(scope);
@@ -402,6 +443,9 @@ static void walk_inside(struct walk *walk, const struct die *scope, unsigned lev
 				variable_gather(walk->worker, &die);
 			break;
 		case DW_TAG_lexical_block:
+			walk_inside(walk, &die, level + 1);
+			break;
+		case DW_TAG_structure_type: case DW_TAG_class_type: case DW_TAG_union_type: /* lambdas */
 			walk_inside(walk, &die, level + 1);
 			break;
 		case DW_TAG_subprogram: {

@@ -241,6 +241,7 @@ const struct sdb_code *code_build(struct code_builder *builder, const uint8_t *b
 	builder->low = get_uleb(&from);
 	code->unit = unit;
 	code->flags = (uint32_t)get_uleb(&from);
+	code->linkage_name = builder->numbering->names[get_uleb(&from)];
 	uint32_t function = builder->numbering->functions[get_uleb(&from)];
 	if (!add_scope(builder, &from, SDB_CODE_FUNCTION, 0))
 		return NULL;

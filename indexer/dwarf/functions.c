@@ -190,6 +190,14 @@ static bool add_local_ref(struct worker *worker, die_ref ref)
 	return true;
 }
 
+static bool add_static(struct worker *worker, uint32_t local, uint64_t address)
+{
+	if (!array_room(worker->statics, worker->static_count, worker->static_capacity))
+		return false;
+	worker->statics[worker->static_count++] = (struct static_local){ local, address };
+	return true;
+}
+
 static void put_local(struct pieces *pieces, const struct die *die, bool parameter)
 {
 	struct worker *worker = pieces->worker;
@@ -198,6 +206,8 @@ static void put_local(struct pieces *pieces, const struct die *die, bool paramet
 	const uint8_t *at = die->attrs;
 	struct sdb_local local = { 0 };
 	struct attr attr;
+	uint64_t address;
+	bool has_address = false;
 
 	if (pieces->description->object_pointer == unit_ref(die->unit, die->offset))
 		local.flags |= SDB_LOCAL_OBJECT_POINTER;
@@ -219,9 +229,14 @@ static void put_local(struct pieces *pieces, const struct die *die, bool paramet
 		case DW_AT_is_optional: local.flags |= attr.u ? SDB_LOCAL_OPTIONAL : 0; break;
 		case DW_AT_external: local.flags |= attr.u ? SDB_LOCAL_EXTERNAL : 0; break;
 		case DW_AT_declaration: local.flags |= attr.u ? SDB_LOCAL_DECLARATION : 0; break;
+		case DW_AT_location: has_address = !parameter && attr.class == ATTR_BLOCK &&
+				expression_is_address(die->unit, attr.bytes, attr.u, &address);
+			break;
 		default: break;
 		}
 	}
+	if (has_address && !add_static(worker, pieces->parameter_count + pieces->local_count, address))
+		pieces->failed = true;
 	struct buffer *to = parameter ? pieces->parameters : pieces->locals;
 	put_uleb(to, local.name);
 	put_uleb(to, local.type);
@@ -382,6 +397,7 @@ static bool intern_function(struct worker *worker, const struct die *die, struct
 
 	struct pieces pieces = { worker, &description, &parameters, &locals, 0, 0, false, false };
 	info->first = (uint32_t)worker->local_count;
+	info->static_first = (uint32_t)worker->static_count;
 	struct die fresh;
 	if (full && worker_die(worker, unit_ref(die->unit, die->offset), &fresh)) {
 		visit_locals(&pieces, &fresh, true, 0);
@@ -399,6 +415,7 @@ static bool intern_function(struct worker *worker, const struct die *die, struct
 	put_bytes(&whole, locals.data, locals.size);
 	info->parameters = pieces.parameter_count;
 	info->count = pieces.parameter_count + pieces.local_count;
+	info->static_count = (uint32_t)worker->static_count - info->static_first;
 	bool good = !whole.failed && !pieces.failed && !templates.failed;
 	if (good)
 		info->id = intern_add(&worker->gather->functions, whole.data, whole.size,
@@ -483,4 +500,5 @@ void functions_reset(struct worker *worker)
 	map_clear(&worker->function_map);
 	worker->function_count = 0;
 	worker->local_count = 0;
+	worker->static_count = 0;
 }

@@ -98,6 +98,7 @@ void worker_deinit(struct worker *worker)
 	map_deinit(&worker->function_map);
 	free(worker->functions);
 	free(worker->local_refs);
+	free(worker->statics);
 	buffer_deinit(&worker->scratch);
 	buffer_deinit(&worker->scratch2);
 	buffer_deinit(&worker->expression);

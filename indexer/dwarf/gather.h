@@ -129,6 +129,12 @@ struct function_info {
 	uint32_t parameters; /* how many of the offsets are parameters */
 	uint32_t count;
 	uint32_t first;      /* in worker.local_refs */
+	uint32_t static_first, static_count; /* in worker.statics */
+};
+/* A local with static storage that the abstract instance has the address of, for all instances. */
+struct static_local {
+	uint32_t local;
+	uint64_t address;
 };
 struct worker {
 	struct gather *gather;
@@ -141,6 +147,8 @@ struct worker {
 	size_t function_count, function_capacity;
 	die_ref *local_refs;
 	size_t local_count, local_capacity;
+	struct static_local *statics;
+	size_t static_count, static_capacity;
 	struct abbrev_table *foreign_table;
 	struct buffer scratch;
 	struct buffer scratch2;

@@ -71,6 +71,8 @@ class Btf:
         """The members, those of anonymous structs and unions without a name in their place."""
         for name, type_, offset, bits in entry["members"]:
             inner = self.types[type_] if type_ else None
+            while inner and inner["kind"] in ("const", "volatile"):
+                inner = self.types[inner["target"]] if inner["target"] else None
             if not name and inner and inner["kind"] in ("struct", "union"):
                 yield from self.flatten(inner, base + offset)
             else:

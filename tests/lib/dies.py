@@ -30,6 +30,7 @@ class Scopes:
         self.path = path
         self.names = {}      # offset -> (name, origin)
         self.functions = []  # subprograms with code
+        self.abstract = {}   # offset -> subprogram without code
         self.lists = read_lists(peer(["readelf", "-W", "-woN", path], [path]))
         # readelf 2.40 prints the first list of each table only.
         self.range_lists = (Elf(path).section(".debug_rnglists") or (0, b""))[1]
@@ -79,6 +80,8 @@ class Scopes:
                                   reference(origin) if origin else None)
         if die.tag == "subprogram" and ("low_pc" in attributes or "ranges" in attributes):
             self.functions.append(die)
+        elif die.tag == "subprogram":
+            self.abstract[die.offset] = die
 
     def name(self, die):
         offset = die.offset
@@ -113,7 +116,7 @@ class Scopes:
 
     def at(self, address):
         """[(function name, [(variable, location)])] from the innermost function outwards; None
-        when no function is there. Blocks without addresses belong to the scope around them."""
+        when no function is there. What is in blocks without addresses is in scope nowhere."""
         found = bisect.bisect_right(self.starts, address) - 1
         while found >= 0 and not self.spans[found][1] > address:
             found -= 1
@@ -132,12 +135,26 @@ class Scopes:
         for child in die.children:
             if child.tag in ("formal_parameter", "variable"):
                 variables.append((self.name(child), self.location(child)))
+        if die.tag != "lexical_block":
+            variables += self.statics(die)
         for child in die.children:
             if child.tag == "lexical_block" and self.holds(child, address):
                 self.descend(child, address, frames)
         for child in die.children:
             if child.tag == "inlined_subroutine" and self.holds(child, address):
                 self.descend(child, address, frames)
+
+    def statics(self, die):
+        """Static variables that only the abstract instance of DIE has, for all its instances."""
+        abstract = self.abstract.get(self.origin(die))
+        if abstract is None or abstract is die:
+            return
+        own = {self.origin(variable) for variable in variables_of(die)}
+        for variable in variables_of(abstract):
+            location = self.location(variable)
+            if location and str(location[0]).startswith("addr ") and len(location) == 1 \
+                    and variable.offset not in own:
+                yield self.name(variable), location
 
     def location(self, die):
         text = die.attributes.get("location")
@@ -151,6 +168,15 @@ class Scopes:
             return []
         found = re.search(r"\t\((.*?)\)( \[without DW_AT_frame_base\])?$", text)
         return from_readelf(found.group(1)) if found else []
+
+
+def variables_of(die):
+    """Those of a function and its blocks."""
+    for child in die.children:
+        if child.tag == "variable":
+            yield child
+        elif child.tag == "lexical_block":
+            yield from variables_of(child)
 
 
 def value_text(text):
@@ -260,6 +286,8 @@ def operation(text):
         return f"addr {int(rest, 16):#x}"
     if name == "push_tls_address":
         return "form_tls_address"
+    if re.fullmatch(r"reg\d+", name):
+        return name
     if name == "regx":
         return f"reg{rest.split()[0]}"
     if name == "bregx":

@@ -26,7 +26,7 @@ def readelf_symbols(path):
         if found:
             value, size, type_, bind, visibility, section, name = found.groups()
             version = ""
-            if table == ".dynsym" and "@" in name:
+            if "@" in name:  # ld puts versions into the names of .symtab too
                 name = re.sub(r" \(\d+\)$", "", name)
                 name, _, version = name.partition("@")
             symbols.append({"table": table, "name": name, "version": version.lstrip("@"),
@@ -54,7 +54,7 @@ def readelf_frames(path, section):
             active = line.split(" ")[3] == section
             rows = None
             continue
-        if not active or not line:
+        if not active or not line or line.endswith(" ZERO terminator"):
             continue
         found = ENTRY.match(line)
         if found and found.group(2) == "CIE":
@@ -225,7 +225,7 @@ def pahole_member(line, members, opened):
     if not found:
         return
     body, offset, bit, size = found.groups()
-    body = re.sub(r" __attribute__\(\(.*?\)\)(?=;)", "", body).rstrip(";")
+    body = re.sub(r" __attribute__\(\(__\w+__(\(\d+\))?\)\)", "", body).rstrip(";")
     bits = re.search(r":(\d+)$", body)
     if bits:
         body = body[:bits.start()]

@@ -23,9 +23,9 @@ def chunks(items):
 
 
 def symbols(stackdb, database):
-    """{(name, address, size, type, binding)} of functions and objects."""
-    return {(r["name"], number(r["address"]), r["size"], r["type"], r["binding"])
-            for r in stackdb.sql(database, "SELECT name, address, size, type, binding FROM symbols"
+    """{(name, version or None, address, size, type, binding)} of functions and objects."""
+    return {(r["name"], r["version"], number(r["address"]), r["size"], r["type"], r["binding"])
+            for r in stackdb.sql(database, "SELECT name, version, address, size, type, binding FROM symbols"
                                            " WHERE type IN ('FUNC', 'OBJECT', 'IFUNC', 'TLS')")}
 
 
@@ -53,6 +53,8 @@ def flatten(record, base, expand_named):
             continue
         offset = base + member["bit_offset"]
         inner = member.get("definition")
+        if "[" in member["type"] or "*" in member["type"]:
+            inner = None  # of an element, or of what it points to
         name = member.get("name") or ""
         if inner is not None and not inner.get("name") and (expand_named or not name):
             yield from flatten(inner, offset, expand_named)

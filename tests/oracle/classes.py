@@ -23,7 +23,7 @@ def run(stackdb, report, arguments):
         found = {}
         for record in sdb.types(stackdb, database, chosen):
             if not record.get("declaration"):
-                found.setdefault(record["name"], record)
+                found.setdefault(record["name"], []).append(record)
         check = report.check("libstdc++: classes", {
             "gdb does not find it": "names that gdb's expression parser does not take"})
         checks.classes(check, found, path, chosen, "c++")

@@ -119,7 +119,6 @@ def debug_alone(_, output):
 
 
 def mini_debuginfo(directory, output):
-    make("objcopy", "-S", "--keep-symbols=/dev/null", "--strip-debug", output, f"{output}.stripped")
     shutil.copy(output, f"{output}.symbols")
     make("strip", "--strip-debug", f"{output}.symbols")
     make("objcopy", "--only-keep-debug", f"{output}.symbols", f"{output}.mini")
@@ -230,8 +229,10 @@ def ask_debuginfo(stackdb, report, variant, language, arguments):
     for record in sdb.types(stackdb, database, [w.split(" ")[-1] if language == "c" else w
                                                 for w in wanted]):
         key = f"{record['kind']} {record['name']}" if language == "c" else record["name"]
-        if not record.get("declaration") or key not in found:
-            found[key] = record
+        if not record.get("declaration"):
+            found.setdefault(key, []).insert(0, record)
+        else:
+            found.setdefault(key, []).append(record)
     check = report.check(f"{name}: types", variant.explained)
     checks.classes(check, found, peer, wanted, gdb_language)
     check.close()

@@ -38,7 +38,7 @@ def by_readelf(stackdb, report, name, path, count):
         addresses = checks.text_addresses(path, count)
         found = sdb.scopes(stackdb, stackdb.database(path), addresses)
         check = report.check(f"{name}: variables of the whole chain by readelf")
-        checks.scopes_by_readelf(check, found, dies.Scopes(path), addresses)
+        checks.scopes_by_readelf(check, found, dies.Scopes(path), addresses, path)
         check.close(10)
 
 
