@@ -12,6 +12,9 @@ import checks  # noqa: E402
 import oracle  # noqa: E402
 
 EXPLAINED = {
+    "doubled directory": "the peers print a relative compilation directory twice: ./stdlib/./stdlib",
+    "padding": "behind the end of a function: binutils takes the last symbol, elfutils says ?? and"
+               " goes on with the function before",
 }
 
 
