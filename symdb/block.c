@@ -58,19 +58,22 @@ bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t siz
 		return false;
 	}
 	struct cursor cursor = { data + 4, data + size, false };
-	uint64_t word = get_uleb(&cursor), raw_size = word >> 2, distance = 0;
+	uint64_t word = get_uleb(&cursor), raw_size = word >> BLOCK_FLAGS, distance = 0;
 	bool last = word & BLOCK_LAST;
 	if (!last)
 		distance = get_uleb(&cursor);
 	struct block_header header = {
+		.part = part,
 		.first = first,
 		.last = last,
 		.stored = word & BLOCK_STORED,
+		.shaped = word & BLOCK_SHAPED,
 		.payload = cursor.at,
 		.payload_size = (size_t)(cursor.end - cursor.at),
 	};
-	/* One byte of LZ4 makes at most 255: a small row cannot ask for a lot of memory. */
+	/* One byte makes at most 255, with LZ4 and as the writer has it of shapes: a small row cannot ask for a lot of memory. */
 	if (cursor.failed || raw_size > BLOCK_RAW_MAX || raw_size > header.payload_size * 255 ||
+	    (header.stored && header.shaped) ||
 	    (header.stored && raw_size != header.payload_size) ||
 	    (!last && (distance == 0 ||
 		       __builtin_add_overflow(first, distance, &header.next)))) {
@@ -82,8 +85,11 @@ bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t siz
 	return true;
 }
 
-bool block_unpack(const struct block_header *header, uint8_t *raw)
+bool block_unpack(const struct block_header *header, uint8_t *raw, struct shape **scratch)
 {
+	if (header->shaped)
+		return shape_decode(header->part, header->first, header->payload, header->payload_size, raw,
+				    header->raw_size, scratch);
 	if (header->stored) {
 		memcpy(raw, header->payload, header->raw_size);
 		return true;

@@ -3,24 +3,28 @@
 #define SYMDB_BLOCK_FORMAT_H
 
 /*
- * A block as it is stored: a 32-bit checksum (little-endian), then ULEB128 of raw size * 4 +
+ * A block as it is stored: a 32-bit checksum (little-endian), then ULEB128 of raw size * 8 +
  * flags, ULEB128 of the distance to the next block's first key (absent in the last block), and
- * the payload: LZ4 when that is smaller, else the raw bytes. The checksum covers the part's
+ * the payload: what shape.h makes of the records when the part has a shape, LZ4 when that is
+ * smaller than the raw bytes, else these. The checksum covers the part's
  * number, the first key and everything behind the checksum.
  */
 
-#include "block.h"
+#include "shape.h"
 
 enum {
 	BLOCK_STORED = 1, /* the payload is not compressed */
 	BLOCK_LAST = 2,
+	BLOCK_SHAPED = 4, /* the payload is what shape.h makes of the records */
+	BLOCK_FLAGS = 3,  /* bits of flags */
 	BLOCK_HEADER = 4 + 10 + 10,
 	BLOCK_RAW_MAX = 64 << 20,
 };
 
 struct block_header {
 	uint64_t first, next;
-	bool last, stored;
+	enum part part;
+	bool last, stored, shaped;
 	size_t raw_size;
 	const uint8_t *payload;
 	size_t payload_size;
@@ -31,8 +35,11 @@ uint32_t block_checksum(enum part part, uint64_t first, const uint8_t *data, siz
 /* Checks a stored block and takes its header apart; on failure says what is wrong with it. */
 bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t size,
 		 struct block_header *header_ret, const char **what_ret);
-/* Fills RAW (raw_size bytes) from the payload; false when it does not decode to that. */
-bool block_unpack(const struct block_header *header, uint8_t *raw);
+/*
+ * Fills RAW (raw_size bytes) from the payload; false when it does not decode to that. *SCRATCH
+ * is memory kept from one block to the next, freed with shape_free().
+ */
+bool block_unpack(const struct block_header *header, uint8_t *raw, struct shape **scratch);
 
 /* Addresses are unsigned, SQLite's row numbers signed: the top bit flipped keeps their order. */
 static inline int64_t block_key_to_row(enum part part, uint64_t key)

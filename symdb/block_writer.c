@@ -16,6 +16,12 @@ struct sealed_block {
 	uint8_t *raw;
 };
 
+/* What a thread keeps from one block to the next. */
+struct block_scratch {
+	void *lz4;
+	struct shape *shape;
+};
+
 struct block_writer {
 	enum part part;
 	struct pool *pool;
@@ -26,6 +32,16 @@ struct block_writer {
 	size_t count, capacity;
 	void *scratch;
 };
+
+void block_scratch_free(void *scratch)
+{
+	struct block_scratch *held = scratch;
+	if (held) {
+		free(held->lz4);
+		shape_free(held->shape);
+	}
+	free(held);
+}
 
 struct block_writer *block_writer_create(enum part part, struct pool *pool)
 {
@@ -47,7 +63,7 @@ void block_writer_destroy(struct block_writer *writer)
 		free(writer->blocks[i]);
 	}
 	free(writer->blocks);
-	free(writer->scratch);
+	block_scratch_free(writer->scratch);
 	buffer_deinit(&writer->current);
 	free(writer);
 }
@@ -57,12 +73,12 @@ const struct stored_block *block_writer_block(const struct block_writer *writer,
 	return index < writer->count ? &writer->blocks[index]->stored : NULL;
 }
 
-static size_t put_header(const struct sealed_block *block, bool stored, uint8_t *to)
+static size_t put_header(const struct sealed_block *block, unsigned flags, uint8_t *to)
 {
 	uint8_t room[BLOCK_HEADER];
 	struct buffer header = { room, 4, sizeof(room), false };
-	put_uleb(&header, (uint64_t)block->stored.raw_size << 2 |
-				  (block->last ? BLOCK_LAST : 0) | (stored ? BLOCK_STORED : 0));
+	put_uleb(&header, (uint64_t)block->stored.raw_size << BLOCK_FLAGS |
+				  (block->last ? BLOCK_LAST : 0) | flags);
 	if (!block->last)
 		put_uleb(&header, block->next - block->stored.first);
 	memcpy(to, room, header.size);
@@ -70,38 +86,72 @@ static size_t put_header(const struct sealed_block *block, bool stored, uint8_t 
 }
 
 /* Compresses SIZE bytes to TO, which has room for as many; 0: that did not make them fewer. */
-static size_t compress(const uint8_t *raw, uint8_t *to, size_t size, int level, void **scratch)
+static size_t compress(const uint8_t *raw, uint8_t *to, size_t size, int level, void *state)
 {
-	if (!*scratch)
-		*scratch = malloc((size_t)LZ4_sizeofStateHC());
-	if (!*scratch || size < 16)
+	if (size < 16)
 		return 0;
-	int made = LZ4_compress_HC_extStateHC(*scratch, (const char *)raw, (char *)to, (int)size,
+	int made = LZ4_compress_HC_extStateHC(state, (const char *)raw, (char *)to, (int)size,
 					      (int)size - 1, level);
 	return made > 0 ? (size_t)made : 0;
 }
 
-/* A pool job. */
+/* The payload by its part's shape, behind the header in DATA; 0: the records do not have it. */
+static size_t shape(const struct sealed_block *block, uint8_t *data, size_t room,
+		    struct block_scratch *scratch)
+{
+	struct buffer to = { 0 };
+	size_t size = 0;
+	if (shape_encode(block->part, block->stored.first, block->raw, block->stored.raw_size, &to,
+			 &scratch->shape) &&
+	    to.size < room && to.size * 255 >= block->stored.raw_size) {
+		memcpy(data, to.data, to.size);
+		size = to.size;
+	}
+	buffer_deinit(&to);
+	return size;
+}
+
+/* The header and the best of the payloads to DATA, which has room for it. */
+static size_t encode_block(const struct sealed_block *block, uint8_t *data,
+			   struct block_scratch *scratch)
+{
+	size_t raw_size = block->stored.raw_size;
+	size_t header = put_header(block, BLOCK_SHAPED, data);
+	size_t size = shape(block, data + header, raw_size, scratch);
+	if (size)
+		return header + size;
+	header = put_header(block, 0, data);
+	size = compress(block->raw, data + header, raw_size, part_traits[block->part].level,
+			scratch->lz4);
+	if (size)
+		return header + size;
+	header = put_header(block, BLOCK_STORED, data);
+	memcpy(data + header, block->raw, raw_size);
+	return header + raw_size;
+}
+
+static struct block_scratch *scratch_create(void)
+{
+	struct block_scratch *scratch = calloc(1, sizeof(*scratch));
+	if (scratch)
+		scratch->lz4 = malloc((size_t)LZ4_sizeofStateHC());
+	if (scratch && !scratch->lz4) {
+		free(scratch);
+		return NULL;
+	}
+	return scratch;
+}
+
+/* A pool job. When memory is short the block stays without data: its bytes would differ. */
 static void encode(void *arg, void **scratch)
 {
 	struct sealed_block *block = arg;
-	size_t raw_size = block->stored.raw_size;
-	uint8_t *data = malloc(BLOCK_HEADER + raw_size);
+	if (!*scratch)
+		*scratch = scratch_create();
+	uint8_t *data = *scratch ? malloc(BLOCK_HEADER + block->stored.raw_size) : NULL;
 	if (!data)
 		return;
-	size_t header = put_header(block, false, data);
-	size_t size = compress(block->raw, data + header, raw_size,
-			       part_traits[block->part].level, scratch);
-	if (size == 0 && !*scratch) { /* short of memory: the bytes would differ */
-		free(data);
-		return;
-	}
-	if (size == 0) {
-		header = put_header(block, true, data);
-		memcpy(data + header, block->raw, raw_size);
-		size = raw_size;
-	}
-	size += header;
+	size_t size = encode_block(block, data, *scratch);
 	uint32_t checksum =
 		htole32(block_checksum(block->part, block->stored.first, data + 4, size - 4));
 	memcpy(data, &checksum, sizeof(checksum));

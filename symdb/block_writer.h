@@ -18,6 +18,9 @@ struct stored_block {
 struct block_writer *block_writer_create(enum part part, struct pool *pool);
 void block_writer_destroy(struct block_writer *writer);
 
+/* Frees what jobs leave in their thread's scratch (pool.h). */
+void block_scratch_free(void *scratch);
+
 /* Ends the last record. The blocks are complete after the next pool_wait(). */
 struct sdb_error *block_writer_end(struct block_writer *writer);
 /* Block INDEX, by key; NULL behind the last one. */

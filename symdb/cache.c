@@ -138,6 +138,7 @@ void cache_deinit(struct sdb_db *db)
 		free(db->parts[part].blocks);
 		sqlite3_finalize(db->parts[part].find);
 	}
+	shape_free(db->shape);
 }
 
 /* ---- reading from the file ----------------------------------------------------- */
@@ -153,7 +154,7 @@ static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t firs
 	struct cached_block *block = malloc(sizeof(*block) + header.raw_size);
 	if (!block)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	if (!block_unpack(&header, block->raw)) {
+	if (!block_unpack(&header, block->raw, &db->shape)) {
 		free(block);
 		return block_damaged(db, &where, "its content does not decompress");
 	}

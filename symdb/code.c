@@ -203,13 +203,13 @@ static void put_instance(struct buffer *to, const struct sdb_code *code, uint32_
 		uint32_t parent = inlined_parent(code, i);
 		put_uleb(to, numbers[i] - 1 - numbers[parent]);
 		put_uleb(to, scope->function);
-		put_ranges(to, scope, scope_base(code, parent));
-		put_sleb(to, (int64_t)(scope->entry - scope_base(code, i)));
 		put_uleb(to, scope->call_file);
 		put_uleb(to, scope->call_line);
 		put_uleb(to, (uint64_t)scope->call_column * 2 + (scope->call_discriminator != 0));
 		if (scope->call_discriminator)
 			put_uleb(to, scope->call_discriminator);
+		put_ranges(to, scope, scope_base(code, parent));
+		put_sleb(to, (int64_t)(scope->entry - scope_base(code, i)));
 	}
 }
 

@@ -76,15 +76,15 @@ static struct sdb_error *get_instance(struct code_reader *reader, uint64_t key)
 		scope->kind = SDB_CODE_INLINED;
 		scope->parent = i - 1 - (uint32_t)distance;
 		scope->function = get_u32(from);
-		if (!get_ranges(reader, scope, base_of(code, scope->parent)))
-			return no_memory();
-		scope->entry = base_of(code, i) + (uint64_t)get_sleb(from);
 		scope->call_file = get_u32(from);
 		scope->call_line = get_u32(from);
 		uint64_t column = get_uleb(from);
 		scope->call_column = (uint32_t)(column / 2);
 		if (column & 1)
 			scope->call_discriminator = get_u32(from);
+		if (!get_ranges(reader, scope, base_of(code, scope->parent)))
+			return no_memory();
+		scope->entry = base_of(code, i) + (uint64_t)get_sleb(from);
 	}
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 struct cached_block;
+struct shape;
 
 /* What is cached of a part, by key; and the statement that fetches more. */
 struct part_cache {
@@ -28,6 +29,7 @@ struct sdb_db {
 	struct part_cache parts[PART_COUNT];
 	struct cached_block *newest, *oldest; /* by use */
 	size_t cached, cache_size;            /* bytes */
+	struct shape *shape;                  /* for decoding blocks; NULL before the first */
 	struct sdb_section *sections;
 	size_t section_count;
 	struct sdb_segment *segments;

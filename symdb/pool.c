@@ -23,6 +23,7 @@ struct pool {
 	struct job queue[QUEUE];
 	unsigned head, count, running, waiting;
 	bool stop;
+	pool_free_fn free_scratch;
 	unsigned thread_count;
 	pthread_t threads[MAX_THREADS];
 };
@@ -59,15 +60,16 @@ static void *work(void *arg)
 		}
 	}
 	pthread_mutex_unlock(&pool->mutex);
-	free(scratch);
+	pool->free_scratch(scratch);
 	return NULL;
 }
 
-struct pool *pool_create(unsigned threads)
+struct pool *pool_create(unsigned threads, pool_free_fn free_scratch)
 {
 	struct pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return NULL;
+	pool->free_scratch = free_scratch;
 	pthread_mutex_init(&pool->mutex, NULL);
 	pthread_cond_init(&pool->work, NULL);
 	pthread_cond_init(&pool->idle, NULL);
@@ -85,7 +87,7 @@ void pool_destroy(struct pool *pool)
 		return;
 	void *scratch = NULL;
 	pool_wait(pool, &scratch);
-	free(scratch);
+	pool->free_scratch(scratch);
 	pthread_mutex_lock(&pool->mutex);
 	pool->stop = true;
 	pthread_cond_broadcast(&pool->work);

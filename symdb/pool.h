@@ -13,9 +13,11 @@ struct pool;
 
 /* SCRATCH points to memory of the thread's own that a job may allocate and leave for the next. */
 typedef void (*pool_fn)(void *arg, void **scratch);
+/* Frees a SCRATCH; it may be NULL. */
+typedef void (*pool_free_fn)(void *scratch);
 
 /* NULL when memory is short. With fewer threads than asked for, it still works. */
-struct pool *pool_create(unsigned threads);
+struct pool *pool_create(unsigned threads, pool_free_fn free_scratch);
 /* Waits for all jobs. */
 void pool_destroy(struct pool *pool);
 

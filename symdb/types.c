@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "coding.h"
+#include "types.h"
 
 struct types_state {
 	struct buffer payload;
@@ -25,11 +26,6 @@ static void types_deinit(void *state)
 }
 
 const struct slot_traits types_slot = { sizeof(struct types_state), types_finish, types_deinit };
-
-enum {
-	HAS_SIZE = 1, HAS_TARGET = 2, HAS_MEMBERS = 4, HAS_ENUMERATORS = 8, HAS_DIMENSIONS = 16,
-	HAS_PARAMETERS = 32, HAS_TEMPLATES = 64, HAS_RARE = 128
-};
 
 /* ---- writing ----------------------------------------------------------------------- */
 

@@ -48,7 +48,7 @@ static struct sdb_error *no_memory(void)
 static bool allocate(struct sdb_writer *writer, const struct sdb_writer_options *options)
 {
 	writer->path = strdup(options->path);
-	writer->pool = pool_create(options->jobs ? options->jobs : 1);
+	writer->pool = pool_create(options->jobs ? options->jobs : 1, block_scratch_free);
 	if (!writer->path || !writer->pool)
 		return false;
 	for (int part = 0; part < PART_COUNT; part++) {
@@ -114,7 +114,7 @@ void sdb_writer_abort(struct sdb_writer *writer)
 	sections_deinit(writer);
 	free_info(&writer->info);
 	output_discard(writer);
-	free(writer->scratch);
+	block_scratch_free(writer->scratch);
 	free(writer->path);
 	free(writer);
 }

@@ -20,6 +20,15 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 enum { RAW_ROOM = 4096 }; /* how much a block's content may grow */
 
+static bool unpack(const struct block_header *header, uint8_t *raw)
+{
+	struct shape *scratch = NULL;
+	bool good = block_unpack(header, raw, &scratch);
+
+	shape_free(scratch);
+	return good;
+}
+
 /* BLOCK's content changed, stored without compression under its checksum; free() it. */
 static uint8_t *mutate_block(enum part part, uint64_t first, const uint8_t *data, size_t size,
 			     size_t *size_ret)
@@ -32,7 +41,7 @@ static uint8_t *mutate_block(enum part part, uint64_t first, const uint8_t *data
 	size_t room = header.raw_size + RAW_ROOM;
 	uint8_t *raw = calloc(1, room);
 
-	if (raw == NULL || !block_unpack(&header, raw)) {
+	if (raw == NULL || !unpack(&header, raw)) {
 		free(raw);
 		return NULL;
 	}
@@ -40,7 +49,7 @@ static uint8_t *mutate_block(enum part part, uint64_t first, const uint8_t *data
 	struct buffer buffer = { 0 };
 
 	put_bytes(&buffer, "\0\0\0\0", 4);
-	put_uleb(&buffer, raw_size << 2 | BLOCK_STORED | (header.last ? BLOCK_LAST : 0));
+	put_uleb(&buffer, raw_size << BLOCK_FLAGS | BLOCK_STORED | (header.last ? BLOCK_LAST : 0));
 	if (!header.last)
 		put_uleb(&buffer, header.next - first);
 	put_bytes(&buffer, raw, raw_size);

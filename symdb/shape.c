@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Taking blocks apart into numbers and joining them again. */
+
+#include "shape.h"
+#include <stdlib.h>
+
+static shape_fn shape_of(enum part part)
+{
+	switch (part) {
+	case PART_TYPES: return shape_types;
+	case PART_FUNCTIONS: return shape_functions;
+	case PART_LOCALS: return shape_locals;
+	case PART_VARIABLES: return shape_variables;
+	case PART_VARIABLE_ADDRESSES: return shape_variable_addresses;
+	case PART_INSTANCES: return shape_instances;
+	case PART_CODE: return shape_code;
+	case PART_SCOPES: return shape_scopes;
+	case PART_CALLS: return shape_calls;
+	default: return NULL;
+	}
+}
+
+static struct shape *prepare(enum part part, struct shape **scratch)
+{
+	if (!*scratch)
+		*scratch = calloc(1, sizeof(**scratch));
+	struct shape *shape = *scratch;
+	if (!shape)
+		return NULL;
+	memset(shape->guesses, 0, sizeof(shape->guesses));
+	if (part == PART_CODE)
+		memset(shape->sites, 0, sizeof(shape->sites));
+	model_init(shape->models, SHAPE_CONTEXTS);
+	model_init(shape->deeper, SHAPE_DEEPER);
+	shape->failed = false;
+	shape->encoder.count = 0;
+	shape->encoder.failed = false;
+	return shape;
+}
+
+void shape_free(struct shape *shape)
+{
+	if (shape) {
+		encoder_deinit(&shape->encoder);
+		free(shape->scopes);
+	}
+	free(shape);
+}
+
+bool shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
+		  struct shape **scratch)
+{
+	shape_fn walk = shape_of(part);
+	struct shape *shape = walk ? prepare(part, scratch) : NULL;
+	if (!shape)
+		return false;
+	shape->joining = false;
+	shape->row = (struct cursor){ raw, raw + size, false };
+	walk(shape, first);
+	if (shape->failed || shape->row.at != shape->row.end)
+		return false;
+	encoder_finish(&shape->encoder, to);
+	return !to->failed;
+}
+
+bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size, uint8_t *raw,
+		  size_t raw_size, struct shape **scratch)
+{
+	shape_fn walk = shape_of(part);
+	struct shape *shape = walk ? prepare(part, scratch) : NULL;
+	if (!shape)
+		return false;
+	shape->joining = true;
+	shape->out = (struct buffer){ raw, 0, raw_size, false };
+	shape->limit = raw_size;
+	decoder_init(&shape->decoder, data, size);
+	walk(shape, first);
+	return !shape->failed && shape->out.size == raw_size && decoder_complete(&shape->decoder);
+}
+
+/* ---- numbers -------------------------------------------------------------------------- */
+
+enum { DIRECT = 8, LONGEST = 15 }; /* first symbols: values; then lengths; then "longer" */
+
+static struct model *deeper(struct shape *shape, uint64_t path)
+{
+	return &shape->deeper[path * UINT64_C(0x9e3779b97f4a7c15) >> 53];
+}
+
+/* COUNT low bits of VALUE, from the top down. */
+static uint64_t code_tail(struct shape *shape, uint64_t path, bool deep, uint64_t value, unsigned count)
+{
+	uint64_t done = 0;
+	bool known = true; /* whether a model is asked: always for the first four bits */
+
+	while (count) {
+		unsigned take = count < 4 ? count : 4;
+		if (!known && !deep)
+			take = count < 12 ? count : 12;
+		unsigned bits = (unsigned)(value >> (count - take)) & ((1u << take) - 1);
+		if (known || deep) {
+			bits = shape_symbol(shape, deeper(shape, path), bits) & ((1u << take) - 1);
+			path = (path + bits + 1) * UINT64_C(0xd6e8feb86659fd93);
+		} else if (shape->joining) {
+			bits = decode_bits(&shape->decoder, take);
+		} else {
+			encode_bits(&shape->encoder, bits, take);
+		}
+		done = done << take | bits;
+		count -= take;
+		known = false;
+	}
+	return done;
+}
+
+uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value)
+{
+	unsigned length = value ? 64 - (unsigned)__builtin_clzll(value) : 0;
+	unsigned first = value < DIRECT ? (unsigned)value :
+			 length - 4 + DIRECT < LONGEST ? length - 4 + DIRECT : LONGEST;
+
+	first = shape_symbol(shape, &shape->models[context], first);
+	if (first < DIRECT)
+		return first;
+	uint64_t path = ((uint64_t)context << 4 | first) + 1;
+	if (first < LONGEST) {
+		length = first - DIRECT + 4;
+	} else {
+		unsigned over = length - (LONGEST - DIRECT + 4); /* at most 53 */
+		unsigned high = shape_symbol(shape, deeper(shape, path << 8), over >> 2);
+		unsigned low = shape_symbol(shape, deeper(shape, path << 8 | high << 4 | 15), over & 3);
+		length = (high << 2 | (low & 3)) + (LONGEST - DIRECT + 4);
+		if (length > 64) {
+			shape->failed = true;
+			return 0;
+		}
+		path += (uint64_t)length << 32;
+	}
+	uint64_t top = (uint64_t)1 << (length - 1);
+	return top | code_tail(shape, path, deep, value & (top - 1), length - 1);
+}
+
+uint64_t shape_guessed(struct shape *shape, unsigned context, uint64_t key)
+{
+	uint64_t *guess = shape_guess(shape, key), value = shape_peek(shape);
+
+	if (shape_flag(shape, context, value == *guess))
+		value = *guess;
+	else
+		value = *guess = shape_code_number(shape, context + 1, true, value);
+	shape_give(shape, value);
+	return value;
+}
+
+/* ---- bytes and records ---------------------------------------------------------------- */
+
+void shape_bytes(struct shape *shape, unsigned context, uint64_t length)
+{
+	unsigned last = 0;
+
+	if (length > (shape->joining ? shape->limit - shape->out.size :
+				       (size_t)(shape->row.end - shape->row.at))) {
+		shape->failed = true;
+		return;
+	}
+	for (uint64_t i = 0; i < length; i++) {
+		unsigned byte = shape->joining ? 0 : get_u8(&shape->row);
+		uint64_t path = (uint64_t)context << 32 | last << 9 | 1u << 30;
+		unsigned high = shape_symbol(shape, deeper(shape, path), byte >> 4);
+		unsigned low = shape_symbol(shape, deeper(shape, path | high << 4 | 256), byte & 15);
+		last = high << 4 | low;
+		if (shape->joining)
+			shape->out.data[shape->out.size++] = (uint8_t)last;
+	}
+}
+
+struct shape_record shape_open(struct shape *shape)
+{
+	struct shape_record record = { shape->out.size, NULL };
+
+	if (!shape->joining) {
+		size_t length = get_count(&shape->row);
+		shape->failed |= shape->row.failed;
+		record.end = shape->row.at + length;
+	}
+	return record;
+}
+
+/* Joining, the length is known only now: it is put in front of what it counts. */
+void shape_close(struct shape *shape, struct shape_record record)
+{
+	if (!shape->joining) {
+		shape->failed |= shape->row.at != record.end;
+		return;
+	}
+	uint8_t room[10], *payload = shape->out.data + record.begin;
+	struct buffer length = { room, 0, sizeof(room), false };
+	size_t size = shape->out.size - record.begin;
+	put_uleb(&length, size);
+	if (shape->failed || shape->limit - shape->out.size < length.size) {
+		shape->failed = true;
+		return;
+	}
+	memmove(payload + length.size, payload, size);
+	memcpy(payload, room, length.size);
+	shape->out.size += length.size;
+}
