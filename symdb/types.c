@@ -107,7 +107,7 @@ static void put_type(struct buffer *to, const struct sdb_type *type)
 	uint8_t has = presence(type);
 
 	put_u8(to, (uint8_t)type->kind);
-	put_u8(to, has);
+	put_uleb(to, has);
 	put_uleb(to, type->flags);
 	put_uleb(to, type->name);
 	scope_put(to, &type->scope);
@@ -256,10 +256,10 @@ static bool get_dimensions(struct cursor *from, struct arena *arena, struct sdb_
 
 static bool get_type(struct cursor *from, struct arena *arena, struct sdb_type *type)
 {
-	uint8_t has;
+	uint32_t has;
 
 	type->kind = get_u8(from);
-	has = get_u8(from);
+	has = get_u32(from);
 	if (type->kind >= SDB_TYPE_KINDS)
 		from->failed = true;
 	type->flags = get_u32(from);
