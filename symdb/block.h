@@ -26,7 +26,8 @@ enum part {
 	PART_SYMBOL_IDS,  /* by symbol id: the address of the block that holds it (directory) */
 	PART_TYPES,       /* by type id */
 	PART_CHILDREN,    /* by type id: functions, types, variables declared inside */
-	PART_FUNCTIONS,   /* by function id: the prototype */
+	PART_FUNCTION_NAMES, /* by function id: names and unit */
+	PART_FUNCTIONS,   /* by function id: the rest of the prototype */
 	PART_LOCALS,      /* by function id */
 	PART_INSTANCES,   /* by function id: where its code is */
 	PART_VARIABLES,   /* by variable id */

@@ -95,29 +95,31 @@ static size_t compress(const uint8_t *raw, uint8_t *to, size_t size, int level, 
 	return made > 0 ? (size_t)made : 0;
 }
 
-/* The payload by its part's shape, behind the header in DATA; 0: the records do not have it. */
-static size_t shape(const struct sealed_block *block, uint8_t *data, size_t room,
-		    struct block_scratch *scratch)
+/* The payload by its part's shape to DATA, which has ROOM; *SIZE_RET is 0 when LZ4 is to be taken. */
+static bool shape(const struct sealed_block *block, uint8_t *data, size_t room,
+		  struct block_scratch *scratch, size_t *size_ret)
 {
 	struct buffer to = { 0 };
-	size_t size = 0;
-	if (shape_encode(block->part, block->stored.first, block->raw, block->stored.raw_size, &to,
-			 &scratch->shape) &&
-	    to.size < room && to.size * 255 >= block->stored.raw_size) {
+	enum shape_result result = shape_encode(block->part, block->stored.first, block->raw,
+						block->stored.raw_size, &to, &scratch->shape);
+	*size_ret = 0;
+	if (result == SHAPE_CODED && to.size < room && to.size * 255 >= block->stored.raw_size) {
 		memcpy(data, to.data, to.size);
-		size = to.size;
+		*size_ret = to.size;
 	}
 	buffer_deinit(&to);
-	return size;
+	return result != SHAPE_FAILED;
 }
 
-/* The header and the best of the payloads to DATA, which has room for it. */
+/* The header and the best of the payloads to DATA, which has room for it; 0: it cannot be coded. */
 static size_t encode_block(const struct sealed_block *block, uint8_t *data,
 			   struct block_scratch *scratch)
 {
 	size_t raw_size = block->stored.raw_size;
 	size_t header = put_header(block, BLOCK_SHAPED, data);
-	size_t size = shape(block, data + header, raw_size, scratch);
+	size_t size;
+	if (!shape(block, data + header, raw_size, scratch, &size))
+		return 0;
 	if (size)
 		return header + size;
 	header = put_header(block, 0, data);
@@ -142,7 +144,7 @@ static struct block_scratch *scratch_create(void)
 	return scratch;
 }
 
-/* A pool job. When memory is short the block stays without data: its bytes would differ. */
+/* A pool job. What cannot be coded stays without data. */
 static void encode(void *arg, void **scratch)
 {
 	struct sealed_block *block = arg;
@@ -152,6 +154,10 @@ static void encode(void *arg, void **scratch)
 	if (!data)
 		return;
 	size_t size = encode_block(block, data, *scratch);
+	if (size == 0) {
+		free(data);
+		return;
+	}
 	uint32_t checksum =
 		htole32(block_checksum(block->part, block->stored.first, data + 4, size - 4));
 	memcpy(data, &checksum, sizeof(checksum));

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Functions: the prototype in PART_FUNCTIONS, the local variables in PART_LOCALS. */
+/*
+ * Functions: what names them in PART_FUNCTION_NAMES, the rest of the prototype in PART_FUNCTIONS, the
+ * local variables in PART_LOCALS.
+ */
 
 #include "arena.h"
 #include "coding.h"
@@ -23,15 +26,19 @@ static void functions_deinit(void *state)
 
 const struct slot_traits functions_slot = { sizeof(struct functions_state), functions_finish, functions_deinit };
 
+static void put_names(struct buffer *to, const struct sdb_function *function)
+{
+	put_uleb(to, function->name);
+	put_uleb(to, function->linkage_name);
+	put_uleb(to, function->unit);
+}
+
 static void put_prototype(struct buffer *to, const struct sdb_function *function)
 {
 	bool rare = function->alignment || function->virtual_index != UINT32_MAX || function->containing ||
 		    function->template_count;
 
-	put_uleb(to, function->name);
-	put_uleb(to, function->linkage_name);
 	scope_put(to, &function->scope);
-	put_uleb(to, function->unit);
 	decl_put(to, &function->decl);
 	put_uleb(to, (uint64_t)function->flags * 2 + rare);
 	put_uleb(to, function->type);
@@ -72,8 +79,12 @@ struct sdb_error *sdb_writer_add_function(struct sdb_writer *writer, const struc
 		return sdb_error_new(SDB_ERROR_INVALID, "function %u comes out of order", function->id);
 	state->count++;
 	state->payload.size = 0;
+	put_names(&state->payload, function);
+	struct sdb_error *error = record_put(writer, PART_FUNCTION_NAMES, function->id, &state->payload);
+	state->payload.size = 0;
 	put_prototype(&state->payload, function);
-	struct sdb_error *error = record_put(writer, PART_FUNCTIONS, function->id, &state->payload);
+	if (!error)
+		error = record_put(writer, PART_FUNCTIONS, function->id, &state->payload);
 	if (!error && writer_detail(writer) >= SDB_DETAIL_FULL) {
 		state->payload.size = 0;
 		put_locals(&state->payload, function);
@@ -88,12 +99,23 @@ struct sdb_error *sdb_writer_add_function(struct sdb_writer *writer, const struc
 	return error;
 }
 
+struct sdb_error *sdb_function_names(struct sdb_db *db, sdb_function_id id, struct sdb_function_names *names_ret)
+{
+	BLOCK_SCOPED const struct block *block = NULL;
+	struct cursor from;
+	struct sdb_error *error = record_find(db, PART_FUNCTION_NAMES, id, &block, &from);
+
+	if (error)
+		return error;
+	names_ret->name = get_u32(&from);
+	names_ret->linkage_name = get_u32(&from);
+	names_ret->unit = get_u32(&from);
+	return from.failed ? block_damaged(db, block, "the names of a function do not decode") : NULL;
+}
+
 static bool get_prototype(struct cursor *from, struct arena *arena, struct sdb_function *function)
 {
-	function->name = get_u32(from);
-	function->linkage_name = get_u32(from);
 	scope_get(from, &function->scope);
-	function->unit = get_u32(from);
 	decl_get(from, &function->decl);
 	uint64_t flags = get_uleb(from);
 	function->flags = (uint32_t)(flags / 2);
@@ -157,7 +179,10 @@ struct sdb_error *sdb_function(struct sdb_db *db, sdb_function_id id, bool with_
 
 	if (!function)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	struct sdb_error *error = read_part(db, PART_FUNCTIONS, function, arena, id);
+	struct sdb_function_names names;
+	struct sdb_error *error = sdb_function_names(db, id, &names);
+	if (!error)
+		error = read_part(db, PART_FUNCTIONS, function, arena, id);
 	if (!error && with_locals && sdb_db_info(db)->detail >= SDB_DETAIL_FULL)
 		error = read_part(db, PART_LOCALS, function, arena, id);
 	if (error) {
@@ -165,6 +190,9 @@ struct sdb_error *sdb_function(struct sdb_db *db, sdb_function_id id, bool with_
 		return error;
 	}
 	function->id = id;
+	function->name = names.name;
+	function->linkage_name = names.linkage_name;
+	function->unit = names.unit;
 	*function_ret = function;
 	return NULL;
 }

@@ -80,7 +80,9 @@ static struct sdb_error *write_part(struct sdb_writer *writer, sqlite3 *sql, enu
 	const struct stored_block *block;
 	for (size_t i = 0; !error && (block = block_writer_block(writer->parts[part], i)); i++) {
 		if (!block->data) {
-			error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+			error = sdb_error_new(SDB_ERROR_MEMORY, "part %s, block %#llx: memory is short, or "
+					      "its records do not have its shape",
+					      part_traits[part].name, (unsigned long long)block->first);
 			break;
 		}
 		sqlite3_bind_int64(insert, 1, block_key_to_row(part, block->first));

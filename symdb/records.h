@@ -81,6 +81,7 @@ VERIFY_BLOCK(symbols_verify_block);
 VERIFY_BLOCK(symbol_ids_verify_block);
 VERIFY_BLOCK(types_verify_block);
 VERIFY_BLOCK(children_verify_block);
+VERIFY_BLOCK(function_names_verify_block);
 VERIFY_BLOCK(functions_verify_block);
 VERIFY_BLOCK(locals_verify_block);
 VERIFY_BLOCK(instances_verify_block);

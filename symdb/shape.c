@@ -8,6 +8,7 @@ static shape_fn shape_of(enum part part)
 {
 	switch (part) {
 	case PART_TYPES: return shape_types;
+	case PART_FUNCTION_NAMES: return shape_function_names;
 	case PART_FUNCTIONS: return shape_functions;
 	case PART_LOCALS: return shape_locals;
 	case PART_VARIABLES: return shape_variables;
@@ -47,20 +48,22 @@ void shape_free(struct shape *shape)
 	free(shape);
 }
 
-bool shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
+enum shape_result shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
 		  struct shape **scratch)
 {
 	shape_fn walk = shape_of(part);
-	struct shape *shape = walk ? prepare(part, scratch) : NULL;
+	if (!walk)
+		return SHAPE_NONE;
+	struct shape *shape = prepare(part, scratch);
 	if (!shape)
-		return false;
+		return SHAPE_FAILED;
 	shape->joining = false;
 	shape->row = (struct cursor){ raw, raw + size, false };
 	walk(shape, first);
 	if (shape->failed || shape->row.at != shape->row.end)
-		return false;
+		return SHAPE_FAILED;
 	encoder_finish(&shape->encoder, to);
-	return !to->failed;
+	return to->failed ? SHAPE_FAILED : SHAPE_CODED;
 }
 
 bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size, uint8_t *raw,

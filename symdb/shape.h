@@ -43,12 +43,17 @@ struct shape {
 	struct model deeper[SHAPE_DEEPER];
 };
 
+enum shape_result {
+	SHAPE_CODED,
+	SHAPE_NONE,   /* the part has no shape */
+	SHAPE_FAILED, /* memory is short, or the records do not have their part's shape */
+};
+
 /*
- * Codes the block RAW (records of PART, the first with key FIRST) to TO. False: the part has no shape, the
- * records do not have it, or memory is short; TO is as it was then.
+ * Codes the block RAW (records of PART, the first with key FIRST) to TO.
  * *SCRATCH is memory that is kept from one block to the next.
  */
-bool shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
+enum shape_result shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
 		  struct shape **scratch);
 /* Fills RAW from DATA; false when it does not decode to exactly SIZE bytes. */
 bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size, uint8_t *raw,
@@ -60,6 +65,7 @@ void shape_free(struct shape *shape);
 /* A part's walk over a whole block, until shape_done(). */
 typedef void (*shape_fn)(struct shape *shape, uint64_t first);
 void shape_types(struct shape *shape, uint64_t first);
+void shape_function_names(struct shape *shape, uint64_t first);
 void shape_functions(struct shape *shape, uint64_t first);
 void shape_locals(struct shape *shape, uint64_t first);
 void shape_variables(struct shape *shape, uint64_t first);

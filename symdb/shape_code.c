@@ -61,7 +61,7 @@ static uint64_t ranges(struct shape *shape, unsigned context, uint64_t base, uin
 /* ---- instances ----------------------------------------------------------------------------- */
 
 enum {
-	CODE_KEY, CODE_KIND, CODE_UNIT, CODE_FLAGS, CODE_FUNCTION, CODE_ENTRY, CODE_COUNT, CODE_PARENT,
+	CODE_KEY, CODE_KIND, CODE_UNIT, CODE_FLAGS, CODE_LINKAGE, CODE_FUNCTION, CODE_ENTRY, CODE_COUNT, CODE_PARENT,
 	CODE_SITE, CODE_CALLEE, CODE_CALLEE_MISSED, CODE_FILE, CODE_FILE_MISSED, CODE_LINE, CODE_COLUMN,
 	CODE_COLUMN_MISSED, CODE_DISCRIMINATOR, CODE_INLINED_ENTRY, CODE_PIECE, CODE_OWNER, CODE_ORDER,
 	CODE_RANGES, CODE_INLINED_RANGES = CODE_RANGES + RANGES_CONTEXTS,
@@ -140,6 +140,7 @@ static void code_instance(struct shape *shape, struct code_before *before)
 	*root = (struct shape_scope){ 0 };
 	before->unit = shape_near(shape, CODE_UNIT, before->unit);
 	shape_number(shape, CODE_FLAGS);
+	shape_id(shape, CODE_LINKAGE);
 	before->function = root->function = shape_near(shape, CODE_FUNCTION, before->function);
 	uint64_t end = 0;
 	ranges(shape, CODE_RANGES, 0, 0, &end);

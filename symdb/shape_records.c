@@ -111,24 +111,35 @@ void shape_types(struct shape *shape, uint64_t first)
 /* ---- functions -------------------------------------------------------------------------------- */
 
 enum {
-	FUNCTIONS_NAME, FUNCTIONS_LINKAGE, FUNCTIONS_SCOPE, FUNCTIONS_UNIT, FUNCTIONS_FLAGS, FUNCTIONS_TYPE,
+	FUNCTIONS_SCOPE, FUNCTIONS_FLAGS, FUNCTIONS_TYPE,
 	FUNCTIONS_RARE, FUNCTIONS_DECL = FUNCTIONS_RARE + 3, FUNCTIONS_PARAMETERS = FUNCTIONS_DECL + DECL_CONTEXTS,
 	FUNCTIONS_TEMPLATES = FUNCTIONS_PARAMETERS + PARAMETERS_CONTEXTS,
 	FUNCTIONS_CONTEXTS = FUNCTIONS_TEMPLATES + TEMPLATES_CONTEXTS
 };
 
-void shape_functions(struct shape *shape, uint64_t first)
+void shape_function_names(struct shape *shape, uint64_t first)
 {
-	struct shape_decl decl = { 0, 0 };
+	enum { NAME, LINKAGE, UNIT };
 	uint64_t unit = 0;
 
 	(void)first;
 	while (!shape_done(shape)) {
 		struct shape_record record = shape_open(shape);
-		name(shape, FUNCTIONS_NAME);
-		name(shape, FUNCTIONS_LINKAGE);
+		name(shape, NAME);
+		name(shape, LINKAGE);
+		unit = shape_near(shape, UNIT, unit);
+		shape_close(shape, record);
+	}
+}
+
+void shape_functions(struct shape *shape, uint64_t first)
+{
+	struct shape_decl decl = { 0, 0 };
+
+	(void)first;
+	while (!shape_done(shape)) {
+		struct shape_record record = shape_open(shape);
 		shape_id(shape, FUNCTIONS_SCOPE);
-		unit = shape_near(shape, FUNCTIONS_UNIT, unit);
 		shape_decl(shape, FUNCTIONS_DECL, &decl);
 		uint64_t flags = shape_id(shape, FUNCTIONS_FLAGS);
 		shape_id(shape, FUNCTIONS_TYPE);

@@ -17,6 +17,7 @@ static verify_fn verifier(enum part part)
 	case PART_SYMBOL_IDS: return symbol_ids_verify_block;
 	case PART_TYPES: return types_verify_block;
 	case PART_CHILDREN: return children_verify_block;
+	case PART_FUNCTION_NAMES: return function_names_verify_block;
 	case PART_FUNCTIONS: return functions_verify_block;
 	case PART_LOCALS: return locals_verify_block;
 	case PART_INSTANCES: return instances_verify_block;

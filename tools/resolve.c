@@ -75,16 +75,15 @@ static const struct function_name *function_name(struct resolver *resolver, sdb_
 	if (slot->id == id && slot->text)
 		return slot;
 	struct sdb_db *db = session_db(resolver->session);
-	struct sdb_function *function;
-	if (session_note(resolver->session, sdb_function(db, id, false, &function)))
+	struct sdb_function_names function;
+	if (session_note(resolver->session, sdb_function_names(db, id, &function)))
 		return NULL;
 	char *text;
-	sdb_name_id name = function->linkage_name ? function->linkage_name : function->name;
+	sdb_name_id name = function.linkage_name ? function.linkage_name : function.name;
 	struct sdb_unit unit = { 0 };
-	if (!function->linkage_name && function->unit)
-		session_note(resolver->session, sdb_unit(db, function->unit, &unit));
-	bool wants_symbol = !function->linkage_name && !names_are_plain(unit.language);
-	sdb_function_free(function);
+	if (!function.linkage_name && function.unit)
+		session_note(resolver->session, sdb_unit(db, function.unit, &unit));
+	bool wants_symbol = !function.linkage_name && !names_are_plain(unit.language);
 	if (session_note(resolver->session, sdb_name(db, name, &text)))
 		return NULL;
 	free(slot->text);

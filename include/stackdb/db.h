@@ -145,6 +145,15 @@ struct sdb_error *sdb_function(struct sdb_db *db, sdb_function_id id, bool with_
 			       struct sdb_function **function_ret);
 void sdb_function_free(struct sdb_function *function);
 
+/** What names a function, for those who ask for many: much cheaper than sdb_function(). */
+struct sdb_function_names {
+	sdb_name_id name;
+	sdb_name_id linkage_name; /**< 0 when it is that of the source */
+	sdb_unit_id unit;
+};
+struct sdb_error *sdb_function_names(struct sdb_db *db, sdb_function_id id,
+				     struct sdb_function_names *names_ret);
+
 struct sdb_error *sdb_variable(struct sdb_db *db, sdb_variable_id id,
 			       struct sdb_variable **variable_ret);
 void sdb_variable_free(struct sdb_variable *variable);
