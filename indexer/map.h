@@ -11,8 +11,8 @@
 
 static inline uint64_t hash_mix(uint64_t hash, uint64_t value)
 {
-	hash ^= value + UINT64_C(0x9e3779b97f4a7c15) + (hash << 12) + (hash >> 4);
-	hash *= UINT64_C(0xff51afd7ed558ccd);
+	value *= UINT64_C(0x9e3779b97f4a7c15); /* small numbers must not differ in a few bits only */
+	hash = (hash ^ value ^ value >> 32) * UINT64_C(0xff51afd7ed558ccd);
 	return hash ^ hash >> 32;
 }
 

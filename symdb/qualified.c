@@ -35,7 +35,7 @@ static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sd
 		error = sdb_function(db, entity.id, false, &function);
 		if (error)
 			return error;
-		*name = function->name;
+		*name = function->name ? function->name : function->linkage_name;
 		*scope = function->scope;
 		sdb_function_free(function);
 		return NULL;

@@ -57,7 +57,7 @@ static char *readable(struct resolver *resolver, char *name)
 /*
  * Languages whose linkage names are the source's names, as binutils has them: for all
  * others it prefers the ELF symbol at the function's entry when there is no linkage name and
- * nothing is inlined at the address.
+ * nothing is inlined at the address, and the function is in one piece.
  */
 static bool names_are_plain(uint16_t language)
 {
@@ -202,7 +202,7 @@ static size_t follow_chain(struct resolver *resolver, const struct sdb_code *cod
 		bool outermost = scope->kind == SDB_CODE_FUNCTION;
 		open_location(resolver, count, row, line->discriminator);
 		put_function(resolver, scope->function, address,
-			     outermost && count == 0 && scope->range_count ? &scope->ranges[0].low : NULL,
+			     outermost && count == 0 && scope->range_count == 1 ? &scope->ranges[0].low : NULL,
 			     outermost ? code->linkage_name : 0);
 		end_function(resolver, count);
 		put_file(resolver, file);

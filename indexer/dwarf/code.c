@@ -352,6 +352,12 @@ static void walk_scope(struct walk *walk, const struct die *scope, const struct 
 	walk->depth--;
 }
 
+static bool is_c(unsigned language)
+{
+	return language == DW_LANG_C || language == DW_LANG_C89 || language == DW_LANG_C99 ||
+	       language == DW_LANG_C11 || language == DW_LANG_Mips_Assembler;
+}
+
 /* ---- instances ---------------------------------------------------------------------------------- */
 
 static bool add_place(struct walk *walk, size_t start)
@@ -366,6 +372,22 @@ static bool add_place(struct walk *walk, size_t start)
 			walk->low, walk->unit->index, (uint32_t)(walk->to->size - start), start };
 	pthread_mutex_unlock(&gather->lock);
 	return good;
+}
+
+/* The linkage name of an instance that link-time optimisation took apart from its code. */
+static uint32_t origin_linkage_name(struct walk *walk, const struct die *die)
+{
+	struct die origin = *die;
+	struct attr attr;
+
+	for (int hop = 0; hop < 4 && die_attr(&origin, DW_AT_abstract_origin, &attr); hop++) {
+		if (attr.class != ATTR_REFERENCE || !worker_die(walk->worker, attr.u, &origin) ||
+		    !die_attr(&origin, DW_AT_abstract_origin, &attr))
+			break; /* the last one is the function itself */
+		if (die_attr(&origin, DW_AT_linkage_name, &attr))
+			return worker_name(walk->worker, origin.unit, &attr);
+	}
+	return 0;
 }
 
 static void put_instance(struct walk *walk, const struct die *die, const struct function_info *info)
@@ -411,6 +433,8 @@ static void put_instance(struct walk *walk, const struct die *die, const struct 
 	struct function_info copy = *info;
 	put_uleb(walk->to, walk->low);
 	put_uleb(walk->to, flags);
+	if (has_origin && !linkage_name && !is_c(walk->unit->language))
+		linkage_name = origin_linkage_name(walk, die);
 	put_uleb(walk->to, has_origin ? linkage_name : 0);
 	put_uleb(walk->to, copy.id);
 	put_ranges(walk);
@@ -469,10 +493,12 @@ static bool has_code_below(unsigned tag)
 	       tag == DW_TAG_enumeration_type;
 }
 
-static bool is_c(unsigned language)
+/* A declaration of a type that is in a unit of its own, with the names of its methods only. */
+static bool is_skeleton(const struct die *die)
 {
-	return language == DW_LANG_C || language == DW_LANG_C89 || language == DW_LANG_C99 ||
-	       language == DW_LANG_C11 || language == DW_LANG_Mips_Assembler;
+	struct attr attr;
+
+	return die_attr(die, DW_AT_signature, &attr);
 }
 
 static void walk_entries(struct walk *walk, const uint8_t *at, const struct abbrev_table *table)
@@ -500,7 +526,8 @@ static void walk_entries(struct walk *walk, const uint8_t *at, const struct abbr
 			    die_attr(&die, DW_AT_declaration, &attr))
 				variable_gather(walk->worker, &die);
 		} else if (has_code_below(tag) && die.abbrev->children &&
-			   (!c || tag == DW_TAG_namespace || tag == DW_TAG_module)) {
+			   (!c || tag == DW_TAG_namespace || tag == DW_TAG_module) &&
+			   !is_skeleton(&die)) {
 			walk_entries(walk, die_attrs_end(&die), table);
 		}
 		at = die_skip(&die);

@@ -30,8 +30,9 @@ typedef uint64_t place;
 
 struct type_node {
 	uint32_t offset; /* of the entry in its unit */
-	uint32_t type;   /* pass 1: distinct content; afterwards: sdb_type_id */
+	uint32_t type;   /* pass 1: distinct content, | IS_ALIAS for a skeleton; afterwards: sdb_type_id */
 };
+#define IS_ALIAS 0x80000000u
 
 struct entry_scope {
 	uint32_t offset; /* of an entry in its unit */

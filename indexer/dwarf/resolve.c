@@ -309,10 +309,10 @@ static void forget_unit(struct resolver *resolver)
 static bool learn_unit(struct resolver *resolver, const struct unit_data *data)
 {
 	for (uint32_t i = 0; i < data->node_count; i++) {
-		const struct content *content = &resolver->table->contents[data->nodes[i].type - 1];
-		uint32_t known;
+		uint32_t number = data->nodes[i].type & ~IS_ALIAS, known;
+		const struct content *content = &resolver->table->contents[number - 1];
 		if (content->key && !content->declaration && !map_get(&resolver->local, content->key, &known) &&
-		    !map_put(&resolver->local, content->key, data->nodes[i].type))
+		    !map_put(&resolver->local, content->key, number))
 			return false;
 	}
 	return true;
@@ -327,11 +327,14 @@ static bool resolve_unit(struct resolver *resolver, uint32_t unit)
 
 	for (uint32_t i = 0; i < data->node_count; i++) {
 		struct type_node *node = &data->nodes[i];
+		/* A skeleton says nothing itself: a variant is read from where its definition is. */
+		place here = node->type & IS_ALIAS ? UINT64_MAX : PLACE(unit, node->offset);
+		node->type &= ~IS_ALIAS;
 		if (!resolver->table->contents[node->type - 1].dirty)
 			continue;
 		if (!reach(resolver, node->type))
 			return false;
-		uint32_t number = variant_of(resolver, node->type, PLACE(unit, node->offset));
+		uint32_t number = variant_of(resolver, node->type, here);
 		if (!number)
 			return false;
 		node->type = number | IS_VARIANT;

@@ -342,9 +342,16 @@ static void read_children(struct type_maker *maker, const struct die *parent, un
 static void type_attr(struct type_maker *maker, const struct unit *unit, const struct attr *attr)
 {
 	struct sdb_type *type = &maker->type;
+	struct die declaration;
+	struct attr name;
 
 	switch (attr->name) {
 	case DW_AT_name: type->name = name_of(maker, unit, attr); break;
+	case DW_AT_specification:
+		if (!type->name && attr->class == ATTR_REFERENCE && worker_die(&maker->worker, attr->u, &declaration) &&
+		    die_attr(&declaration, DW_AT_name, &name))
+			type->name = name_of(maker, declaration.unit, &name);
+		break;
 	case DW_AT_linkage_name: type->linkage_name = name_of(maker, unit, attr); break;
 	case DW_AT_type: type->target = type_of_attr(maker->worker.gather, attr); break;
 	case DW_AT_containing_type: type->containing = type_of_attr(maker->worker.gather, attr); break;

@@ -73,7 +73,9 @@ struct scan_node {
 	uint32_t content;  /* 1-based; once hashed */
 	uint64_t hash;
 	uint64_t key;
-	die_ref alias;     /* DW_AT_signature of a skeleton declaration */
+	die_ref alias;     /* DW_AT_signature of a skeleton declaration; DW_AT_specification of a definition */
+	bool completes;    /* it is the latter */
+	uint32_t declared; /* node + 1 of the declaration that a definition outside of its scope completes */
 };
 
 struct scan_unit {
@@ -103,7 +105,7 @@ static void scan_failed(struct scan *scan)
 }
 
 /* Name, declaration and signature of a node. */
-static void node_identity(struct scan *scan, struct scan_node *node, const struct die *die)
+static void node_identity(struct scan_node *node, const struct die *die)
 {
 	const struct attr_spec *spec = die_specs(die);
 	const uint8_t *at = die->attrs;
@@ -119,8 +121,11 @@ static void node_identity(struct scan *scan, struct scan_node *node, const struc
 			node->declaration = true;
 		else if (attr.name == DW_AT_signature && attr.class == ATTR_SIGNATURE)
 			node->alias = dwarf_signature(die->unit->dwarf, attr.u);
+		else if (attr.name == DW_AT_specification && attr.class == ATTR_REFERENCE) {
+			node->alias = attr.u;
+			node->completes = true;
+		}
 	}
-	(void)scan;
 }
 
 static bool scan_add(struct scan *scan, uint32_t unit, uint32_t parent, const struct die *die)
@@ -131,7 +136,7 @@ static bool scan_add(struct scan *scan, uint32_t unit, uint32_t parent, const st
 	*node = (struct scan_node){ .offset = (uint32_t)(die->offset - die->unit->offset), .unit = unit,
 				    .parent = parent, .tag = die->abbrev->tag };
 	if (is_composite(node->tag))
-		node_identity(scan, node, die);
+		node_identity(node, die);
 	else if (node->tag == DW_TAG_namespace || node->tag == DW_TAG_module)
 		node->named = true;
 	return true;
@@ -239,6 +244,13 @@ static uint64_t node_key(struct scan *scan, struct scan_node *node)
 
 	if (node->key_state == HASH_DONE)
 		return node->key;
+	if (node->declared && scan->depth <= DEPTH_LIMIT) {
+		scan->depth++;
+		node->key = node_key(scan, &scan->nodes[node->declared - 1]);
+		scan->depth--;
+		node->key_state = HASH_DONE;
+		return node->key;
+	}
 	if (node->key_state == HASH_BUSY || !node_die(scan, node, &die) || scan->depth > DEPTH_LIMIT)
 		return hash;
 	node->key_state = HASH_BUSY;
@@ -394,8 +406,27 @@ static void namespace_hash(struct scan *scan, struct scan_node *node)
 				    PLACE(scan->units[node->unit].unit->index, node->offset), NULL, 0);
 }
 
+/* `struct outer::inner {...}` after `struct outer { struct inner; }` has its name and place from there. */
+static void find_declarations(struct scan *scan)
+{
+	for (size_t i = 0; i < scan->count; i++) {
+		struct scan_node *node = &scan->nodes[i];
+		if (!node->completes)
+			continue;
+		struct scan_node *declaration = scan_find(scan, node->alias);
+		node->alias = DIE_NONE;
+		if (!declaration || declaration->completes || declaration == node)
+			continue;
+		node->declared = (uint32_t)(declaration - scan->nodes) + 1;
+		node->named = declaration->named;
+		if (declaration->unit == node->unit)
+			node->parent = declaration->parent;
+	}
+}
+
 static void hash_all(struct scan *scan)
 {
+	find_declarations(scan);
 	for (size_t i = 0; i < scan->count; i++) {
 		struct scan_node *node = &scan->nodes[i];
 		if (node->tag == DW_TAG_namespace || node->tag == DW_TAG_module)
@@ -432,7 +463,8 @@ static bool scan_keep(struct scan *scan)
 		for (uint32_t i = 0; i < entry->count; i++) {
 			const struct scan_node *node = &scan->nodes[entry->first + i];
 			if (node->content)
-				data->nodes[data->node_count++] = (struct type_node){ node->offset, node->content };
+				data->nodes[data->node_count++] = (struct type_node){
+					node->offset, node->content | (node->alias ? IS_ALIAS : 0) };
 			if (node->parent)
 				data->scopes[data->scope_count++] = (struct entry_scope){
 					node->offset, scan->nodes[node->parent - 1].offset };

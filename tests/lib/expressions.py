@@ -173,6 +173,8 @@ def loosen(operations):
                     "variable_value", "regval_type", "deref_type", "const_type", "bit_piece",
                     "implicit_value", "bra", "skip"):
             text = word
+        elif word in ("addrx", "addr_index"):
+            text = f"addr {text.split(' ')[1]}"
         elif word.startswith("breg") or word.startswith("entry_value"):
             text = re.sub(r"(breg\d+) (-?\d+).*", r"\1 \2", text)
         loose.append(text)

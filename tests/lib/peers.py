@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 
 from oracle import peer
 
@@ -80,7 +81,7 @@ def split_addresses(text):
     answers = {}
     lines = None
     for line in text.splitlines():
-        if re.match(r"^0x[0-9a-f]{6,16}$", line):
+        if re.match(r"^0x[0-9a-f]{1,16}$", line):
             lines = answers.setdefault(int(line, 16), [])
         elif lines is not None:
             lines.append(line)
@@ -95,6 +96,16 @@ def binutils_addr2line(path, addresses):
 def elfutils_addr2line(path, addresses):
     stdin = "".join(f"{a:#x}\n" for a in addresses)
     return split_addresses(peer(["eu-addr2line", "-e", path, "-f", "-i", "-a"], [path], stdin))
+
+
+def llvm_addr2line(path, addresses):
+    """Reads split DWARF, which the others do not; {} when it is not installed."""
+    programs = ["llvm-addr2line", *(f"llvm-addr2line-{version}" for version in range(25, 13, -1))]
+    program = next((p for p in programs if shutil.which(p)), None)
+    if not program:
+        return {}
+    stdin = "".join(f"{a:#x}\n" for a in addresses)
+    return split_addresses(peer([program, "-e", path, "-f", "-i", "-a"], [path], stdin))
 
 
 def frames_of(lines):
@@ -165,6 +176,8 @@ def ptype_members(text):
             continue
         found = PTYPE.match(line)
         body = found.group(5) if found else line.strip()
+        if found and "::*" in body:  # pointers to members: the name is in the middle
+            body = re.sub(r"^.*::\*(?: const)? ?(\w+)\)?.*$", r"int \1;", body)
         if line.startswith("/* offset"):
             continue
         if body.endswith("{"):

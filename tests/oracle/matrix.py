@@ -213,10 +213,10 @@ def ask_debuginfo(stackdb, report, variant, language, arguments):
     check = report.check(f"{name}: addr2line", variant.explained)
     checks.addr2line(stackdb, check, database, peer, addresses)
     check.close()
-    chain = report.check(f"{name}: chain of functions", variant.explained)
+    chain = report.check(f"{name}: chain of functions",
+                         {**checks.CHAIN_EXPLAINED, **variant.explained})
     check = report.check(f"{name}: variables and locations", {
-        "gdb gives up": "gdb stops with an error for one variable of the scope and shows none",
-        **variant.explained})
+        **checks.VARIABLES_EXPLAINED, **variant.explained})
     gdb_language = {"c": "c", "c++": "c++", "rust": "rust"}[language]
     checks.scopes(check, chain, sdb.scopes(stackdb, database, addresses), peer, addresses,
                   gdb_language)

@@ -12,10 +12,6 @@ import dies  # noqa: E402
 import oracle  # noqa: E402
 import sdb  # noqa: E402
 
-EXPLAINED = {
-    "gdb gives up": "gdb stops with an error for one variable of the scope and shows none",
-    "nowhere at this address": "gdb adds what the abstract function has and this instance has not",
-}
 
 
 def compare(stackdb, report, name, path, count, language="c"):
@@ -24,8 +20,9 @@ def compare(stackdb, report, name, path, count, language="c"):
         path = path()
         addresses = checks.text_addresses(path, count)
         found = sdb.scopes(stackdb, stackdb.database(path), addresses)
-        chain = report.check(f"{name}: chain of functions")
-        variables = report.check(f"{name}: variables and locations", EXPLAINED)
+        chain = report.check(f"{name}: chain of functions", checks.CHAIN_EXPLAINED)
+        variables = report.check(f"{name}: variables and locations",
+                                 checks.VARIABLES_EXPLAINED)
         checks.scopes(variables, chain, found, path, addresses, language)
         chain.close(10)
         variables.close(10)
