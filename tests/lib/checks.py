@@ -23,6 +23,17 @@ def text_addresses(path, count, names=(".text",)):
     return sorted({s["address"] + random.randrange(s["size"]) for s in chosen})
 
 
+ADDR2LINE_EXPLAINED = {
+    "doubled directory": "the peers print a relative compilation directory twice: ./stdlib/./stdlib",
+    "padding": "behind the end of a function: binutils takes the last symbol, elfutils says ?? and"
+               " goes on with the function before",
+    "constructor's variant": "an inlined constructor or destructor: binutils prints the variant that"
+                             " link-time optimisation took it from, here it is the abstract one",
+    "symbol's name": "a function without a linkage name: a peer that does not find it in the"
+                     " debuginfo takes the symbol",
+}
+
+
 def addr2line(stackdb, check, database, path, addresses, elfutils=True):
     """`addr2line -f -i -a` against binutils and elfutils."""
     stdin = "".join(f"{a:#x}\n" for a in addresses)
@@ -50,6 +61,10 @@ def addr2line(stackdb, check, database, path, addresses, elfutils=True):
             check.same()  # functions as one peer has them, lines as the other
         elif other_name(places, frames, expected) or other_name(places, frames, second):
             check.same()
+        elif variants(frames) in (variants(expected), variants(second)):
+            check.differ("constructor's variant", f"{address:#x}: binutils {expected}, found {frames}")
+        elif symbols_name(frames, expected) or symbols_name(frames, second):
+            check.differ("symbol's name", f"{address:#x}: binutils {expected}, found {frames}")
         elif frames in (undoubled(expected), undoubled(second)):
             check.differ("doubled directory", f"{address:#x}: {expected[0][1]}")
         elif [f[0] for f in frames] == ["??"] and second and second[0][0] == "??" \
@@ -67,6 +82,18 @@ def other_name(places, found, expected):
             [f[1:] for f in found] == [e[1:] for e in expected] and
             aliases(places, [plain(f) for f in functions_of(expected)],
                     [plain(f) for f in functions_of(found)]))
+
+
+def variants(frames):
+    """Complete, base and abstract constructors (C1, C2, C4) and destructors taken for one."""
+    return [(re.sub(r"([CD])[0-4]E(?=[vPRSKOijlm0-9])", r"\1E", function), file, line)
+            for function, file, line in frames]
+
+
+def symbols_name(found, expected):
+    """Whether one function is called by the debuginfo's name here and by the symbol's there."""
+    return (len(found) == len(expected) == 1 and found[0][1:] == expected[0][1:] and
+            re.search(rf"(^|\d){re.escape(found[0][0])}(E?[a-z]*(\.cold)?$)", expected[0][0]))
 
 
 def functions_of(frames):
@@ -208,9 +235,8 @@ def mine_names(frames):
 
 def inherited(function, name):
     """A constructor (its name is its class's) or what has no name but the linkage name."""
-    parts = function.split("::")
-    return function.startswith("_Z") or (len(parts) > 1 and
-                                         plain(parts[-1]) == plain(parts[-2]) == name)
+    return function.startswith("_Z") or \
+        re.search(rf"(^|::){re.escape(name)}(<.*>)?::{re.escape(name)}\b", function) is not None
 
 
 def symbol_places(path):

@@ -11,18 +11,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import checks  # noqa: E402
 import oracle  # noqa: E402
 
-EXPLAINED = {
-    "doubled directory": "the peers print a relative compilation directory twice: ./stdlib/./stdlib",
-    "padding": "behind the end of a function: binutils takes the last symbol, elfutils says ?? and"
-               " goes on with the function before",
-}
-
 
 def compare(stackdb, report, name, path, count, sections=(".text",), explained=None):
     with report.guard(name):
         path = path()
         oracle.need("addr2line", "eu-addr2line")
-        check = report.check(name, {**EXPLAINED, **(explained or {})})
+        check = report.check(name, {**checks.ADDR2LINE_EXPLAINED, **(explained or {})})
         checks.addr2line(stackdb, check, stackdb.database(path), path,
                          checks.text_addresses(path, count, sections))
         check.close(min(count, 10))
