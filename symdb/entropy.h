@@ -13,6 +13,10 @@
  */
 
 #include "buffer.h"
+#include <endian.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum {
 	MODEL_BITS = 15,
@@ -27,6 +31,12 @@ enum {
 struct model {
 	_Alignas(16) int16_t start[16];
 };
+
+/* What the starts tend to when only one symbol comes, by that symbol. */
+extern const int16_t model_aims[16][16];
+/* How far a model moves there: 2^-shift, by how many symbols it has seen. */
+enum { MODEL_SEEN_MAX = 23 };
+extern const uint8_t model_shifts[MODEL_SEEN_MAX + 1];
 
 void model_init(struct model *models, size_t count);
 
@@ -55,10 +65,110 @@ void decoder_init(struct decoder *decoder, const uint8_t *data, size_t size);
 /* Whether exactly all of the stream was decoded. */
 bool decoder_complete(const struct decoder *decoder);
 
-void encode_symbol(struct encoder *encoder, struct model *model, unsigned symbol);
+void encoder_add(struct encoder *encoder, uint32_t start, uint32_t share, unsigned bits);
+
+/* ---- models ----------------------------------------------------------------------- */
+
+typedef int16_t model_half __attribute__((vector_size(16)));
+
+/*
+ * Each start moves a part of the way to its aim, rounded down. Neighbours stay at least one
+ * apart: the aims are, and rounding takes less than one away.
+ */
+static inline void model_learn(struct model *model, unsigned symbol)
+{
+	int16_t seen = model->start[0];
+	int16_t shift = model_shifts[seen];
+	for (unsigned half = 0; half < 16; half += 8) {
+		model_half now, aim;
+		memcpy(&now, model->start + half, sizeof(now));
+		memcpy(&aim, model_aims[symbol] + half, sizeof(aim));
+		now += (aim - now) >> shift;
+		memcpy(model->start + half, &now, sizeof(now));
+	}
+	model->start[0] = seen + (seen < MODEL_SEEN_MAX);
+}
+
+static inline unsigned model_begin(const struct model *model, unsigned symbol)
+{
+	return symbol ? (unsigned)model->start[symbol] : 0;
+}
+
+static inline unsigned model_end(const struct model *model, unsigned symbol)
+{
+	return symbol == 15 ? 1u << MODEL_BITS : (unsigned)model->start[symbol + 1];
+}
+
+/* The symbol whose share holds POINT: how many begin at or below it, less one. */
+static inline unsigned model_find(const struct model *model, unsigned point)
+{
+#ifdef __SSE2__
+	__m128i wanted = _mm_set1_epi16((short)point);
+	__m128i low = _mm_cmpgt_epi16(_mm_load_si128((const __m128i *)model->start), wanted);
+	__m128i high = _mm_cmpgt_epi16(_mm_load_si128((const __m128i *)(model->start + 8)), wanted);
+	unsigned above = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high));
+	return (unsigned)__builtin_ctz((above & ~1u) | 1u << 16) - 1;
+#else
+	unsigned symbol = 0;
+	for (unsigned step = 8; step; step /= 2)
+		symbol += (unsigned)model->start[symbol + step] <= point ? step : 0;
+	return symbol;
+#endif
+}
+
+/* ---- encoding ------------------------------------------------------------------- */
+
+static inline void encode_symbol(struct encoder *encoder, struct model *model, unsigned symbol)
+{
+	unsigned start = model_begin(model, symbol);
+	encoder_add(encoder, start, model_end(model, symbol) - start, MODEL_BITS);
+	model_learn(model, symbol);
+}
+
 /* COUNT (at most 12) bits that no model knows anything about. */
-void encode_bits(struct encoder *encoder, uint32_t value, unsigned count);
-unsigned decode_symbol(struct decoder *decoder, struct model *model);
-uint32_t decode_bits(struct decoder *decoder, unsigned count);
+static inline void encode_bits(struct encoder *encoder, uint32_t value, unsigned count)
+{
+	if (count)
+		encoder_add(encoder, value, 1, count);
+}
+
+/* ---- decoding ------------------------------------------------------------------- */
+
+static inline uint32_t decoder_word(struct decoder *decoder)
+{
+	uint32_t word = 0;
+	if (decoder->end - decoder->at < 4) {
+		decoder->failed = true;
+		return 0;
+	}
+	memcpy(&word, decoder->at, sizeof(word));
+	decoder->at += sizeof(word);
+	return le32toh(word);
+}
+
+static inline void decoder_refill(struct decoder *decoder)
+{
+	if (decoder->state < ENTROPY_LOW)
+		decoder->state = decoder->state << 32 | decoder_word(decoder);
+}
+
+static inline unsigned decode_symbol(struct decoder *decoder, struct model *model)
+{
+	unsigned point = (unsigned)decoder->state & ((1u << MODEL_BITS) - 1);
+	unsigned symbol = model_find(model, point);
+	unsigned start = model_begin(model, symbol);
+	decoder->state = (decoder->state >> MODEL_BITS) * (model_end(model, symbol) - start) + point - start;
+	decoder_refill(decoder);
+	model_learn(model, symbol);
+	return symbol;
+}
+
+static inline uint32_t decode_bits(struct decoder *decoder, unsigned count)
+{
+	uint32_t value = (uint32_t)decoder->state & ((1u << count) - 1);
+	decoder->state >>= count;
+	decoder_refill(decoder);
+	return value;
+}
 
 #endif

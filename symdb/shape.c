@@ -90,8 +90,18 @@ static struct model *deeper(struct shape *shape, uint64_t path)
 	return &shape->deeper[path * UINT64_C(0x9e3779b97f4a7c15) >> 53];
 }
 
+/* As shape_symbol(); each direction is compiled by itself. */
+static inline __attribute__((always_inline)) unsigned symbol(struct shape *shape, bool joining,
+							     struct model *model, unsigned value)
+{
+	if (joining)
+		return decode_symbol(&shape->decoder, model);
+	encode_symbol(&shape->encoder, model, value);
+	return value;
+}
+
 /* COUNT low bits of VALUE, from the top down. */
-static uint64_t code_tail(struct shape *shape, uint64_t path, bool deep, uint64_t value, unsigned count)
+static inline __attribute__((always_inline)) uint64_t code_tail(struct shape *shape, bool joining, uint64_t path, bool deep, uint64_t value, unsigned count)
 {
 	uint64_t done = 0;
 	bool known = true; /* whether a model is asked: always for the first four bits */
@@ -102,9 +112,9 @@ static uint64_t code_tail(struct shape *shape, uint64_t path, bool deep, uint64_
 			take = count < 12 ? count : 12;
 		unsigned bits = (unsigned)(value >> (count - take)) & ((1u << take) - 1);
 		if (known || deep) {
-			bits = shape_symbol(shape, deeper(shape, path), bits) & ((1u << take) - 1);
+			bits = symbol(shape, joining, deeper(shape, path), bits) & ((1u << take) - 1);
 			path = (path + bits + 1) * UINT64_C(0xd6e8feb86659fd93);
-		} else if (shape->joining) {
+		} else if (joining) {
 			bits = decode_bits(&shape->decoder, take);
 		} else {
 			encode_bits(&shape->encoder, bits, take);
@@ -116,13 +126,14 @@ static uint64_t code_tail(struct shape *shape, uint64_t path, bool deep, uint64_
 	return done;
 }
 
-uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value)
+static inline __attribute__((always_inline)) uint64_t code_number(struct shape *shape, bool joining, unsigned context,
+								   bool deep, uint64_t value)
 {
 	unsigned length = value ? 64 - (unsigned)__builtin_clzll(value) : 0;
 	unsigned first = value < DIRECT ? (unsigned)value :
 			 length - 4 + DIRECT < LONGEST ? length - 4 + DIRECT : LONGEST;
 
-	first = shape_symbol(shape, &shape->models[context], first);
+	first = symbol(shape, joining, &shape->models[context], first);
 	if (first < DIRECT)
 		return first;
 	uint64_t path = ((uint64_t)context << 4 | first) + 1;
@@ -130,8 +141,8 @@ uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uin
 		length = first - DIRECT + 4;
 	} else {
 		unsigned over = length - (LONGEST - DIRECT + 4); /* at most 53 */
-		unsigned high = shape_symbol(shape, deeper(shape, path << 8), over >> 2);
-		unsigned low = shape_symbol(shape, deeper(shape, path << 8 | high << 4 | 15), over & 3);
+		unsigned high = symbol(shape, joining, deeper(shape, path << 8), over >> 2);
+		unsigned low = symbol(shape, joining, deeper(shape, path << 8 | high << 4 | 15), over & 3);
 		length = (high << 2 | (low & 3)) + (LONGEST - DIRECT + 4);
 		if (length > 64) {
 			shape->failed = true;
@@ -140,7 +151,18 @@ uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uin
 		path += (uint64_t)length << 32;
 	}
 	uint64_t top = (uint64_t)1 << (length - 1);
-	return top | code_tail(shape, path, deep, value & (top - 1), length - 1);
+	return top | code_tail(shape, joining, path, deep, value & (top - 1), length - 1);
+}
+
+uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value)
+{
+	return shape->joining ? code_number(shape, true, context, deep, value) :
+				code_number(shape, false, context, deep, value);
+}
+
+unsigned shape_symbol(struct shape *shape, struct model *model, unsigned value)
+{
+	return symbol(shape, shape->joining, model, value);
 }
 
 uint64_t shape_guessed(struct shape *shape, unsigned context, uint64_t key)

@@ -116,13 +116,7 @@ static inline void shape_give(struct shape *shape, uint64_t value)
 }
 
 /* One symbol below 16. */
-static inline unsigned shape_symbol(struct shape *shape, struct model *model, unsigned symbol)
-{
-	if (shape->joining)
-		return decode_symbol(&shape->decoder, model);
-	encode_symbol(&shape->encoder, model, symbol);
-	return symbol;
-}
+unsigned shape_symbol(struct shape *shape, struct model *model, unsigned symbol);
 
 /* Codes VALUE: small ones in one symbol. DEEP: big ones come back, so learn all of their bits. */
 uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value);
