@@ -60,8 +60,8 @@ static void put_word(uint8_t *to, uint32_t word)
 /* The last symbol goes in first, so that the decoder gets the first one first. */
 void encoder_finish(struct encoder *encoder, struct buffer *to)
 {
-	size_t room = encoder->count * 2 + 16; /* a symbol takes at most 15 bits */
-	uint64_t state = ENTROPY_LOW;
+	size_t room = encoder->count * 2 + 32; /* a symbol takes at most 15 bits */
+	uint64_t states[2] = { ENTROPY_LOW, ENTROPY_LOW };
 	if (encoder->failed || !buffer_reserve(to, room)) {
 		to->failed = true;
 		return;
@@ -69,15 +69,18 @@ void encoder_finish(struct encoder *encoder, struct buffer *to)
 	uint8_t *end = to->data + to->size + room / 4 * 4, *at = end;
 	for (size_t i = encoder->count; i-- > 0;) {
 		const struct entropy_symbol *symbol = &encoder->symbols[i];
-		uint64_t share = symbol->share_less_one + 1u;
+		uint64_t share = symbol->share_less_one + 1u, state = states[i & 1];
 		if (state >= ((uint64_t)ENTROPY_LOW >> symbol->bits << 32) * share) {
 			put_word(at -= 4, (uint32_t)state);
 			state >>= 32;
 		}
 		state = (state / share << symbol->bits) + state % share + symbol->start;
+		states[i & 1] = state;
 	}
-	put_word(at -= 4, (uint32_t)(state >> 32));
-	put_word(at -= 4, (uint32_t)state);
+	for (int i = 1; i >= 0; i--) {
+		put_word(at -= 4, (uint32_t)(states[i] >> 32));
+		put_word(at -= 4, (uint32_t)states[i]);
+	}
 	memmove(to->data + to->size, at, (size_t)(end - at));
 	to->size += (size_t)(end - at);
 	encoder->count = 0;
@@ -90,12 +93,15 @@ void decoder_init(struct decoder *decoder, const uint8_t *data, size_t size)
 	*decoder = (struct decoder){ .at = data, .end = data + size };
 	decoder->state = decoder_word(decoder);
 	decoder->state |= (uint64_t)decoder_word(decoder) << 32;
-	if (decoder->state < ENTROPY_LOW)
+	decoder->other = decoder_word(decoder);
+	decoder->other |= (uint64_t)decoder_word(decoder) << 32;
+	if (decoder->state < ENTROPY_LOW || decoder->other < ENTROPY_LOW)
 		decoder->failed = true;
 }
 
 bool decoder_complete(const struct decoder *decoder)
 {
-	return !decoder->failed && decoder->at == decoder->end && decoder->state == ENTROPY_LOW;
+	return !decoder->failed && decoder->at == decoder->end && decoder->state == ENTROPY_LOW &&
+	       decoder->other == ENTROPY_LOW;
 }
 

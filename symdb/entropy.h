@@ -8,7 +8,9 @@
  * asymmetric numeral system (rANS) turns likelihoods into bits. Models start out
  * even in every block: a block is decoded without any other, and no tables are stored.
  *
- * The stream is made of 32-bit little-endian words: the final state (two words), then
+ * Two states take turns, so that one's arithmetic need not wait for the other's.
+ *
+ * The stream is made of 32-bit little-endian words: the two final states (low word first), then
  * the words in the order in which the decoder takes them.
  */
 
@@ -53,7 +55,7 @@ struct encoder {
 };
 
 struct decoder {
-	uint64_t state;
+	uint64_t state, other; /* of the next symbol, of the one behind it */
 	const uint8_t *at, *end;
 	bool failed; /* more was asked for than there is */
 };
@@ -146,10 +148,13 @@ static inline uint32_t decoder_word(struct decoder *decoder)
 	return le32toh(word);
 }
 
-static inline void decoder_refill(struct decoder *decoder)
+/* STATE is what the symbol left; the other one's turn comes. */
+static inline void decoder_refill(struct decoder *decoder, uint64_t state)
 {
-	if (decoder->state < ENTROPY_LOW)
-		decoder->state = decoder->state << 32 | decoder_word(decoder);
+	if (state < ENTROPY_LOW)
+		state = state << 32 | decoder_word(decoder);
+	decoder->state = decoder->other;
+	decoder->other = state;
 }
 
 static inline unsigned decode_symbol(struct decoder *decoder, struct model *model)
@@ -157,8 +162,7 @@ static inline unsigned decode_symbol(struct decoder *decoder, struct model *mode
 	unsigned point = (unsigned)decoder->state & ((1u << MODEL_BITS) - 1);
 	unsigned symbol = model_find(model, point);
 	unsigned start = model_begin(model, symbol);
-	decoder->state = (decoder->state >> MODEL_BITS) * (model_end(model, symbol) - start) + point - start;
-	decoder_refill(decoder);
+	decoder_refill(decoder, (decoder->state >> MODEL_BITS) * (model_end(model, symbol) - start) + point - start);
 	model_learn(model, symbol);
 	return symbol;
 }
@@ -166,8 +170,7 @@ static inline unsigned decode_symbol(struct decoder *decoder, struct model *mode
 static inline uint32_t decode_bits(struct decoder *decoder, unsigned count)
 {
 	uint32_t value = (uint32_t)decoder->state & ((1u << count) - 1);
-	decoder->state >>= count;
-	decoder_refill(decoder);
+	decoder_refill(decoder, decoder->state >> count);
 	return value;
 }
 
