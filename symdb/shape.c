@@ -104,7 +104,7 @@ static inline __attribute__((always_inline)) unsigned symbol(struct shape *shape
 static inline __attribute__((always_inline)) uint64_t code_tail(struct shape *shape, bool joining, uint64_t path, bool deep, uint64_t value, unsigned count)
 {
 	uint64_t done = 0;
-	bool known = true; /* whether a model is asked: always for the first four bits */
+	bool known = deep;
 
 	while (count) {
 		unsigned take = count < 4 ? count : 4;

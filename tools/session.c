@@ -28,7 +28,8 @@ struct session {
 struct sdb_error *session_open_path(const char *path, struct session **session_ret)
 {
 	struct sdb_db *db;
-	struct sdb_error *error = sdb_db_open(path, NULL, &db);
+	static const struct sdb_open_options roomy = { .cache_size = 3 << 20 };
+	struct sdb_error *error = sdb_db_open(path, &roomy, &db);
 	if (error)
 		return error;
 	struct session *session = *session_ret = tool_alloc(sizeof(*session));
