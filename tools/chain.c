@@ -267,16 +267,10 @@ static struct sdb_error *follow_rest(struct session *session, struct chain *chai
 	return NULL;
 }
 
-struct sdb_error *chain_follow(struct session *session, const char *text, struct chain *chain_ret)
+static struct sdb_error *follow(struct session *session, const char *text, bool only_type,
+				struct chain *chain_ret)
 {
 	*chain_ret = (struct chain){ 0 };
-	static const char *const tags[] = { "struct ", "union ", "class ", "enum " };
-	bool only_type = false;
-	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
-		if (strncmp(text, tags[i], strlen(tags[i])) == 0) {
-			text += strlen(tags[i]);
-			only_type = true;
-		}
 	size_t length = name_length(text);
 	struct chain_step *step = add_step(chain_ret, text, length);
 	struct head_search head;
@@ -290,6 +284,28 @@ struct sdb_error *chain_follow(struct session *session, const char *text, struct
 	}
 	if (error)
 		chain_deinit(chain_ret);
+	return error;
+}
+
+struct sdb_error *chain_follow(struct session *session, const char *text, struct chain *chain_ret)
+{
+	static const char *const tags[] = { "struct ", "union ", "class ", "enum " };
+	bool only_type = false;
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		if (strncmp(text, tags[i], strlen(tags[i])) == 0) {
+			text += strlen(tags[i]);
+			only_type = true;
+		}
+	struct sdb_error *error = follow(session, text, only_type, chain_ret);
+	/* A variable may have the name of a type that is meant. */
+	if (error && !only_type && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		struct sdb_error *other = follow(session, text, true, chain_ret);
+		if (!other) {
+			sdb_error_free(error);
+			return NULL;
+		}
+		sdb_error_free(other);
+	}
 	return error;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `stackdb index` is another program: only that one is linked with libelf and libdw. */
+/* `stackdb index` is another program: only that one is linked with what reads ELF and DWARF. */
 #include "open.h"
 #include "tool.h"
 

@@ -61,16 +61,18 @@ char *open_indexer_path(void)
 	struct text path = TEXT_EMPTY;
 	char self[4096];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (length > 0) {
-		/* A program run from where it was built has its indexer beside it. */
-		self[length] = '\0';
-		char *slash = strrchr(self, '/');
-		text_addn(&path, self, slash ? (size_t)(slash - self) + 1 : 0);
-		text_add(&path, "stackdb-indexer");
+	char *slash = length > 0 ? memrchr(self, '/', (size_t)length) : NULL;
+	/* Where it was built it is beside this program; in an installation that was moved, where the
+	 * prefix is now. */
+	static const char *const places[] = { "stackdb-indexer", STACKDB_LIBEXEC_FROM_BIN "/stackdb-indexer" };
+	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+		path.size = 0;
+		text_addn(&path, self, (size_t)(slash - self) + 1);
+		text_add(&path, places[i]);
 		if (access(text_string(&path), X_OK) == 0)
 			return path.data;
-		path.size = 0;
 	}
+	path.size = 0;
 	text_add(&path, STACKDB_LIBEXECDIR "/stackdb-indexer");
 	text_string(&path);
 	return path.data;

@@ -38,6 +38,30 @@ check 'a program compiles with pkg-config' sh -c \
 check 'the installed program indexes' env LD_LIBRARY_PATH="$libraries" \
 	"$prefix/bin/stackdb" index --force -o $out/installed.sdb /bin/true
 check 'the compiled program reads' env LD_LIBRARY_PATH="$libraries" $out/user $out/installed.sdb
+sed -e 's|<stackdb/db.h>|<stackdb/indexer.h>|' -e '/^int main/,$d' $out/user.c >$out/maker.c
+cat >>$out/maker.c <<'EOF'
+int main(int argc, char **argv)
+{
+	struct sdb_index_options options = { .output = argv[2], .force = true };
+	struct sdb_index_result result;
+	struct sdb_error *error = argc < 3 ? NULL : sdb_index_file(argv[1], &options, &result);
+
+	if (argc < 3 || error != NULL) {
+		puts(error ? sdb_error_message(error) : "two arguments");
+		sdb_error_free(error);
+		return 1;
+	}
+	printf("%llu symbols\n", (unsigned long long)result.symbols);
+	sdb_index_result_free(&result);
+	return 0;
+}
+EOF
+check 'a program compiles with the indexer' sh -c \
+	"gcc -Wall -Werror $out/maker.c -o $out/maker \$(pkg-config --cflags --libs stackdb-indexer stackdb)"
+check 'the compiled program indexes' env LD_LIBRARY_PATH="$libraries" $out/maker /bin/true $out/made.sdb
+check 'what it made is read' env LD_LIBRARY_PATH="$libraries" $out/user $out/made.sdb
+check 'the indexer exports its own functions only' sh -c \
+	"! nm -D --defined-only $libraries/libstackdb-indexer.so | grep -v ' sdb_index_'"
 unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 for header in "$prefix"/include/stackdb/*.h; do
 	for language in c c++; do

@@ -151,7 +151,7 @@ def chains(stackdb, report, count):
 
 def manners(stackdb, report):
     """Exit statuses, messages and JSON of every command."""
-    database = stackdb.database(oracle.libc_debug())
+    database = stackdb.database(oracle.libc())
     check = report.check("exit statuses and messages")
     commands = ["index", "info", "lookup", "type", "addr2line", "line", "scope", "unwind-info",
                 "dumpdebuginfo", "sql"]
@@ -168,12 +168,14 @@ def manners(stackdb, report):
         check.compare(f"{command} {arguments}: says so on stderr", (True, ""),
                       (errors.startswith(f"stackdb {command}: "), out))
     for arguments in (["lookup", "-m", "/nonexistent", "x"], ["info", "/nonexistent"],
-                      ["index", "/nonexistent"], ["sql", database, "SELECT nonsense"],
+                      ["index", "/nonexistent"],
                       ["addr2line", "-e", "/nonexistent", "0"]):
         status, _, errors = stackdb.outcome(*arguments)
         check.compare(f"{arguments}: status", 1, status)
         check.compare(f"{arguments}: message", True,
                       errors.startswith(f"stackdb {arguments[0]}: "))
+    status, _, errors = stackdb.outcome("sql", database, "SELECT nonsense")
+    check.compare("wrong SQL", (2, True), (status, errors.startswith("stackdb sql: ")))
     status, _, errors = stackdb.outcome("nonsense")
     check.compare("an unknown command", (2, True), (status, bool(errors)))
     check.close(30)
