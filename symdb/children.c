@@ -107,3 +107,26 @@ struct sdb_error *sdb_children(struct sdb_db *db, sdb_type_id parent, sdb_child_
 	}
 	return error;
 }
+
+struct sdb_error *children_verify_block(struct sdb_db *db, const struct block *block)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+	const uint64_t bounds[] = {
+		[SDB_ENTITY_FUNCTION] = info->functions,
+		[SDB_ENTITY_VARIABLE] = info->variables,
+		[SDB_ENTITY_TYPE] = info->types,
+	};
+	struct cursor from = block_cursor(block);
+	uint64_t parent = block->first;
+
+	for (bool first = true; from.at < from.end; first = false) {
+		uint64_t distance = get_uleb(&from);
+		uint8_t kind = get_u8(&from);
+		uint32_t id = get_u32(&from);
+		if (from.failed || (first && distance) || __builtin_add_overflow(parent, distance, &parent) ||
+		    parent > info->types || (!block->last && parent >= block->next) ||
+		    kind >= sizeof(bounds) / sizeof(*bounds) || id == 0 || id > bounds[kind])
+			return block_damaged(db, block, "a child does not decode");
+	}
+	return NULL;
+}

@@ -46,6 +46,66 @@ struct sdb_error *record_find(struct sdb_db *db, enum part part, uint64_t id, co
 	return error;
 }
 
+struct sdb_error *records_verify(struct sdb_db *db, const struct block *block, uint64_t total, record_check_fn check)
+{
+	struct cursor from = block_cursor(block);
+	struct sdb_error *error = NULL;
+	uint64_t id = block->first;
+
+	for (; from.at < from.end && !error; id++) {
+		size_t length = get_count(&from);
+		const uint8_t *payload = get_bytes(&from, length);
+		if (!payload)
+			return block_damaged(db, block, "a record's length is wrong");
+		struct cursor record = { payload, payload + length, false };
+		error = check(db, block, id, &record);
+		if (!error && (record.failed || record.at != record.end))
+			error = block_damaged(db, block, "a record does not decode");
+	}
+	if (!error && id != (block->last ? total + 1 : block->next))
+		error = block_damaged(db, block, "it has the wrong number of records");
+	return error;
+}
+
+bool scope_in_bounds(struct sdb_db *db, const struct sdb_scope *scope)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+
+	switch (scope->kind) {
+	case SDB_SCOPE_UNIT: return scope->id == 0;
+	case SDB_SCOPE_TYPE: return scope->id <= info->types;
+	case SDB_SCOPE_FUNCTION: return scope->id <= info->functions;
+	}
+	return false;
+}
+
+bool decl_in_bounds(struct sdb_db *db, const struct sdb_decl *decl)
+{
+	return decl->file <= sdb_db_info(db)->files;
+}
+
+bool parameters_in_bounds(struct sdb_db *db, const struct sdb_parameter *parameters, size_t count)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+
+	for (size_t i = 0; i < count; i++)
+		if (parameters[i].name > info->names || parameters[i].type > info->types ||
+		    parameters[i].file > info->files)
+			return false;
+	return true;
+}
+
+bool templates_in_bounds(struct sdb_db *db, const struct sdb_template *templates, size_t count)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+
+	for (size_t i = 0; i < count; i++)
+		if (templates[i].name > info->names || templates[i].type > info->types ||
+		    templates[i].text > info->names)
+			return false;
+	return true;
+}
+
 void decl_put(struct buffer *to, const struct sdb_decl *decl)
 {
 	put_uleb(to, decl->file);

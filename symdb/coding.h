@@ -18,6 +18,17 @@ struct sdb_error *record_put(struct sdb_writer *writer, enum part part, uint64_t
 struct sdb_error *record_find(struct sdb_db *db, enum part part, uint64_t id, const struct block **block_ret,
 			      struct cursor *from_ret);
 
+/* For the *_verify_block() of such a part: calls CHECK for each record; there must be TOTAL in all. */
+typedef struct sdb_error *(*record_check_fn)(struct sdb_db *db, const struct block *block, uint64_t id,
+					     struct cursor *from);
+struct sdb_error *records_verify(struct sdb_db *db, const struct block *block, uint64_t total, record_check_fn check);
+
+/* Whether numbers are in the bounds of DB; 0 is. */
+bool scope_in_bounds(struct sdb_db *db, const struct sdb_scope *scope);
+bool decl_in_bounds(struct sdb_db *db, const struct sdb_decl *decl);
+bool parameters_in_bounds(struct sdb_db *db, const struct sdb_parameter *parameters, size_t count);
+bool templates_in_bounds(struct sdb_db *db, const struct sdb_template *templates, size_t count);
+
 struct sdb_error *expression_copy(struct arena *arena, const uint8_t *bytes, size_t length,
 				  struct sdb_expression *expression);
 /* As expression_get(), into an arena. */

@@ -151,14 +151,15 @@ struct sdb_error *expression_take(struct sdb_db *db, struct cursor *from, struct
 	return bytes ? expression_copy(arena, bytes, (size_t)(number / 2), expression) : NULL;
 }
 
-void expression_skip(struct cursor *from)
+struct sdb_error *expressions_verify_block(struct sdb_db *db, const struct block *block)
 {
-	uint64_t number = get_uleb(from);
+	struct cursor from = block_cursor(block);
+	uint64_t number = block->first;
 
-	if (number && !(number & 1)) {
-		if (number / 2 > (uint64_t)(from->end - from->at))
-			from->failed = true;
-		else
-			from->at += number / 2;
-	}
+	for (; from.at < from.end; number++)
+		if (!get_bytes(&from, get_count(&from)))
+			return block_damaged(db, block, "an expression does not decode");
+	if (!block->last && number != block->next)
+		return block_damaged(db, block, "it has the wrong number of expressions");
+	return NULL;
 }

@@ -201,3 +201,55 @@ void sdb_function_free(struct sdb_function *function)
 {
 	arena_free(function);
 }
+
+/* ---- verification -------------------------------------------------------------------- */
+
+static struct sdb_error *check_names(struct sdb_db *db, const struct block *block, uint64_t id, struct cursor *from)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+
+	(void)id;
+	if (get_u32(from) > info->names || get_u32(from) > info->names || get_u32(from) > info->units)
+		return block_damaged(db, block, "a function is named by what there is not");
+	return NULL;
+}
+
+/* Either part; the lines and files of locals are relative to the prototype, which is not read. */
+static struct sdb_error *check_function(struct sdb_db *db, const struct block *block, uint64_t id, struct cursor *from)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+	struct arena *arena;
+	struct sdb_function *function = arena_record(sizeof(*function), &arena);
+	struct sdb_error *error = NULL;
+
+	if (!function || !(block->part == PART_FUNCTIONS ? get_prototype(from, arena, function) :
+							   get_locals(from, arena, function)))
+		error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory, or function %llu is too large",
+				      (unsigned long long)id);
+	else if (!from->failed &&
+		 (function->type > info->types || function->containing > info->types ||
+		  !scope_in_bounds(db, &function->scope) || !decl_in_bounds(db, &function->decl) ||
+		  !parameters_in_bounds(db, function->parameters, function->parameter_count) ||
+		  !templates_in_bounds(db, function->templates, function->template_count)))
+		error = block_damaged(db, block, "a function refers to what there is not");
+	for (size_t i = 0; !error && i < function->local_count; i++)
+		if (function->locals[i].name > info->names || function->locals[i].type > info->types)
+			error = block_damaged(db, block, "a local refers to what there is not");
+	arena_free(function);
+	return error;
+}
+
+struct sdb_error *function_names_verify_block(struct sdb_db *db, const struct block *block)
+{
+	return records_verify(db, block, sdb_db_info(db)->functions, check_names);
+}
+
+struct sdb_error *functions_verify_block(struct sdb_db *db, const struct block *block)
+{
+	return records_verify(db, block, sdb_db_info(db)->functions, check_function);
+}
+
+struct sdb_error *locals_verify_block(struct sdb_db *db, const struct block *block)
+{
+	return records_verify(db, block, sdb_db_info(db)->functions, check_function);
+}

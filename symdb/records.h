@@ -30,8 +30,6 @@ struct sdb_error *children_add(struct sdb_writer *writer, const struct sdb_scope
  * Read-only in the writer after sdb_writer_expressions(): safe from several threads.
  */
 void expression_put(struct sdb_writer *writer, struct buffer *to, const struct sdb_expression *expression);
-/* Passes over one. */
-void expression_skip(struct cursor *from);
 
 /* Scopes, declarations and template arguments are coded alike wherever they stand. */
 void scope_put(struct buffer *to, const struct sdb_scope *scope);

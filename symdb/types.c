@@ -313,3 +313,46 @@ void sdb_type_free(struct sdb_type *type)
 {
 	arena_free(type);
 }
+
+/* ---- verification -------------------------------------------------------------------- */
+
+static bool members_in_bounds(const struct sdb_db_info *info, const struct sdb_type *type)
+{
+	for (size_t i = 0; i < type->member_count; i++)
+		if (type->members[i].name > info->names || type->members[i].type > info->types ||
+		    type->members[i].file > info->files)
+			return false;
+	for (size_t i = 0; i < type->enumerator_count; i++)
+		if (type->enumerators[i].name > info->names)
+			return false;
+	for (size_t i = 0; i < type->dimension_count; i++)
+		if (type->dimensions[i].index_type > info->types)
+			return false;
+	return true;
+}
+
+static struct sdb_error *check_type(struct sdb_db *db, const struct block *block, uint64_t id, struct cursor *from)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+	struct arena *arena;
+	struct sdb_type *type = arena_record(sizeof(*type), &arena);
+	struct sdb_error *error = NULL;
+
+	if (!type || !get_type(from, arena, type))
+		error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory, or type %llu is too large",
+				      (unsigned long long)id);
+	else if (!from->failed &&
+		 (type->name > info->names || type->linkage_name > info->names || type->target > info->types ||
+		  type->containing > info->types || !scope_in_bounds(db, &type->scope) ||
+		  !decl_in_bounds(db, &type->decl) || !members_in_bounds(info, type) ||
+		  !parameters_in_bounds(db, type->parameters, type->parameter_count) ||
+		  !templates_in_bounds(db, type->templates, type->template_count)))
+		error = block_damaged(db, block, "a type refers to what there is not");
+	arena_free(type);
+	return error;
+}
+
+struct sdb_error *types_verify_block(struct sdb_db *db, const struct block *block)
+{
+	return records_verify(db, block, sdb_db_info(db)->types, check_type);
+}

@@ -108,6 +108,21 @@ struct sdb_error *sdb_writer_add_variable(struct sdb_writer *writer, const struc
 	return error;
 }
 
+static struct sdb_error *get_variable(struct sdb_db *db, const struct block *block, struct cursor *from,
+				      struct arena *arena, struct sdb_variable *variable)
+{
+	variable->name = get_u32(from);
+	variable->linkage_name = get_u32(from);
+	scope_get(from, &variable->scope);
+	variable->unit = get_u32(from);
+	decl_get(from, &variable->decl);
+	variable->flags = get_u32(from);
+	variable->alignment = get_u32(from);
+	variable->type = get_u32(from);
+	struct sdb_error *error = location_get(db, from, arena, 0, &variable->location);
+	return error || !from->failed ? error : block_damaged(db, block, "a variable does not decode");
+}
+
 struct sdb_error *sdb_variable(struct sdb_db *db, sdb_variable_id id, struct sdb_variable **variable_ret)
 {
 	BLOCK_SCOPED const struct block *block = NULL;
@@ -121,17 +136,7 @@ struct sdb_error *sdb_variable(struct sdb_db *db, sdb_variable_id id, struct sdb
 	if (!variable)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	variable->id = id;
-	variable->name = get_u32(&from);
-	variable->linkage_name = get_u32(&from);
-	scope_get(&from, &variable->scope);
-	variable->unit = get_u32(&from);
-	decl_get(&from, &variable->decl);
-	variable->flags = get_u32(&from);
-	variable->alignment = get_u32(&from);
-	variable->type = get_u32(&from);
-	error = location_get(db, &from, arena, 0, &variable->location);
-	if (!error && from.failed)
-		error = block_damaged(db, block, "a variable does not decode");
+	error = get_variable(db, block, &from, arena, variable);
 	if (error) {
 		arena_free(variable);
 		return error;
@@ -197,4 +202,44 @@ struct sdb_error *sdb_variable_at(struct sdb_db *db, uint64_t address, struct sd
 	*variable_ret = NULL;
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: no variable at 0x%llx", sdb_db_path(db),
 			     (unsigned long long)address);
+}
+
+/* ---- verification -------------------------------------------------------------------- */
+
+static struct sdb_error *check_variable(struct sdb_db *db, const struct block *block, uint64_t id, struct cursor *from)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+	struct arena *arena;
+	struct sdb_variable *variable = arena_record(sizeof(*variable), &arena);
+
+	(void)id;
+	if (!variable)
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	struct sdb_error *error = get_variable(db, block, from, arena, variable);
+	if (!error && (variable->name > info->names || variable->linkage_name > info->names ||
+		       variable->unit > info->units || variable->type > info->types ||
+		       !scope_in_bounds(db, &variable->scope) || !decl_in_bounds(db, &variable->decl)))
+		error = block_damaged(db, block, "a variable refers to what there is not");
+	arena_free(variable);
+	return error;
+}
+
+struct sdb_error *variables_verify_block(struct sdb_db *db, const struct block *block)
+{
+	return records_verify(db, block, sdb_db_info(db)->variables, check_variable);
+}
+
+struct sdb_error *variable_addresses_verify_block(struct sdb_db *db, const struct block *block)
+{
+	struct cursor from = block_cursor(block);
+	uint64_t at = block->first;
+
+	for (bool first = true; from.at < from.end; first = false) {
+		uint64_t distance = get_uleb(&from);
+		sdb_variable_id id = get_u32(&from);
+		if (from.failed || (first && distance) || __builtin_add_overflow(at, distance, &at) ||
+		    (!block->last && at >= block->next) || id == 0 || id > sdb_db_info(db)->variables)
+			return block_damaged(db, block, "an address of a variable does not decode");
+	}
+	return NULL;
 }
