@@ -275,20 +275,32 @@ void shape_calls(struct shape *shape, uint64_t first)
 
 /* ---- places of functions --------------------------------------------------------------------- */
 
-enum { INSTANCES_FUNCTION, INSTANCES_INLINED, INSTANCES_ADDRESS, INSTANCES_DISTANCE };
+enum { INSTANCES_FUNCTION, INSTANCES_INLINED, INSTANCES_ADDRESS, INSTANCES_DISTANCE = INSTANCES_ADDRESS + 2 };
+
+/* Functions begin at multiples of sixteen, so the low four bits are a symbol of their own. */
+static uint64_t code_aligned(struct shape *shape, unsigned context, uint64_t value)
+{
+	uint64_t low = shape_symbol(shape, &shape->models[context], value & 15);
+	return shape_code_number(shape, context + 1, false, value >> 4) << 4 | low;
+}
 
 void shape_instances(struct shape *shape, uint64_t first)
 {
-	uint64_t function = first, address = 0, reference = 0;
+	uint64_t reference = 0; /* the first place of the function before */
 
+	(void)first;
 	for (bool fresh = true; !shape_done(shape); fresh = false) {
 		uint64_t distance = shape_number(shape, INSTANCES_FUNCTION);
-		function += distance;
 		shape_number(shape, INSTANCES_INLINED);
+		uint64_t value = shape_peek(shape);
 		if (distance || fresh) {
-			address = reference = shape_near(shape, INSTANCES_ADDRESS, reference);
+			uint64_t away = value - reference;
+			bool back = shape_flag(shape, INSTANCES_DISTANCE + 2, value < reference);
+			away = code_aligned(shape, INSTANCES_ADDRESS, back ? -away : away);
+			reference = value = back ? reference - away : reference + away;
 		} else {
-			address += shape_number(shape, INSTANCES_DISTANCE);
+			value = code_aligned(shape, INSTANCES_DISTANCE, value);
 		}
+		shape_give(shape, value);
 	}
 }
