@@ -147,10 +147,11 @@ struct sdb_error *sdb_writer_add_type(struct sdb_writer *writer, const struct sd
 	state->payload.size = 0;
 	put_type(&state->payload, type);
 	struct sdb_error *error = record_put(writer, PART_TYPES, type->id, &state->payload);
-	if (!error)
-		error = names_add_entity(writer, type->name, entity);
 	if (!error && type->scope.kind == SDB_SCOPE_TYPE)
 		error = children_add(writer, &type->scope, entity);
+	if (error || type->flags & SDB_TYPE_VARIANT) /* its names lead to the first one */
+		return error;
+	error = names_add_entity(writer, type->name, entity);
 	for (size_t i = 0; i < type->enumerator_count && !error; i++)
 		error = names_add_entity(writer, type->enumerators[i].name,
 					 (struct sdb_entity){ SDB_ENTITY_ENUMERATOR, type->id });

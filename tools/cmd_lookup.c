@@ -22,6 +22,7 @@ struct lookup_command {
 	struct session *session;
 	sdb_name_id group_name; /* the entities of this name are being gathered */
 	char *group_text;
+	struct text last; /* what was printed last */
 	struct sdb_entity *group;
 	size_t group_count, group_capacity;
 	size_t found;
@@ -115,14 +116,8 @@ static void print_json(struct lookup_command *command, const struct match *match
 	json_end(&json);
 }
 
-static void print_match(struct lookup_command *command, struct match *match)
+static void print_text(struct lookup_command *command, const struct match *match)
 {
-	command->found++;
-	if (command->common.json) {
-		print_json(command, match);
-		free(match->declaration.data);
-		return;
-	}
 	const struct colours *colours = command->colours;
 	struct text *out = &command->out;
 	text_format(out, "%s%-10s%s ", colours->kind, match->kind, colours->off);
@@ -149,7 +144,31 @@ static void print_match(struct lookup_command *command, struct match *match)
 		text_add(out, colours->off);
 	}
 	text_char(out, '\n');
+}
+
+/*
+ * Functions that units inline are there once for each meaning of the types they use: what reads
+ * the same as the one before is not said again.
+ */
+static void print_match(struct lookup_command *command, struct match *match)
+{
+	struct text *out = &command->out;
+	size_t start = out->size;
+	command->found++;
+	if (command->common.json)
+		print_json(command, match);
+	else
+		print_text(command, match);
 	free(match->declaration.data);
+	if (start > out->size) /* a full buffer was written out */
+		start = out->size;
+	size_t length = out->size - start;
+	if (length && length == command->last.size && memcmp(out->data + start, command->last.data, length) == 0) {
+		out->size = start;
+		return;
+	}
+	command->last.size = 0;
+	text_addn(&command->last, out->data + start, length);
 }
 
 static bool wants_text(const struct lookup_command *command)
@@ -419,7 +438,8 @@ static bool look_up(struct lookup_command *command, const char *name)
 
 int command_lookup(int argc, char **argv)
 {
-	struct lookup_command command = { .out = text_to(STDOUT_FILENO), .colours = tool_colours() };
+	struct lookup_command command = { .out = text_to(STDOUT_FILENO), .last = TEXT_EMPTY,
+					  .colours = tool_colours() };
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	int status;
 	command.session = session_open(&command.common, &status);
@@ -430,6 +450,7 @@ int command_lookup(int argc, char **argv)
 			status = STATUS_NOT_FOUND;
 	free(command.group);
 	free(command.group_text);
+	text_deinit(&command.last);
 	text_deinit(&command.out);
 	return session_close(command.session, status);
 }

@@ -142,6 +142,17 @@ static struct sdb_error *no_database(const char *why)
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no database for it%s", why);
 }
 
+/* Whether the database at PATH is one that this program reads: not damaged, not of another format. */
+static bool is_sound(const char *path)
+{
+	struct sdb_db *db = NULL;
+	struct sdb_error *error = sdb_db_open(path, NULL, &db);
+	bool sound = !error;
+	sdb_error_free(error);
+	sdb_db_close(db);
+	return sound;
+}
+
 static struct sdb_error *resolve_elf(const char *file, bool no_index, char **path_ret,
 				     bool *temporary_ret)
 {
@@ -152,8 +163,10 @@ static struct sdb_error *resolve_elf(const char *file, bool no_index, char **pat
 		return error;
 	if (length) {
 		error = sdb_store_find(id, length, path_ret);
-		if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		if (error ? sdb_error_code(error) != SDB_ERROR_NOT_FOUND : no_index || is_sound(*path_ret))
 			return error;
+		if (!error) /* it is made again */
+			free(*path_ret);
 		sdb_error_free(error);
 	}
 	if (no_index)

@@ -161,6 +161,11 @@ enum sdb_type_flags {
 	SDB_TYPE_COLUMN_MAJOR = 1 << 11,
 	SDB_TYPE_BY_VALUE = 1 << 12,    /**< DW_AT_calling_convention pass_by_value */
 	SDB_TYPE_BY_REFERENCE = 1 << 13,
+	/**
+	 * There is an earlier type that says the same, but units disagree about something that its
+	 * members lead to (two structures of one name). Lookups by name give only the earlier one.
+	 */
+	SDB_TYPE_VARIANT = 1 << 14,
 };
 
 enum sdb_member_kind {

@@ -22,6 +22,7 @@ struct walk {
 	bool deep;           /* something lay deeper than the limit */
 	unsigned depth;
 	uint64_t seen;       /* static locals of the function at hand */
+	unsigned unplaced;   /* blocks without code around what is at hand */
 	struct range_list ranges;
 };
 
@@ -109,6 +110,23 @@ static void put_own_local(struct walk *walk, const struct die *die)
 	put_uleb(walk->to, flags);
 }
 
+static const struct static_local *find_static(const struct walk *walk, const struct function_info *function,
+					      uint32_t local)
+{
+	for (uint32_t i = 0; i < function->static_count; i++)
+		if (walk->worker->statics[function->static_first + i].local == local)
+			return &walk->worker->statics[function->static_first + i];
+	return NULL;
+}
+
+static void see_static(struct walk *walk, const struct function_info *function, uint32_t local)
+{
+	const struct static_local *item = find_static(walk, function, local);
+
+	if (item && item - &walk->worker->statics[function->static_first] < 64)
+		walk->seen |= UINT64_C(1) << (item - &walk->worker->statics[function->static_first]);
+}
+
 static void put_variable(struct walk *walk, const struct die *die, const struct function_info *function)
 {
 	struct attr attr;
@@ -117,10 +135,8 @@ static void put_variable(struct walk *walk, const struct die *die, const struct 
 
 	put_u8(walk->to, ITEM_VARIABLE);
 	put_uleb(walk->to, local == SDB_LOCAL_OWN ? 0 : (uint64_t)local + 1);
-	const struct static_local *statics = &walk->worker->statics[function->static_first];
-	for (uint32_t i = 0; i < function->static_count && i < 64; i++)
-		if (statics[i].local == local)
-			walk->seen |= UINT64_C(1) << i;
+	if (!walk->unplaced)
+		see_static(walk, function, local);
 	if (local == SDB_LOCAL_OWN)
 		put_own_local(walk, die);
 	if (die->abbrev->tag == DW_TAG_label) {
@@ -131,7 +147,10 @@ static void put_variable(struct walk *walk, const struct die *die, const struct 
 		return;
 	}
 	if (!die_attr(die, DW_AT_location, &attr) && !die_attr(die, DW_AT_const_value, &attr)) {
-		put_u8(walk->to, SDB_LOCATION_NONE);
+		const struct static_local *item = find_static(walk, function, local);
+		put_u8(walk->to, item ? SDB_LOCATION_ADDRESS : SDB_LOCATION_NONE);
+		if (item)
+			put_uleb(walk->to, item->address);
 		return;
 	}
 	location_gather(walk->worker, die->unit, walk->to, &attr, function, walk->low);
@@ -305,10 +324,13 @@ static void put_scope(struct walk *walk, const struct die *die, const struct fun
 	}
 	/* function_of() may move the array that CALLED is in: take a copy along */
 	struct function_info copy = inlined ? *called : *function;
-	if (inlined)
+	if (inlined) {
 		walk_function(walk, die, &copy);
-	else
+	} else {
+		walk->unplaced += !placed;
 		walk_scope(walk, die, &copy);
+		walk->unplaced -= !placed;
+	}
 	put_u8(walk->to, ITEM_END);
 }
 

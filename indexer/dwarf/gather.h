@@ -183,6 +183,8 @@ uint32_t types_count(const struct gather *gather);
 /* The sdb_type_id of a type entry; 0 when it is none. After types_gather(). */
 sdb_type_id type_of(const struct gather *gather, die_ref ref);
 place type_first(const struct gather *gather, sdb_type_id id);
+/* Whether a type with a lower id has the same content and differs in what that refers to. */
+bool type_is_variant(const struct gather *gather, sdb_type_id id);
 
 /* type_write.c */
 struct numbering {

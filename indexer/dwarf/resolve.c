@@ -391,7 +391,8 @@ static bool number_types(struct resolver *resolver)
 	size_t count = 0;
 
 	table->first = malloc((table->count + resolver->variant_count + 1) * sizeof(*table->first));
-	if (!all || !table->first) {
+	table->is_variant = calloc(table->count + resolver->variant_count + 1, sizeof(*table->is_variant));
+	if (!all || !table->first || !table->is_variant) {
 		free(all);
 		return false;
 	}
@@ -409,6 +410,8 @@ static bool number_types(struct resolver *resolver)
 			variant->type = (uint32_t)i + 1;
 			if (!table->contents[variant->content - 1].type)
 				table->contents[variant->content - 1].type = variant->type;
+			else
+				table->is_variant[i] = true;
 		} else {
 			table->contents[number - 1].type = (uint32_t)i + 1;
 		}
@@ -469,6 +472,7 @@ void types_free(struct gather *gather)
 	free(gather->types->contents);
 	free(gather->types->edges);
 	free(gather->types->first);
+	free(gather->types->is_variant);
 	pthread_mutex_destroy(&gather->types->lock);
 	free(gather->types);
 	gather->types = NULL;
@@ -477,6 +481,11 @@ void types_free(struct gather *gather)
 uint32_t types_count(const struct gather *gather)
 {
 	return gather->types ? gather->types->type_count : 0;
+}
+
+bool type_is_variant(const struct gather *gather, sdb_type_id id)
+{
+	return gather->types->is_variant[id - 1];
 }
 
 place type_first(const struct gather *gather, sdb_type_id id)

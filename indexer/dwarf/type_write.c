@@ -411,6 +411,8 @@ static bool make_type(struct type_maker *maker, sdb_type_id id)
 	struct attr attr;
 
 	reset(maker, id);
+	if (type_is_variant(gather, id))
+		type->flags |= SDB_TYPE_VARIANT;
 	type->scope = scope_of_entry(&maker->worker, ref);
 	if (type->scope.kind == SDB_SCOPE_FUNCTION)
 		type->scope.id = maker->numbering->functions[type->scope.id];

@@ -31,6 +31,7 @@ struct type_table {
 	struct edge *edges;
 	size_t edge_count, edge_capacity;
 	place *first;             /* by type id - 1 */
+	bool *is_variant;         /* by type id - 1: a content's second and further types */
 	uint32_t type_count;
 };
 

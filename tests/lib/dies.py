@@ -288,6 +288,8 @@ def operation(text):
         return "form_tls_address"
     if re.fullmatch(r"reg\d+", name):
         return name
+    if re.fullmatch(r"regx", name) and rest.startswith("st"):
+        return f"reg{33 + int(rest[2])}"
     if name == "regx":
         return f"reg{rest.split()[0]}"
     if name == "bregx":

@@ -100,7 +100,7 @@ def elfutils_addr2line(path, addresses):
 
 def llvm_addr2line(path, addresses):
     """Reads split DWARF, which the others do not; {} when it is not installed."""
-    programs = ["llvm-addr2line", *(f"llvm-addr2line-{version}" for version in range(25, 13, -1))]
+    programs = [*(f"llvm-addr2line-{version}" for version in range(25, 13, -1)), "llvm-addr2line"]
     program = next((p for p in programs if shutil.which(p)), None)
     if not program:
         return {}

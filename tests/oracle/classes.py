@@ -23,7 +23,10 @@ def run(stackdb, report, arguments):
         found = {}
         for record in sdb.types(stackdb, database, chosen):
             if not record.get("declaration"):
-                found.setdefault(record["name"], []).append(record)
+                name = record["name"]
+                if "function" in record:
+                    name = f"{record['function']}::{name}"
+                found.setdefault(name, []).append(record)
         check = report.check("libstdc++: classes", {
             "gdb does not find it": "names that gdb's expression parser does not take"})
         checks.classes(check, found, path, chosen, "c++")

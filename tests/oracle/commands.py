@@ -133,10 +133,11 @@ def chains(stackdb, report, count):
     asked = {}
     while len(asked) < count:
         text, offset, bits = walks.walk()
-        asked[text] = offset, bits
+        asked[text] = offset, bits  # of a type: a variable may have its name
     for part in sdb.chunks(sorted(asked)):
         answers = {}
-        for record in stackdb.json("type", "-m", database, "--json", *part, check=False):
+        for record in stackdb.json("type", "-m", database, "--json",
+                                   *(f"struct {text}" for text in part), check=False):
             steps = record.get("steps", [])
             if steps:
                 answers["".join(("" if s["name"].startswith("[") or not i else ".") + s["name"]

@@ -147,6 +147,7 @@ NO_SPLIT = {f"the peers {word}: {what}": "binutils and elfutils do not read what
 STRICT = {"the peers differ: length of the chain": "inlined functions without a line of their call:"
                                                    " binutils leaves them out, elfutils does not",
           "differs": "inlined functions without a line of their call: gdb leaves them out",
+          "missing variable": "and shows the variables of the function around them",
           "gdb does not find it": "DWARF 2 has no namespaces"}
 VARIANTS = [
     Variant("gcc -gdwarf-2", "gcc", ["-O2", "-gdwarf-2"]),
