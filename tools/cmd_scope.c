@@ -71,6 +71,12 @@ static const struct sdb_expression *expression_of(const struct sdb_location *loc
 		: location->kind == SDB_LOCATION_EXPRESSION ? &location->expression : NULL;
 }
 
+/* What a function only declares is somewhere else, not optimized out. */
+static bool is_extern(const struct scope_variable *variable)
+{
+	return variable->flags & SDB_LOCAL_DECLARATION && variable->record->location.kind == SDB_LOCATION_NONE;
+}
+
 static void variable_as_json(struct scope_command *command, const struct scope_variable *variable)
 {
 	const struct sdb_location *location = &variable->record->location;
@@ -87,6 +93,8 @@ static void variable_as_json(struct scope_command *command, const struct scope_v
 	if (variable->file)
 		json_string(json, "file", session_file(command->session, variable->file));
 	json_number(json, "line", variable->line);
+	if (is_extern(variable))
+		json_bool(json, "extern", true);
 	expression_location(command->session, &text, location, &command->frame_base, &command->address, &entry);
 	json_stringn(json, "location", text.data ? text.data : "", text.size);
 	const struct sdb_expression *expression = expression_of(location, entry);
@@ -119,7 +127,13 @@ static void variable_as_text(struct scope_command *command, const struct scope_v
 			  variable->name ? session_name(command->session, variable->name) : "(unnamed)", 0);
 	size_t width = out->size - start + indent;
 	text_repeat(out, ' ', width < 44 ? 44 - width : 1);
-	expression_location(command->session, out, location, &command->frame_base, &command->address, &entry);
+	if (is_extern(variable)) {
+		text_add(out, "extern");
+		entry = NULL;
+	} else {
+		expression_location(command->session, out, location, &command->frame_base, &command->address,
+				    &entry);
+	}
 	text_add(out, command->colours->comment);
 	if (entry && !entry->is_default)
 		text_format(out, "  0x%llx-0x%llx", (unsigned long long)entry->low,

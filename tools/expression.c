@@ -14,7 +14,7 @@
 #define MAX_STACK 32
 #define MAX_TERM 400   /* characters; longer ones are listed instead */
 #define MAX_NESTING 4  /* of entry values */
-#define MAX_OPERATIONS 200
+#define MAX_OPERATIONS 100000
 
 /* BASE + OFFSET; BASE empty: a number. */
 struct term {

@@ -148,9 +148,10 @@ static void put_variable(struct walk *walk, const struct die *die, const struct 
 	}
 	if (!die_attr(die, DW_AT_location, &attr) && !die_attr(die, DW_AT_const_value, &attr)) {
 		const struct static_local *item = find_static(walk, function, local);
-		put_u8(walk->to, item ? SDB_LOCATION_ADDRESS : SDB_LOCATION_NONE);
 		if (item)
-			put_uleb(walk->to, item->address);
+			location_gather(walk->worker, item->unit, walk->to, &item->value, NULL, 0);
+		else
+			put_u8(walk->to, SDB_LOCATION_NONE);
 		return;
 	}
 	location_gather(walk->worker, die->unit, walk->to, &attr, function, walk->low);
@@ -168,8 +169,7 @@ static void put_statics(struct walk *walk, const struct function_info *function,
 			continue;
 		put_u8(walk->to, ITEM_VARIABLE);
 		put_uleb(walk->to, (uint64_t)item->local + 1);
-		put_u8(walk->to, SDB_LOCATION_ADDRESS);
-		put_uleb(walk->to, item->address);
+		location_gather(walk->worker, item->unit, walk->to, &item->value, NULL, 0);
 	}
 }
 

@@ -259,7 +259,8 @@ const struct sdb_code *code_build(struct code_builder *builder, const uint8_t *b
 		builder->scopes[i].ranges = builder->ranges + builder->range_starts[i];
 	for (size_t i = 0; i < builder->call_count; i++)
 		builder->calls[i].parameters = builder->parameters + builder->parameter_starts[i];
-	qsort(builder->calls, builder->call_count, sizeof(*builder->calls), compare_calls);
+	if (builder->call_count)
+		qsort(builder->calls, builder->call_count, sizeof(*builder->calls), compare_calls);
 	code->scopes = builder->scopes;
 	code->scope_count = builder->scope_count;
 	code->variables = builder->variables;

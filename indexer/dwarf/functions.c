@@ -190,11 +190,11 @@ static bool add_local_ref(struct worker *worker, die_ref ref)
 	return true;
 }
 
-static bool add_static(struct worker *worker, uint32_t local, uint64_t address)
+static bool add_static(struct worker *worker, uint32_t local, const struct unit *unit, const struct attr *value)
 {
 	if (!array_room(worker->statics, worker->static_count, worker->static_capacity))
 		return false;
-	worker->statics[worker->static_count++] = (struct static_local){ local, address };
+	worker->statics[worker->static_count++] = (struct static_local){ local, unit, *value };
 	return true;
 }
 
@@ -207,7 +207,7 @@ static void put_local(struct pieces *pieces, const struct die *die, bool paramet
 	struct sdb_local local = { 0 };
 	struct attr attr;
 	uint64_t address;
-	bool has_address = false;
+	struct attr fixed = { 0 };
 
 	if (pieces->description->object_pointer == unit_ref(die->unit, die->offset))
 		local.flags |= SDB_LOCAL_OBJECT_POINTER;
@@ -229,13 +229,19 @@ static void put_local(struct pieces *pieces, const struct die *die, bool paramet
 		case DW_AT_is_optional: local.flags |= attr.u ? SDB_LOCAL_OPTIONAL : 0; break;
 		case DW_AT_external: local.flags |= attr.u ? SDB_LOCAL_EXTERNAL : 0; break;
 		case DW_AT_declaration: local.flags |= attr.u ? SDB_LOCAL_DECLARATION : 0; break;
-		case DW_AT_location: has_address = !parameter && attr.class == ATTR_BLOCK &&
-				expression_is_address(die->unit, attr.bytes, attr.u, &address);
+		case DW_AT_location:
+			if (!parameter && attr.class == ATTR_BLOCK &&
+			    expression_is_address(die->unit, attr.bytes, attr.u, &address))
+				fixed = attr;
+			break;
+		case DW_AT_const_value:
+			if (!parameter)
+				fixed = attr;
 			break;
 		default: break;
 		}
 	}
-	if (has_address && !add_static(worker, pieces->parameter_count + pieces->local_count, address))
+	if (fixed.name && !add_static(worker, pieces->parameter_count + pieces->local_count, die->unit, &fixed))
 		pieces->failed = true;
 	struct buffer *to = parameter ? pieces->parameters : pieces->locals;
 	put_uleb(to, local.name);

@@ -132,10 +132,11 @@ struct function_info {
 	uint32_t first;      /* in worker.local_refs */
 	uint32_t static_first, static_count; /* in worker.statics */
 };
-/* A local with static storage that the abstract instance has the address of, for all instances. */
+/* A local whose address or constant value the abstract instance has, for all instances. */
 struct static_local {
 	uint32_t local;
-	uint64_t address;
+	const struct unit *unit;
+	struct attr value;
 };
 struct worker {
 	struct gather *gather;

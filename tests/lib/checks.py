@@ -214,6 +214,8 @@ def scopes(check, chain_check, found, path, addresses, language="auto"):
         elif len(own) == len(expected) and all(e == o or inherited(f, o) for e, o, f in zip(
                 expected, own, mine_names(mine))):
             chain_check.differ("gdb's names", f"{address:#x}: {expected}, found {own}")
+        elif own and expected[-1] in (mine[0][0] or "").split("(")[0]:
+            chain_check.differ("gdb's nesting", f"{address:#x}: {expected}, found {own}")
         else:
             chain_check.compare(f"{address:#x}", expected, own)
         if not mine or "error" in answer:
@@ -225,6 +227,7 @@ def scopes(check, chain_check, found, path, addresses, language="auto"):
 
 
 CHAIN_EXPLAINED = {
+    "gdb's nesting": "methods of local classes: gdb takes the function around the class for a caller",
     "gdb's names": "inherited constructors and functions without DW_AT_name, which gdb calls by"
                    " their demangled linkage names",
 }
@@ -276,7 +279,7 @@ def plain(name):
     """A function's name without what gdb adds for C++: parameters and template arguments."""
     name = re.sub(r"\[abi:\w+\]", "", (name or "").replace("(anonymous namespace)", "(anonymous)"))
     name = re.sub(r"^(operator)?\(anonymous\)::", "", name)
-    name = re.sub(r"(?<!::)(?<!^)\((?!anonymous\)).*\)( const)?$", "", name)
+    name = re.sub(r"(?<!::)(?<!^)\((?!anonymous\)).*\)( const)?( &&?)?$", "", name)
     depth, text = 0, ""
     for character in name:
         depth += character == "<"
@@ -290,6 +293,7 @@ def plain(name):
 VARIABLES_EXPLAINED = {
     "gdb gives up": "gdb stops with an error for one variable of the scope and shows none",
     "nowhere at this address": "gdb adds what the abstract function has and this instance has not",
+    "twice": "gdb lists a static variable of a block for the whole function as well",
     "gdb's words": "a composite location in words that tests/lib/expressions.py does not read",
 }
 
@@ -339,6 +343,8 @@ def compare_variables(check, where, address, expected, found):
         elif other:
             left.remove(other)
             check.differ("location", f"{where} {name}: expected {location}, found {other[1]}")
+        elif (name, location) in found:
+            check.differ("twice", f"{where} {name}")
         elif location is None:
             check.differ("nowhere at this address", f"{where} {name}")
         else:

@@ -90,7 +90,7 @@ def class_names(stackdb, database):
     names = set()
     for record in stackdb.sql(database, "SELECT qualified AS name FROM types WHERE kind IN"
                                         " ('struct', 'class', 'union') AND NOT is_declaration"):
-        if record["name"] and "{" not in record["name"]:
+        if record["name"] and not re.search(r"\{|^typedef ", record["name"]):
             names.add(record["name"])
     return sorted(names)
 
@@ -106,7 +106,7 @@ def scopes(stackdb, database, addresses):
         for record in stackdb.json("scope", "-m", database, "--json", *part, check=False):
             found[number(record["address"])] = [
                 (frame["function"], [(v["name"], location(v)) for v in frame["variables"]
-                                     if v["kind"] != "label"])
+                                     if v["kind"] != "label" and not v.get("extern")])
                 for frame in record.get("frames", [])]
     return found
 
