@@ -118,6 +118,10 @@ def frames_of(lines):
         file, line = found.groups() if found else (place, "?")
         file = "??" if file == "??" else os.path.normpath(file)
         frames.append((function, file, "0" if line == "?" else line))
+    # elfutils says of the caller no more than this when it is not inlined itself.
+    last = re.search(r" inlined at (.*?):(\d+)(?::\d+)? in (\S+)$", lines[-2]) if lines[1:] else None
+    if last:
+        frames.append((last.group(3), os.path.normpath(last.group(1)), last.group(2)))
     return frames
 
 

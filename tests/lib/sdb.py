@@ -106,12 +106,14 @@ def scopes(stackdb, database, addresses):
         for record in stackdb.json("scope", "-m", database, "--json", *part, check=False):
             found[number(record["address"])] = [
                 (frame["function"], [(v["name"], location(v)) for v in frame["variables"]
-                                     if v["kind"] != "label" and not v.get("extern")])
+                                     if v["kind"] != "label"])
                 for frame in record.get("frames", [])]
     return found
 
 
 def location(variable):
+    if variable.get("extern"):
+        return ["extern"]
     if variable.get("operations"):
         operations = dies.from_readelf(variable["operations"])
         if "low" in variable:
