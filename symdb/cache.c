@@ -143,8 +143,8 @@ void cache_deinit(struct sdb_db *db)
 
 /* ---- reading from the file ----------------------------------------------------- */
 
-static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t first,
-				const void *data, size_t size, struct cached_block **block_ret)
+static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t first, const void *data,
+				size_t size, struct shape **shape, struct cached_block **block_ret)
 {
 	struct block_header header;
 	const struct block where = { .part = part, .first = first };
@@ -154,7 +154,7 @@ static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t firs
 	struct cached_block *block = malloc(sizeof(*block) + header.raw_size);
 	if (!block)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	if (!block_unpack(&header, block->raw, &db->shape)) {
+	if (!block_unpack(&header, block->raw, shape)) {
 		free(block);
 		return block_damaged(db, &where, "its content does not decompress");
 	}
@@ -171,8 +171,15 @@ static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t firs
 	return NULL;
 }
 
-static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key,
-			       struct cached_block **block_ret)
+/* A stored block as it is in the file. */
+struct stored {
+	uint64_t first;
+	void *data;
+	size_t size;
+};
+
+/* With the mutex held. *STORED_RET's data is malloc'ed. */
+static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key, struct stored *stored_ret)
 {
 	struct part_cache *cache = &db->parts[part];
 	struct sdb_error *error;
@@ -192,17 +199,44 @@ static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key,
 		error = database_damaged(db, "part %s: the block for key %#llx is missing",
 					 part_traits[part].name, (unsigned long long)key);
 	if (!error) {
-		uint64_t first = block_row_to_key(part, sqlite3_column_int64(cache->find, 0));
 		const void *data = sqlite3_column_blob(cache->find, 1);
-		error = decode(db, part, first, data,
-			       data ? (size_t)sqlite3_column_bytes(cache->find, 1) : 0, block_ret);
+		size_t size = data ? (size_t)sqlite3_column_bytes(cache->find, 1) : 0;
+		*stored_ret = (struct stored){ block_row_to_key(part, sqlite3_column_int64(cache->find, 0)),
+					       malloc(size + 1), size };
+		if (!stored_ret->data)
+			error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+		else if (size)
+			memcpy(stored_ret->data, data, size);
 	}
 	sqlite3_reset(cache->find);
+	return error;
+}
+
+/*
+ * Reads the block for KEY, with the mutex held on entry and exit and free while it is unpacked,
+ * so that several threads unpack at once.
+ */
+static struct sdb_error *load(struct sdb_db *db, enum part part, uint64_t key, struct cached_block **block_ret)
+{
+	struct stored stored;
+	struct sdb_error *error = fetch(db, part, key, &stored);
+	if (error)
+		return error;
+	struct shape *shape = db->shape;
+	db->shape = NULL;
+	pthread_mutex_unlock(&db->mutex);
+	error = decode(db, part, stored.first, stored.data, stored.size, &shape, block_ret);
+	free(stored.data);
 	if (!error && !holds(&(*block_ret)->block, key)) {
 		block_release(&(*block_ret)->block);
 		error = database_damaged(db, "part %s: the block for key %#llx is missing",
 					 part_traits[part].name, (unsigned long long)key);
 	}
+	pthread_mutex_lock(&db->mutex);
+	if (db->shape)
+		shape_free(shape);
+	else
+		db->shape = shape;
 	return error;
 }
 
@@ -224,8 +258,9 @@ struct sdb_error *block_find(struct sdb_db *db, enum part part, uint64_t key,
 	if (block) {
 		atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
 	} else {
-		error = fetch(db, part, key, &block);
-		if (!error)
+		error = load(db, part, key, &block);
+		/* Another thread may have read it meanwhile. */
+		if (!error && !cache_get(db, part, key))
 			cache_put(db, block);
 	}
 	pthread_mutex_unlock(&db->mutex);

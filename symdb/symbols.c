@@ -44,6 +44,7 @@ struct symbol_block {
 struct symbol_group {
 	uint32_t id;
 	uint64_t address;
+	uint64_t reach;  /* behind the address */
 	size_t count;
 	struct cursor content;
 };
@@ -113,6 +114,7 @@ static bool next_group(const struct block *block, struct symbol_block *open,
 	group->id += (uint32_t)group->count;
 	group->address += get_uleb(from);
 	group->count = get_count(from);
+	group->reach = get_uleb(from);
 	size_t size = get_count(from);
 	const uint8_t *content = get_bytes(from, size);
 	if (from->failed || group->count == 0) {
@@ -283,7 +285,7 @@ static bool consider_block(const struct block *block, struct candidates *best, b
 		return true;
 	group = (struct symbol_group){ 0 };
 	while (next_group(block, &again, &group) && group.id < last.id) {
-		if (!consider_group(&again, &group, best))
+		if (best->address - group.address < group.reach && !consider_group(&again, &group, best))
 			return false;
 	}
 	for (unsigned i = 0; i < open.reaching_count; i++) {
@@ -384,6 +386,7 @@ struct sdb_error *symbols_verify_block(struct sdb_db *db, const struct block *bl
 		while (next_symbol(&reader)) {
 			const struct sdb_symbol *symbol = &reader.current.symbol;
 			if (symbol->address < last || symbol->name > names ||
+			    symbol_reach(symbol, group.address) > group.reach ||
 			    symbol->version > names || (!block->last && symbol->address >= block->next))
 				return damaged(db, block);
 			last = symbol->address;

@@ -10,7 +10,8 @@
  *     u8 1 when there is a symbol of size 0 before the block, then the nearest such
  *     groups to the end
  * A group (32 symbols, or more when the last ones have one address; at most 255 when not):
- *     ULEB128 address minus that of the group before, ULEB128 count, ULEB128 size of the rest
+ *     ULEB128 address minus that of the group before, ULEB128 count, ULEB128 how far behind that
+ *     address its symbols reach, ULEB128 size of the rest
  *     a byte of flags each; a byte of type + binding * 16 each; the packed names
  *     each: address minus end of the symbol before (signed), size, [section], [version]
  * So an address or a number is found by the heads of the groups and one group's content.
@@ -35,6 +36,13 @@ struct numbered_symbol {
 	struct sdb_symbol symbol;
 	sdb_symbol_id id;
 };
+
+/* The distance from BASE, which is not behind it, to the symbol's end. */
+static inline uint64_t symbol_reach(const struct sdb_symbol *symbol, uint64_t base)
+{
+	uint64_t reach;
+	return __builtin_add_overflow(symbol->address - base, symbol->size, &reach) ? UINT64_MAX : reach;
+}
 
 /* Whether an address can lie in SYMBOL: it is one, and of the module. */
 bool symbol_has_address(const struct sdb_symbol *symbol);

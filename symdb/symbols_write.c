@@ -111,6 +111,18 @@ static struct sdb_error *put_head(struct sdb_writer *writer, struct symbols_stat
 
 /* ---- groups --------------------------------------------------------------------------- */
 
+/* How far behind the group's address its symbols reach. */
+static uint64_t group_reach(const struct sdb_symbol *symbols, size_t count)
+{
+	uint64_t reach = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t end = symbol_reach(&symbols[i], symbols[0].address);
+		if (end > reach)
+			reach = end;
+	}
+	return reach;
+}
+
 static void put_group(struct buffer *to, const struct sdb_symbol *symbols, size_t count,
 		      unsigned width)
 {
@@ -142,6 +154,7 @@ static void put_group(struct buffer *to, const struct sdb_symbol *symbols, size_
 		end = symbols[i].address + symbols[i].size;
 	}
 	put_uleb(to, count);
+	put_uleb(to, group_reach(symbols, count));
 	put_uleb(to, rest.size);
 	put_bytes(to, rest.data, rest.size);
 	to->failed |= rest.failed;

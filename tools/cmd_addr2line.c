@@ -2,18 +2,20 @@
 /*
  * `stackdb addr2line`: the options and the output of binutils' program of that name. Addresses
  * that arrive together are answered in the order of the addresses, so that neighbours share
- * blocks, and printed in the order in which they came.
+ * blocks, and printed in the order in which they came; many of them by two threads.
  */
 #include "resolve.h"
 #include "json.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BATCH_BYTES ((size_t)256 << 10) /* of input */
+#define ENOUGH_FOR_TWO 1000              /* questions, for a second thread to be worth it */
 #define LINE_BYTES 100                  /* what binutils takes for one line */
 
 struct question {
@@ -22,6 +24,7 @@ struct question {
 };
 
 struct answer {
+	const struct text *texts; /* that it is in */
 	uint32_t start, length;
 };
 
@@ -194,32 +197,77 @@ static void add_question(struct addr2line_command *command, uint64_t address)
 	command->count++;
 }
 
+/* A run of the sorted questions, answered by one thread. */
+struct share {
+	struct addr2line_command command; /* with a session and resolver of its own */
+	const struct question *questions;
+	size_t count;
+	struct answer *answers;
+	struct text texts;
+};
+
+static void *answer_share(void *arg)
+{
+	struct share *share = arg;
+	struct addr2line_command *command = &share->command;
+	for (size_t i = 0; i < share->count && !session_failed(command->session); i++) {
+		const struct question *question = &share->questions[i];
+		struct answer *slot = &share->answers[question->index];
+		if (i && question->address == question[-1].address) {
+			*slot = share->answers[question[-1].index];
+			continue;
+		}
+		slot->texts = &share->texts;
+		slot->start = (uint32_t)share->texts.size;
+		answer(command, &share->texts, question->address);
+		slot->length = (uint32_t)(share->texts.size - slot->start);
+		if (share->texts.size > (UINT32_MAX >> 1))
+			session_note(command->session, sdb_error_new(SDB_ERROR_MEMORY, "too much output in one batch"));
+	}
+	return NULL;
+}
+
+/* Answers two shares at once; the second one's session shares the first one's cache of blocks. */
+static void answer_shares(struct share *shares)
+{
+	struct addr2line_command *command = &shares[1].command;
+	pthread_t thread;
+	command->session = session_share(shares[0].command.session);
+	command->resolver = resolver_create(command->session, &command->options);
+	bool threaded = pthread_create(&thread, NULL, answer_share, &shares[1]) == 0;
+	answer_share(&shares[0]);
+	if (threaded)
+		pthread_join(thread, NULL);
+	else
+		answer_share(&shares[1]);
+	session_note(shares[0].command.session, session_take_error(command->session));
+	resolver_destroy(command->resolver);
+	session_close(command->session, STATUS_DONE);
+}
+
 /* Answers all questions in hand and prints the answers in the order of the questions. */
 static void answer_batch(struct addr2line_command *command)
 {
-	struct question *questions = command->questions;
 	size_t count = command->count;
+	bool two = count >= ENOUGH_FOR_TWO && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	if (!count)
 		return;
-	qsort(questions, count, sizeof(*questions), by_address);
+	qsort(command->questions, count, sizeof(*command->questions), by_address);
 	struct answer *answers = tool_alloc(count * sizeof(*answers));
-	struct text texts = TEXT_EMPTY;
-	for (size_t i = 0; i < count && !session_failed(command->session); i++) {
-		struct answer *slot = &answers[questions[i].index];
-		if (i && questions[i].address == questions[i - 1].address) {
-			*slot = answers[questions[i - 1].index];
-			continue;
-		}
-		slot->start = (uint32_t)texts.size;
-		answer(command, &texts, questions[i].address);
-		slot->length = (uint32_t)(texts.size - slot->start);
-		if (texts.size > (UINT32_MAX >> 1))
-			session_note(command->session, sdb_error_new(SDB_ERROR_MEMORY, "too much output in one batch"));
-	}
-	for (size_t i = 0; i < count; i++)
-		text_addn(&command->out, texts.data + answers[i].start, answers[i].length);
+	size_t first = two ? count / 2 : count;
+	struct share shares[2] = {
+		{ *command, command->questions, first, answers, TEXT_EMPTY },
+		{ *command, command->questions + first, count - first, answers, TEXT_EMPTY },
+	};
+	if (two)
+		answer_shares(shares);
+	else
+		answer_share(&shares[0]);
+	for (size_t i = 0; i < count && !session_failed(command->session); i++)
+		text_addn(&command->out, answers[i].texts->data + answers[i].start, answers[i].length);
 	text_flush(&command->out);
-	free(texts.data);
+	free(shares[0].texts.data);
+	free(shares[1].texts.data);
 	free(answers);
 	command->count = 0;
 }

@@ -12,7 +12,7 @@
 struct function_name {
 	sdb_function_id id;
 	char *text;
-	bool wants_symbol; /* neither a C function nor one with a linkage name: the symbol's name is it */
+	sdb_unit_id unit; /* of one without a linkage name */
 };
 
 struct resolver {
@@ -20,6 +20,8 @@ struct resolver {
 	struct resolve_options options;
 	struct function_name names[SLOTS];
 	struct sdb_code *code; /* the instance that held the last address */
+	sdb_unit_id unit;      /* asked about last */
+	bool unit_is_plain;
 	struct text buffer;    /* the texts of the chain, NUL-terminated each */
 	struct resolved chain[MAX_CHAIN];
 	size_t offsets[MAX_CHAIN][2];
@@ -69,6 +71,17 @@ static bool names_are_plain(uint16_t language)
 	return false;
 }
 
+static bool is_plain_unit(struct resolver *resolver, sdb_unit_id id)
+{
+	struct sdb_unit unit = { 0 };
+	if (resolver->unit != id) {
+		session_note(resolver->session, sdb_unit(session_db(resolver->session), id, &unit));
+		resolver->unit = id;
+		resolver->unit_is_plain = names_are_plain(unit.language);
+	}
+	return resolver->unit_is_plain;
+}
+
 static const struct function_name *function_name(struct resolver *resolver, sdb_function_id id)
 {
 	struct function_name *slot = &resolver->names[id % SLOTS];
@@ -80,14 +93,11 @@ static const struct function_name *function_name(struct resolver *resolver, sdb_
 		return NULL;
 	char *text;
 	sdb_name_id name = function.linkage_name ? function.linkage_name : function.name;
-	struct sdb_unit unit = { 0 };
-	if (!function.linkage_name && function.unit)
-		session_note(resolver->session, sdb_unit(db, function.unit, &unit));
-	bool wants_symbol = !function.linkage_name && !names_are_plain(unit.language);
 	if (session_note(resolver->session, sdb_name(db, name, &text)))
 		return NULL;
 	free(slot->text);
-	*slot = (struct function_name){ id, readable(resolver, text_clean(text)), wants_symbol };
+	*slot = (struct function_name){ id, readable(resolver, text_clean(text)),
+					function.linkage_name ? 0 : function.unit };
 	return slot;
 }
 
@@ -125,7 +135,7 @@ static void put_function(struct resolver *resolver, sdb_function_id id, uint64_t
 		return;
 	}
 	const struct function_name *name = id ? function_name(resolver, id) : NULL;
-	if (name && name->wants_symbol && entry && put_symbol_name(resolver, address, entry))
+	if (name && name->unit && entry && !is_plain_unit(resolver, name->unit) && put_symbol_name(resolver, address, entry))
 		return;
 	if (name)
 		text_add(&resolver->buffer, name->text);

@@ -17,6 +17,7 @@ struct text_cache {
 
 struct session {
 	struct sdb_db *db;
+	bool shares_db; /* it is another session's */
 	const struct sdb_db_info *info;
 	struct sdb_error *error;
 	int plain_tags; /* -1: not known yet */
@@ -25,18 +26,31 @@ struct session {
 	struct type_outline outlines[SLOTS];
 };
 
-struct sdb_error *session_open_path(const char *path, struct session **session_ret)
+static struct session *session_on(struct sdb_db *db)
 {
-	struct sdb_db *db;
-	static const struct sdb_open_options roomy = { .cache_size = 3 << 20 };
-	struct sdb_error *error = sdb_db_open(path, &roomy, &db);
-	if (error)
-		return error;
-	struct session *session = *session_ret = tool_alloc(sizeof(*session));
+	struct session *session = tool_alloc(sizeof(*session));
 	session->db = db;
 	session->info = sdb_db_info(db);
 	session->plain_tags = -1;
+	return session;
+}
+
+struct sdb_error *session_open_path(const char *path, struct session **session_ret)
+{
+	struct sdb_db *db;
+	static const struct sdb_open_options roomy = { .cache_size = 2 << 20 };
+	struct sdb_error *error = sdb_db_open(path, &roomy, &db);
+	if (error)
+		return error;
+	*session_ret = session_on(db);
 	return NULL;
+}
+
+struct session *session_share(struct session *session)
+{
+	struct session *other = session_on(session->db);
+	other->shares_db = true;
+	return other;
 }
 
 struct sdb_error *session_take_error(struct session *session)
@@ -88,7 +102,8 @@ int session_close(struct session *session, int status)
 	text_cache_deinit(&session->files);
 	text_cache_deinit(&session->types);
 	free(session->qualified);
-	sdb_db_close(session->db);
+	if (!session->shares_db)
+		sdb_db_close(session->db);
 	free(session);
 	return status;
 }

@@ -21,6 +21,8 @@ struct session;
 struct session *session_open(const struct common *common, int *status_ret);
 /* Opens the database at PATH. */
 struct sdb_error *session_open_path(const char *path, struct session **session_ret);
+/* Another session on the same database, for another thread; closed before SESSION. */
+struct session *session_share(struct session *session);
 /* The error that was kept; NULL: none. Nothing is kept any more. */
 struct sdb_error *session_take_error(struct session *session);
 /* Reports what went wrong on the way; returns STATUS unless that was more. */
