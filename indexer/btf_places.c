@@ -63,7 +63,8 @@ struct sdb_error *places_index(const struct btf_places *places, struct place_ind
 			index->names[index->name_count++] = (struct named){ symbol->name, (uint32_t)i,
 									    false };
 	}
-	qsort(index->names, index->name_count, sizeof(*index->names), compare_names);
+	if (index->name_count > 1)
+		qsort(index->names, index->name_count, sizeof(*index->names), compare_names);
 	return NULL;
 }
 

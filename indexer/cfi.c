@@ -60,7 +60,8 @@ static struct sdb_error *find_code(struct module *module, struct code_ranges *co
 			continue;
 		code_ret->ranges[code_ret->count++] = (struct sdb_range){ sections[i].address, high };
 	}
-	qsort(code_ret->ranges, code_ret->count, sizeof(*code_ret->ranges), compare_ranges);
+	if (code_ret->count > 1)
+		qsort(code_ret->ranges, code_ret->count, sizeof(*code_ret->ranges), compare_ranges);
 	return NULL;
 }
 

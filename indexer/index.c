@@ -149,7 +149,8 @@ static struct sdb_error *find_executable(struct indexing *indexing)
 		if ((sections[i].flags & 6) == 6 && sections[i].size) /* SHF_ALLOC | SHF_EXECINSTR */
 			ranges[found++] = (struct sdb_range){ sections[i].address,
 							      sections[i].address + sections[i].size };
-	qsort(ranges, found, sizeof(*ranges), compare_ranges);
+	if (found > 1)
+		qsort(ranges, found, sizeof(*ranges), compare_ranges);
 	indexing->gather.dwarf.executable = ranges;
 	indexing->gather.dwarf.executable_count = found;
 	indexing->gather.sections = sections;
@@ -397,6 +398,8 @@ static struct sdb_error *index_opened(struct indexing *indexing, const char *pat
 	btf_close(indexing->btf);
 	if (indexing->has_dwarf)
 		gather_free(&indexing->gather);
+	else
+		dwarf_close(&indexing->gather.dwarf);
 	free(indexing->symbols);
 	free(indexing->symbol_names);
 	sdb_names_destroy(indexing->names);

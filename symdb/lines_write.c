@@ -282,7 +282,8 @@ static struct sdb_error *write_files(struct sdb_writer *writer, struct lines_sta
 		put_uleb(to, state->blocks[i] - last);
 		last = state->blocks[i];
 	}
-	qsort(state->mentions, state->mention_count, sizeof(*state->mentions), compare_mentions);
+	if (state->mention_count > 1)
+		qsort(state->mentions, state->mention_count, sizeof(*state->mentions), compare_mentions);
 	uint32_t last_file = 0;
 	for (size_t i = 0, end; i < state->mention_count && !error; i = end) {
 		uint32_t file = state->mentions[i].file, block = 0;

@@ -134,7 +134,8 @@ struct sdb_error *meta_gather(struct sdb_writer *writer)
 		error = gather_parts(writer);
 	if (error)
 		return error;
-	qsort(writer->meta, writer->meta_count, sizeof(*writer->meta), compare_rows);
+	if (writer->meta_count > 1)
+		qsort(writer->meta, writer->meta_count, sizeof(*writer->meta), compare_rows);
 	uint64_t hash = 0;
 	for (size_t i = 0; i < writer->meta_count; i++) {
 		const struct meta_row *row = &writer->meta[i];

@@ -49,6 +49,7 @@ struct shard {
 struct sdb_names {
 	struct shard shards[SHARDS];
 	_Alignas(64) atomic_uint count;
+	atomic_bool frozen; /* numbered: nothing is added any more */
 	/* Number -> text: array K has 4096 << K entries, so that nothing ever moves. */
 	_Atomic(_Atomic(const struct text *) *) directory[DIRECTORY];
 };
@@ -232,7 +233,7 @@ uint32_t sdb_names_intern(struct sdb_names *names, const char *text, size_t leng
 	_Atomic uint64_t *slot;
 	if (table)
 		number = probe(names, table, hash, text, length, &slot);
-	if (number)
+	if (number || atomic_load_explicit(&names->frozen, memory_order_relaxed))
 		return number;
 	pthread_mutex_lock(&shard->mutex);
 	number = add(names, shard, hash, text, length);
@@ -246,6 +247,11 @@ const char *sdb_names_text(const struct sdb_names *names, uint32_t provisional, 
 	if (length_ret)
 		*length_ret = text ? text->length : 0;
 	return text ? text->bytes : "";
+}
+
+void names_freeze(struct sdb_names *names)
+{
+	atomic_store(&names->frozen, true);
 }
 
 uint32_t sdb_names_bound(const struct sdb_names *names)

@@ -13,4 +13,7 @@ enum { NAME_LENGTH_MAX = 1 << 20 };
  */
 bool names_order(const struct sdb_names *names, uint32_t *order, uint32_t count);
 
+/* From now on a text that is not there yet is given the number 0 and not kept. */
+void names_freeze(struct sdb_names *names);
+
 #endif

@@ -51,6 +51,7 @@ struct sdb_error *sdb_writer_freeze_names(struct sdb_writer *writer, struct sdb_
 	struct names_state *state = writer_slot(writer, SLOT_NAMES);
 	if (state->ranks)
 		return sdb_error_new(SDB_ERROR_INVALID, "the names are numbered already");
+	names_freeze(names);
 	uint32_t bound = sdb_names_bound(names);
 	state->writer = writer;
 	state->names = names;

@@ -60,7 +60,7 @@ struct sdb_error *sdb_writer_meta(struct sdb_writer *writer, const char *key, co
 /*
  * Numbers the names: only those interned so far exist. RANKS_RET[provisional] is the
  * sdb_name_id (rank in byte order); the array belongs to the writer. NAMES is kept until
- * finish/abort and may not be interned into any more.
+ * finish/abort; of what is interned from now on, a new text is 0.
  */
 struct sdb_error *sdb_writer_freeze_names(struct sdb_writer *writer, struct sdb_names *names,
 					  const uint32_t **ranks_ret);

@@ -245,7 +245,8 @@ static struct unit_item *list_items(struct dump *dump, size_t *count_ret)
 		}
 		items[count++] = item;
 	}
-	qsort(items, count, sizeof(*items), by_unit);
+	if (count > 1)
+		qsort(items, count, sizeof(*items), by_unit);
 	*count_ret = count;
 	return items;
 }

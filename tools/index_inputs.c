@@ -193,7 +193,8 @@ static void merge(struct index_inputs *inputs, size_t first)
 	struct index_input **order = tool_alloc(count * sizeof(*order));
 	for (size_t i = 0; i < count; i++)
 		order[i] = &inputs->items[first + i];
-	qsort(order, count, sizeof(*order), by_build_id);
+	if (count > 1)
+		qsort(order, count, sizeof(*order), by_build_id);
 	for (size_t i = 0, end; i < count; i = end) {
 		for (end = i + 1; end < count; end++)
 			if (order[end]->build_id_length != order[i]->build_id_length

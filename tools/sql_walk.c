@@ -80,7 +80,8 @@ static int by_number(const void *a, const void *b)
 static void remove_duplicates(struct sql_cursor *cursor)
 {
 	size_t kept = 0;
-	qsort(cursor->keys, cursor->key_count, sizeof(*cursor->keys), by_number);
+	if (cursor->key_count > 1)
+		qsort(cursor->keys, cursor->key_count, sizeof(*cursor->keys), by_number);
 	for (size_t i = 0; i < cursor->key_count; i++)
 		if (kept == 0 || cursor->keys[kept - 1].number != cursor->keys[i].number)
 			cursor->keys[kept++] = cursor->keys[i];

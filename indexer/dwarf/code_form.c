@@ -256,9 +256,10 @@ const struct sdb_code *code_build(struct code_builder *builder, const uint8_t *b
 	if (!add_items(builder, &from, 0) || !order_variables(builder))
 		return NULL;
 	for (size_t i = 0; i < builder->scope_count; i++)
-		builder->scopes[i].ranges = builder->ranges + builder->range_starts[i];
+		builder->scopes[i].ranges = builder->ranges ? builder->ranges + builder->range_starts[i] : NULL;
 	for (size_t i = 0; i < builder->call_count; i++)
-		builder->calls[i].parameters = builder->parameters + builder->parameter_starts[i];
+		if (builder->parameters)
+			builder->calls[i].parameters = builder->parameters + builder->parameter_starts[i];
 	if (builder->call_count)
 		qsort(builder->calls, builder->call_count, sizeof(*builder->calls), compare_calls);
 	code->scopes = builder->scopes;

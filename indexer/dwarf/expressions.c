@@ -224,7 +224,7 @@ uint32_t expression_number(struct worker *worker, const struct unit *unit, const
 	if (length == 0 || !expression_normalize(worker, unit, bytes, length, function, 0, to))
 		return 0;
 	uint32_t number = intern_add(&worker->gather->expressions, to->data, to->size, PLACE(unit->index, 0));
-	if (!number)
+	if (!number && !worker->gather->expressions.frozen)
 		worker->gather->failed = true;
 	return number;
 }

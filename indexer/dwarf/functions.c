@@ -463,8 +463,9 @@ const struct function_info *function_of(struct worker *worker, die_ref ref)
 	struct function_info info = { .root = root };
 	if (!intern_function(worker, &die, &info) ||
 	    !array_room(worker->functions, worker->function_count, worker->function_capacity)) {
-		worker->gather->failed = true;
-		return NULL;
+		if (!worker->gather->functions.frozen)
+			worker->gather->failed = true;
+		return NULL; /* frozen: only a damaged file brings up a function that no unit showed before */
 	}
 	worker->functions[worker->function_count++] = info;
 	known = (uint32_t)worker->function_count;

@@ -64,6 +64,8 @@ uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, pla
 		hash = hash_mix(hash, 31);
 	}
 	number = 0;
+	if (intern->frozen)
+		goto out;
 	uint8_t *copy = length <= UINT32_MAX ? intern_room(intern, length) : NULL;
 	if (copy && array_room(intern->items, intern->count, intern->capacity) &&
 	    map_put(&intern->map, hash, (uint32_t)intern->count + 1)) {

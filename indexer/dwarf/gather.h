@@ -64,10 +64,11 @@ struct intern {
 	size_t chunk_left;
 	void **chunks;
 	size_t chunk_count, chunk_capacity;
+	bool frozen;             /* numbered: nothing is added any more */
 };
 bool intern_init(struct intern *intern);
 void intern_deinit(struct intern *intern);
-/* The index + 1 of the bytes; 0 when memory is short. Thread-safe. */
+/* The index + 1 of the bytes; 0 when memory is short, or the bytes new and INTERN frozen. Thread-safe. */
 uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first);
 
 /* A code instance in a unit's intermediate buffer. */

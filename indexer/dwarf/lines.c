@@ -452,7 +452,7 @@ struct sdb_error *lines_gather(struct gather *gather)
 	map_deinit(&by_offset);
 	if (!error)
 		error = gather_units(gather, scan_unit);
-	if (!error)
+	if (!error && gather->sequence_count > 1)
 		qsort(gather->sequences, gather->sequence_count, sizeof(*gather->sequences), compare_sequences);
 	return error;
 }

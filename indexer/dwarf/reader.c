@@ -166,7 +166,7 @@ struct abbrev_table *abbrev_table_read(const struct unit *unit, struct abbrev_ta
 		return NULL;
 	*table = (struct abbrev_table){ .file = unit->file, .offset = unit->abbrev_offset, .dense = true,
 		.version_class = version_class, .address_size = unit->address_size, .offset_size = unit->offset_size };
-	if (unit->abbrev_offset > section->size)
+	if (unit->abbrev_offset >= section->size)
 		return table;
 
 	const uint8_t *at = section->data + unit->abbrev_offset, *end = section->data + section->size;

@@ -401,7 +401,8 @@ static bool number_types(struct resolver *resolver)
 			all[count++] = (struct numbered){ table->contents[i].first, (uint32_t)i + 1 };
 	for (size_t i = 0; i < resolver->variant_count; i++)
 		all[count++] = (struct numbered){ resolver->variants_list[i].first, (uint32_t)i + 1 + IS_VARIANT };
-	qsort(all, count, sizeof(*all), compare_numbered);
+	if (count > 1)
+		qsort(all, count, sizeof(*all), compare_numbered);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t number = all[i].content & ~IS_VARIANT;
 		table->first[i] = all[i].first;

@@ -392,8 +392,8 @@ static void node_hash(struct scan *scan, struct scan_node *node)
 	node->state = HASH_DONE;
 	uint64_t key = node->named ? node_key(scan, node) : 0;
 	place first = PLACE(scan->units[node->unit].unit->index, node->offset);
-	node->content = content_add(scan->worker, hash, key, node->declaration, first, scan->edges + base,
-				    scan->edge_count - base);
+	node->content = content_add(scan->worker, hash, key, node->declaration, first,
+				    scan->edges ? scan->edges + base : NULL, scan->edge_count - base);
 	scan->edge_count = base;
 }
 

@@ -282,7 +282,8 @@ static struct sdb_error *gather_signatures(struct dwarf *dwarf)
 		dwarf->signatures[dwarf->signature_count++] = (struct signature){
 			unit->signature, unit_ref(unit, unit->offset + unit->type_offset) };
 	}
-	qsort(dwarf->signatures, dwarf->signature_count, sizeof(*dwarf->signatures), compare_signatures);
+	if (dwarf->signature_count > 1)
+		qsort(dwarf->signatures, dwarf->signature_count, sizeof(*dwarf->signatures), compare_signatures);
 	return NULL;
 }
 

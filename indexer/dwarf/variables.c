@@ -152,7 +152,8 @@ void variable_gather(struct worker *worker, const struct die *start)
 	} else {
 		put_u8(to, SDB_LOCATION_NONE);
 	}
-	if (to->failed || !intern_add(&gather->variables, to->data, to->size,
-				      PLACE(start->unit->index, start->offset - start->unit->offset)))
+	if (to->failed || (!intern_add(&gather->variables, to->data, to->size,
+				       PLACE(start->unit->index, start->offset - start->unit->offset)) &&
+			   !gather->variables.frozen))
 		gather->failed = true;
 }

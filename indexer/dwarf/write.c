@@ -342,7 +342,8 @@ static struct sdb_error *write_codes(struct writing *writing)
 	struct code_builder *builder = code_builder_create(gather, &writing->numbering);
 	struct sdb_error *error = builder ? NULL : no_memory();
 
-	qsort(gather->codes, gather->code_count, sizeof(*gather->codes), compare_codes);
+	if (gather->code_count > 1)
+		qsort(gather->codes, gather->code_count, sizeof(*gather->codes), compare_codes);
 	for (size_t i = 0; i < gather->code_count && !error; i++) {
 		const struct code_place *found = &gather->codes[i];
 		const struct sdb_code *code = code_build(builder, gather->units[found->unit].code.data + found->at,
@@ -392,6 +393,7 @@ struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer,
 	unsigned started = 0;
 	struct sdb_error *error = NULL;
 
+	gather->functions.frozen = gather->variables.frozen = gather->expressions.frozen = true;
 	if (!number_items(&gather->functions, SDB_FUNCTION_EXTERNAL, SDB_FUNCTION_DECLARATION, &writing.functions,
 			  &writing.function_order, &writing.function_count) ||
 	    !number_items(&gather->variables, SDB_VARIABLE_EXTERNAL, SDB_VARIABLE_DECLARATION, &writing.variables,
