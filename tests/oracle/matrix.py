@@ -222,7 +222,9 @@ def ask_debuginfo(stackdb, report, variant, language, arguments):
     database, peer, name = ask(stackdb, report, variant, language, arguments)
     if variant.after is relocatable:
         return  # the peers see all sections at 0
-    addresses = checks.text_addresses(peer, int(300 * arguments.scale) or 20)
+    # Most of a Rust program's code is of the library, which has no debuginfo.
+    least = 200 if language == "rust" else 20
+    addresses = checks.text_addresses(peer, max(int(300 * arguments.scale), least))
     check = report.check(f"{name}: addr2line",
                          {**checks.ADDR2LINE_EXPLAINED, **variant.explained})
     checks.addr2line(stackdb, check, database, peer, addresses)

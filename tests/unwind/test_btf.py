@@ -288,9 +288,9 @@ def compare_pahole(path, lines):
 
 
 def main():
-    program, vmlinux, *modules = sys.argv[1:]
-    if not os.path.exists(vmlinux):
+    if len(sys.argv) < 3:
         return 77
+    program, vmlinux, *modules = sys.argv[1:]
     base = Btf(section(vmlinux, '.BTF'))
     got = dump(program, vmlinux, None)
     failed = compare(vmlinux, base.lines(), got)
