@@ -253,7 +253,8 @@ struct die {
 bool die_at(const struct unit *unit, const struct abbrev_table *table, const uint8_t *at, struct die *die);
 static inline const struct attr_spec *die_specs(const struct die *die)
 {
-	return die->table->specs + die->abbrev->first;
+	/* A table of abbreviations without attributes has no array to point into. */
+	return die->table->specs ? die->table->specs + die->abbrev->first : NULL;
 }
 /* Where the attributes of DIE end: its first child, or the next entry. */
 static inline const uint8_t *die_attrs_end(const struct die *die)
