@@ -10,7 +10,6 @@
  * same section wait for it, those that want another one work at the same time.
  */
 
-#define MAX_CHAINED ((uint64_t)4 << 30) /* bytes of same-named sections read as one */
 
 struct bytes {
 	const uint8_t *data;
@@ -124,10 +123,11 @@ static struct sdb_error *prepare_chain(struct elf_file *file, uint32_t first, st
 {
 	uint64_t total = 0;
 	for (uint32_t i = first; i; i = file->extra[i].next_same) {
+		/* they share no bytes of the file: a small one cannot ask for a lot of memory */
 		if (__builtin_add_overflow(total, file->sections[i].size, &total) ||
-		    total > MAX_CHAINED)
+		    total > file->size)
 			return section_error(file, i, SDB_ERROR_CORRUPT,
-					     "sections of that name are too big");
+					     "sections of that name are bigger than the file");
 	}
 	whole->owned = malloc(total ? total : 1);
 	if (!whole->owned)
