@@ -21,7 +21,7 @@ import time
 import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
-KERNEL = os.environ.get("STACKDB_TEST_KERNEL", "/var/cache/stackdb-test/kernel")
+KERNEL = os.environ.get("STACKDB_TEST_KERNEL", "/var/cache/stackdb-test/kernel-6.1")
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 TYPES = {"NOTYPE": 0, "OBJECT": 1, "FUNC": 2, "COMMON": 5, "TLS": 6, "IFUNC": 10}
 BINDINGS = {"LOCAL": 0, "GLOBAL": 1, "WEAK": 2, "UNIQUE": 10}

@@ -56,6 +56,11 @@ def cache_directory():
 
 CACHE = cache_directory()
 
+# What scripts/kernel unpacked: of the version that the figures are compared on, else the newest.
+KERNEL = os.environ.get("STACKDB_KERNEL") or next(
+    (path for path in (f"{CACHE}/kernel-6.1", f"{CACHE}/kernel") if os.path.isdir(path)),
+    f"{CACHE}/kernel")
+
 
 def need(*programs):
     """Raises Unavailable for the first of PROGRAMS that is not installed."""
@@ -65,7 +70,7 @@ def need(*programs):
 
 
 def vmlinux():
-    found = sorted(glob.glob(f"{CACHE}/kernel/usr/lib/debug/boot/vmlinux-*"))
+    found = sorted(glob.glob(f"{KERNEL}/usr/lib/debug/boot/vmlinux-*"))
     if not found:
         raise Unavailable("no kernel debug package: run scripts/kernel")
     return found[-1]
@@ -74,9 +79,9 @@ def vmlinux():
 def kernel_modules():
     """Pairs of (module, debug file), sorted."""
     pairs = []
-    for module in sorted(glob.glob(f"{CACHE}/kernel/lib/modules/**/*.ko", recursive=True)):
-        path = module[len(f"{CACHE}/kernel"):]
-        debug = f"{CACHE}/kernel/usr/lib/debug{path}"
+    for module in sorted(glob.glob(f"{KERNEL}/lib/modules/**/*.ko", recursive=True)):
+        path = module[len(KERNEL):]
+        debug = f"{KERNEL}/usr/lib/debug{path}"
         if os.path.exists(debug):
             pairs.append((module, debug))
     if not pairs:
