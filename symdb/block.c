@@ -3,40 +3,42 @@
 
 #include "block_format.h"
 #include "checksum.h"
+#include "line_models.h"
 #include <endian.h>
 #include <lz4.h>
+#include <stdlib.h>
 
 /*
- * Bigger blocks compress better and cost more to look into. Names and scattered little records
- * are read at random, so theirs are small; what is read in order of address may be bigger.
+ * Bigger blocks compress better and cost more to look into; all are far smaller than a page of the
+ * file, so that little room is left at the ends of pages.
  * Lines are handed over in whole blocks (size 1: each record is one).
  */
 const struct part_traits part_traits[PART_COUNT] = {
-	[PART_NAMES] = { "names", 16384, 9, false },
-	[PART_POSTINGS] = { "postings", 8192, 9, false },
+	[PART_NAMES] = { "names", 2048, 9, false },
+	[PART_POSTINGS] = { "postings", 1024, 9, false },
 	[PART_FILES] = { "files", 16384, 9, false },
 	[PART_UNITS] = { "units", 1024, 9, false },
-	[PART_SYMBOLS] = { "symbols", 8192, 9, true },
+	[PART_SYMBOLS] = { "symbols", 2048, 9, true },
 	[PART_SYMBOL_IDS] = { "symbol_ids", 4096, 9, false },
-	[PART_TYPES] = { "types", 4096, 9, false },
+	[PART_TYPES] = { "types", 1024, 9, false },
 	[PART_CHILDREN] = { "children", 16384, 9, false },
-	[PART_FUNCTION_NAMES] = { "function_names", 2048, 9, false },
-	[PART_FUNCTIONS] = { "functions", 4096, 9, false },
-	[PART_LOCALS] = { "locals", 4096, 9, false },
-	[PART_INSTANCES] = { "instances", 4096, 9, false },
-	[PART_VARIABLES] = { "variables", 16384, 9, false },
+	[PART_FUNCTION_NAMES] = { "function_names", 1024, 9, false },
+	[PART_FUNCTIONS] = { "functions", 1024, 9, false },
+	[PART_LOCALS] = { "locals", 1024, 9, false },
+	[PART_INSTANCES] = { "instances", 1024, 9, false },
+	[PART_VARIABLES] = { "variables", 4096, 9, false },
 	[PART_VARIABLE_ADDRESSES] = { "variable_addresses", 16384, 9, true },
-	[PART_CODE] = { "code", 8192, 9, true },
-	[PART_SCOPES] = { "scopes", 8192, 9, true },
-	[PART_CALLS] = { "calls", 16384, 9, true },
+	[PART_CODE] = { "code", 2048, 9, true },
+	[PART_SCOPES] = { "scopes", 2048, 9, true },
+	[PART_CALLS] = { "calls", 4096, 9, true },
 	[PART_EXPRESSIONS] = { "expressions", 2048, 9, false },
 	[PART_LINES] = { "lines", 1, 9, true },
-	[PART_LINE_COLUMNS] = { "line_columns", 1, 9, true },
 	[PART_LINE_FILES] = { "line_files", 16384, 9, false },
 	[PART_UNWIND_EH_FRAME] = { "unwind_eh_frame", 16384, 9, true },
 	[PART_UNWIND_DEBUG_FRAME] = { "unwind_debug_frame", 16384, 9, true },
 	[PART_UNWIND_ORC] = { "unwind_orc", 16384, 9, true },
 	[PART_UNWIND_RULES] = { "unwind_rules", 16384, 9, false },
+	[PART_MODELS] = { "models", 1, 9, false },
 };
 
 uint32_t block_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size)
@@ -69,12 +71,13 @@ bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t siz
 		.last = last,
 		.stored = word & BLOCK_STORED,
 		.shaped = word & BLOCK_SHAPED,
+		.primed = word & BLOCK_PRIMED,
 		.payload = cursor.at,
 		.payload_size = (size_t)(cursor.end - cursor.at),
 	};
 	/* One byte makes at most 255, with LZ4 and as the writer has it of shapes: a small row cannot ask for a lot of memory. */
 	if (cursor.failed || raw_size > BLOCK_RAW_MAX || raw_size > header.payload_size * 255 ||
-	    (header.stored && header.shaped) ||
+	    (header.stored && header.shaped) || (header.primed && !header.shaped) ||
 	    (header.stored && raw_size != header.payload_size) ||
 	    (!last && (distance == 0 ||
 		       __builtin_add_overflow(first, distance, &header.next)))) {
@@ -86,11 +89,37 @@ bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t siz
 	return true;
 }
 
-bool block_unpack(const struct block_header *header, uint8_t *raw, struct shape **scratch)
+struct block_models *block_models_get(enum part part, struct cursor *from)
+{
+	struct block_models *models = block_has_models(part) ? calloc(1, sizeof(*models)) : NULL;
+	if (!models)
+		return NULL;
+	if (part == PART_LINES)
+		models->lines = line_models_get(from);
+	else
+		models->shape = models_get(from, shape_fields, SHAPE_FIELDS);
+	if ((!models->lines && !models->shape) || from->at != from->end) {
+		block_models_free(models);
+		return NULL;
+	}
+	return models;
+}
+
+void block_models_free(struct block_models *models)
+{
+	if (models) {
+		line_models_free(models->lines);
+		model_set_free(models->shape);
+	}
+	free(models);
+}
+
+bool block_unpack(const struct block_header *header, const struct block_models *models, uint8_t *raw,
+		  struct shape **scratch)
 {
 	if (header->shaped)
-		return shape_decode(header->part, header->first, header->payload, header->payload_size, raw,
-				    header->raw_size, scratch);
+		return shape_decode(header->part, header->first, header->payload, header->payload_size,
+				    header->primed && models ? models->shape : NULL, raw, header->raw_size, scratch);
 	if (header->stored) {
 		memcpy(raw, header->payload, header->raw_size);
 		return true;

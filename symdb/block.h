@@ -36,13 +36,13 @@ enum part {
 	PART_SCOPES,      /* by address: lexical blocks, variables, frame base */
 	PART_CALLS,       /* by address: call sites */
 	PART_EXPRESSIONS, /* by number */
-	PART_LINES,       /* by address: address, file, line, discriminator, statement, end */
-	PART_LINE_COLUMNS,/* by address: columns and the other flags, parallel to PART_LINES */
-	PART_LINE_FILES,  /* by file id: which line blocks mention it */
+	PART_LINES,       /* by address */
+	PART_LINE_FILES,  /* by file id: which runs of line blocks mention it */
 	PART_UNWIND_EH_FRAME,    /* by address: rows of one source each */
 	PART_UNWIND_DEBUG_FRAME,
 	PART_UNWIND_ORC,
 	PART_UNWIND_RULES,/* by number: the distinct rule sets */
+	PART_MODELS,      /* by number of a part: what its symbols are likely to be */
 	PART_COUNT
 };
 

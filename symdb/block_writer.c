@@ -2,10 +2,16 @@
 /* Cutting a part's records into blocks and having them compressed. */
 
 #include "block_writer.h"
-#include <endian.h>
-#include <lz4.h>
-#include <lz4hc.h>
+#include "block_encode.h"
+#include <pthread.h>
 #include <stdlib.h>
+
+enum {
+	/* So many bytes of records teach the models of a part. */
+	SAMPLE_MAX = 1 << 20,
+	SAMPLE_MAX_LINES = 4 << 20,
+	SAMPLE_MIN = 6144, /* fewer are not worth it */
+};
 
 /* A block on its way through the pool. */
 struct sealed_block {
@@ -14,17 +20,25 @@ struct sealed_block {
 	bool last;
 	uint64_t next;
 	uint8_t *raw;
+	const struct block_models *models; /* NULL: none */
 };
 
-/* What a thread keeps from one block to the next. */
-struct block_scratch {
-	void *lz4;
-	struct shape *shape;
-};
+/*
+ * The models of a part with a shape are made of its first blocks: until a sample of them is complete,
+ * and until a job has made the models, blocks are held back. Which blocks are in the sample depends
+ * on the records only.
+ */
+enum models_state { MODELS_COLLECT, MODELS_MAKE, MODELS_READY };
 
 struct block_writer {
 	enum part part;
 	struct pool *pool;
+	pthread_mutex_t mutex; /* guards `state` and `passed` once a job makes the models */
+	enum models_state state;
+	size_t sample, sample_size; /* blocks, bytes */
+	size_t passed;              /* blocks that went to the pool */
+	struct buffer model_record;
+	struct block_models *models;
 	bool open; /* `current` holds a record */
 	uint64_t first_key, last_key;
 	struct buffer current;
@@ -33,22 +47,14 @@ struct block_writer {
 	void *scratch;
 };
 
-void block_scratch_free(void *scratch)
-{
-	struct block_scratch *held = scratch;
-	if (held) {
-		free(held->lz4);
-		shape_free(held->shape);
-	}
-	free(held);
-}
-
 struct block_writer *block_writer_create(enum part part, struct pool *pool)
 {
 	struct block_writer *writer = calloc(1, sizeof(*writer));
 	if (writer) {
 		writer->part = part;
 		writer->pool = pool;
+		writer->state = block_has_models(part) ? MODELS_COLLECT : MODELS_READY;
+		pthread_mutex_init(&writer->mutex, NULL);
 	}
 	return writer;
 }
@@ -65,6 +71,9 @@ void block_writer_destroy(struct block_writer *writer)
 	free(writer->blocks);
 	block_scratch_free(writer->scratch);
 	buffer_deinit(&writer->current);
+	buffer_deinit(&writer->model_record);
+	block_models_free(writer->models);
+	pthread_mutex_destroy(&writer->mutex);
 	free(writer);
 }
 
@@ -73,99 +82,138 @@ const struct stored_block *block_writer_block(const struct block_writer *writer,
 	return index < writer->count ? &writer->blocks[index]->stored : NULL;
 }
 
-static size_t put_header(const struct sealed_block *block, unsigned flags, uint8_t *to)
-{
-	uint8_t room[BLOCK_HEADER];
-	struct buffer header = { room, 4, sizeof(room), false };
-	put_uleb(&header, (uint64_t)block->stored.raw_size << BLOCK_FLAGS |
-				  (block->last ? BLOCK_LAST : 0) | flags);
-	if (!block->last)
-		put_uleb(&header, block->next - block->stored.first);
-	memcpy(to, room, header.size);
-	return header.size;
-}
-
-/* Compresses SIZE bytes to TO, which has room for as many; 0: that did not make them fewer. */
-static size_t compress(const uint8_t *raw, uint8_t *to, size_t size, int level, void *state)
-{
-	if (size < 16)
-		return 0;
-	int made = LZ4_compress_HC_extStateHC(state, (const char *)raw, (char *)to, (int)size,
-					      (int)size - 1, level);
-	return made > 0 ? (size_t)made : 0;
-}
-
-/* The payload by its part's shape to DATA, which has ROOM; *SIZE_RET is 0 when LZ4 is to be taken. */
-static bool shape(const struct sealed_block *block, uint8_t *data, size_t room,
-		  struct block_scratch *scratch, size_t *size_ret)
-{
-	struct buffer to = { 0 };
-	enum shape_result result = shape_encode(block->part, block->stored.first, block->raw,
-						block->stored.raw_size, &to, &scratch->shape);
-	*size_ret = 0;
-	if (result == SHAPE_CODED && to.size < room && to.size * 255 >= block->stored.raw_size) {
-		memcpy(data, to.data, to.size);
-		*size_ret = to.size;
-	}
-	buffer_deinit(&to);
-	return result != SHAPE_FAILED;
-}
-
-/* The header and the best of the payloads to DATA, which has room for it; 0: it cannot be coded. */
-static size_t encode_block(const struct sealed_block *block, uint8_t *data,
-			   struct block_scratch *scratch)
-{
-	size_t raw_size = block->stored.raw_size;
-	size_t header = put_header(block, BLOCK_SHAPED, data);
-	size_t size;
-	if (!shape(block, data + header, raw_size, scratch, &size))
-		return 0;
-	if (size)
-		return header + size;
-	header = put_header(block, 0, data);
-	size = compress(block->raw, data + header, raw_size, part_traits[block->part].level,
-			scratch->lz4);
-	if (size)
-		return header + size;
-	header = put_header(block, BLOCK_STORED, data);
-	memcpy(data + header, block->raw, raw_size);
-	return header + raw_size;
-}
-
-static struct block_scratch *scratch_create(void)
-{
-	struct block_scratch *scratch = calloc(1, sizeof(*scratch));
-	if (scratch)
-		scratch->lz4 = malloc((size_t)LZ4_sizeofStateHC());
-	if (scratch && !scratch->lz4) {
-		free(scratch);
-		return NULL;
-	}
-	return scratch;
-}
-
 /* A pool job. What cannot be coded stays without data. */
 static void encode(void *arg, void **scratch)
 {
 	struct sealed_block *block = arg;
-	if (!*scratch)
-		*scratch = scratch_create();
-	uint8_t *data = *scratch ? malloc(BLOCK_HEADER + block->stored.raw_size) : NULL;
-	if (!data)
-		return;
-	size_t size = encode_block(block, data, *scratch);
-	if (size == 0) {
-		free(data);
-		return;
-	}
-	uint32_t checksum =
-		htole32(block_checksum(block->part, block->stored.first, data + 4, size - 4));
-	memcpy(data, &checksum, sizeof(checksum));
-	uint8_t *smaller = realloc(data, size);
-	block->stored.data = smaller ? smaller : data;
-	block->stored.size = size;
+	struct block_raw raw = {
+		.part = block->part,
+		.first = block->stored.first,
+		.data = block->raw,
+		.size = block->stored.raw_size,
+		.last = block->last,
+		.next = block->next,
+	};
+	block->stored.data = block_encode(&raw, block->models, scratch, &block->stored.size,
+					  &block->stored.raw_size);
 	free(block->raw);
 	block->raw = NULL;
+}
+
+/* ---- models -------------------------------------------------------------------- */
+
+/* With the mutex held: what was held back goes to the pool. */
+static void pass_blocks(struct block_writer *writer, void **scratch)
+{
+	for (; writer->passed < writer->count; writer->passed++) {
+		struct sealed_block *block = writer->blocks[writer->passed];
+		block->models = writer->models;
+		pool_run(writer->pool, encode, block, scratch);
+	}
+}
+
+/* The blocks of the sample; malloc'ed. The list itself may move meanwhile. */
+static struct block_raw *sample_of(struct block_writer *writer)
+{
+	struct block_raw *sample = calloc(writer->sample, sizeof(*sample));
+	pthread_mutex_lock(&writer->mutex);
+	for (size_t i = 0; i < writer->sample && sample; i++) {
+		const struct sealed_block *block = writer->blocks[i];
+		sample[i] = (struct block_raw){ .part = block->part, .first = block->stored.first,
+						.data = block->raw, .size = block->stored.raw_size };
+	}
+	pthread_mutex_unlock(&writer->mutex);
+	return sample;
+}
+
+/* The models of the sample; there are none when memory is short (the blocks will say so). */
+static void make_models(struct block_writer *writer, void **scratch)
+{
+	struct buffer *record = &writer->model_record;
+	struct block_raw *sample = sample_of(writer);
+	if (sample && block_models_make(sample, writer->sample, scratch, record)) {
+		struct cursor cursor = { record->data, record->data + record->size, false };
+		writer->models = block_models_get(writer->part, &cursor);
+	}
+	if (!writer->models)
+		record->size = 0;
+	free(sample);
+}
+
+/* A pool job. */
+static void make_models_job(void *arg, void **scratch)
+{
+	struct block_writer *writer = arg;
+	make_models(writer, scratch);
+	pthread_mutex_lock(&writer->mutex);
+	writer->state = MODELS_READY;
+	pass_blocks(writer, scratch);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+/* A block was added to the list. */
+static void pass(struct block_writer *writer, size_t raw_size)
+{
+	bool make = false;
+	pthread_mutex_lock(&writer->mutex);
+	if (writer->state == MODELS_COLLECT) {
+		writer->sample++;
+		writer->sample_size += raw_size;
+		make = writer->sample_size >=
+		       (writer->part == PART_LINES ? SAMPLE_MAX_LINES : SAMPLE_MAX);
+		if (make)
+			writer->state = MODELS_MAKE;
+	} else if (writer->state == MODELS_READY) {
+		pass_blocks(writer, &writer->scratch);
+	}
+	pthread_mutex_unlock(&writer->mutex);
+	if (make)
+		pool_run(writer->pool, make_models_job, writer, &writer->scratch);
+}
+
+/* All blocks are there: what is held back will not be joined by others. */
+static void pass_rest(struct block_writer *writer)
+{
+	bool make = false;
+	pthread_mutex_lock(&writer->mutex);
+	if (writer->state == MODELS_COLLECT) {
+		/* Lines cannot do without. */
+		make = writer->sample_size >= SAMPLE_MIN || writer->part == PART_LINES;
+		writer->state = make ? MODELS_MAKE : MODELS_READY;
+		if (!make)
+			pass_blocks(writer, &writer->scratch);
+	}
+	pthread_mutex_unlock(&writer->mutex);
+	if (make)
+		pool_run(writer->pool, make_models_job, writer, &writer->scratch);
+}
+
+const uint8_t *block_writer_models(const struct block_writer *writer, size_t *size_ret)
+{
+	*size_ret = writer->model_record.size;
+	return writer->model_record.data;
+}
+
+/* ---- records to blocks ----------------------------------------------------------- */
+
+/* Appends BLOCK to the list, which a job may be reading. */
+static bool keep(struct block_writer *writer, struct sealed_block *block)
+{
+	bool kept = true;
+	pthread_mutex_lock(&writer->mutex);
+	if (writer->count == writer->capacity) {
+		size_t capacity = writer->capacity ? 2 * writer->capacity : 16;
+		void *blocks = realloc(writer->blocks, capacity * sizeof(*writer->blocks));
+		kept = blocks;
+		if (blocks) {
+			writer->blocks = blocks;
+			writer->capacity = capacity;
+		}
+	}
+	if (kept)
+		writer->blocks[writer->count++] = block;
+	pthread_mutex_unlock(&writer->mutex);
+	return kept;
 }
 
 /* The current block is complete: NEXT is the first key of the one behind it. */
@@ -176,14 +224,6 @@ static struct sdb_error *seal(struct block_writer *writer, bool last, uint64_t n
 				     "part %s: the records of key %#llx take more than %u MiB",
 				     part_traits[writer->part].name,
 				     (unsigned long long)writer->last_key, BLOCK_RAW_MAX >> 20);
-	if (writer->count == writer->capacity) {
-		size_t capacity = writer->capacity ? 2 * writer->capacity : 16;
-		void *blocks = realloc(writer->blocks, capacity * sizeof(*writer->blocks));
-		if (!blocks)
-			return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-		writer->blocks = blocks;
-		writer->capacity = capacity;
-	}
 	struct sealed_block *block = calloc(1, sizeof(*block));
 	uint8_t *raw = malloc(writer->current.size + !writer->current.size);
 	if (!block || !raw) {
@@ -200,9 +240,14 @@ static struct sdb_error *seal(struct block_writer *writer, bool last, uint64_t n
 		.next = next,
 		.raw = raw,
 	};
+	size_t raw_size = writer->current.size;
 	writer->current.size = 0;
-	writer->blocks[writer->count++] = block;
-	pool_run(writer->pool, encode, block, &writer->scratch);
+	if (!keep(writer, block)) {
+		free(raw);
+		free(block);
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	}
+	pass(writer, raw_size);
 	return NULL;
 }
 
@@ -242,5 +287,8 @@ struct sdb_error *block_writer_end(struct block_writer *writer)
 	if (!writer->open)
 		return NULL;
 	writer->open = false;
-	return seal(writer, true, 0);
+	struct sdb_error *error = seal(writer, true, 0);
+	if (!error)
+		pass_rest(writer);
+	return error;
 }

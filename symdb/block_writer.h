@@ -12,17 +12,16 @@ struct stored_block {
 	uint64_t first;
 	size_t raw_size;
 	size_t size;
-	uint8_t *data; /* NULL: memory was short */
+	uint8_t *data; /* NULL: it could not be coded */
 };
 
 struct block_writer *block_writer_create(enum part part, struct pool *pool);
 void block_writer_destroy(struct block_writer *writer);
 
-/* Frees what jobs leave in their thread's scratch (pool.h). */
-void block_scratch_free(void *scratch);
-
 /* Ends the last record. The blocks are complete after the next pool_wait(). */
 struct sdb_error *block_writer_end(struct block_writer *writer);
+/* After that: the part's record for PART_MODELS; *SIZE_RET 0 when it has none. */
+const uint8_t *block_writer_models(const struct block_writer *writer, size_t *size_ret);
 /* Block INDEX, by key; NULL behind the last one. */
 const struct stored_block *block_writer_block(const struct block_writer *writer, size_t index);
 

@@ -137,6 +137,7 @@ void cache_deinit(struct sdb_db *db)
 	for (int part = 0; part < PART_COUNT; part++) {
 		free(db->parts[part].blocks);
 		sqlite3_finalize(db->parts[part].find);
+		block_models_free(db->models[part]);
 	}
 	shape_free(db->shape);
 }
@@ -144,17 +145,20 @@ void cache_deinit(struct sdb_db *db)
 /* ---- reading from the file ----------------------------------------------------- */
 
 static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t first, const void *data,
-				size_t size, struct shape **shape, struct cached_block **block_ret)
+				size_t size, const struct block_models *models, struct shape **shape,
+				struct cached_block **block_ret)
 {
 	struct block_header header;
 	const struct block where = { .part = part, .first = first };
 	const char *what;
 	if (!block_parse(part, first, data, size, &header, &what))
 		return block_damaged(db, &where, what);
+	if (header.primed && !models)
+		return block_damaged(db, &where, "its models are missing");
 	struct cached_block *block = malloc(sizeof(*block) + header.raw_size);
 	if (!block)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	if (!block_unpack(&header, block->raw, shape)) {
+	if (!block_unpack(&header, models, block->raw, shape)) {
 		free(block);
 		return block_damaged(db, &where, "its content does not decompress");
 	}
@@ -212,6 +216,30 @@ static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key, 
 	return error;
 }
 
+static struct sdb_error *load(struct sdb_db *db, enum part part, uint64_t key,
+			      struct cached_block **block_ret);
+
+/* With the mutex held: sees to it that the models of PART are there, if the file has any. */
+static struct sdb_error *load_models(struct sdb_db *db, enum part part)
+{
+	const struct part_totals *totals = &db->meta.parts[PART_MODELS];
+	uint64_t key = (uint64_t)part;
+	struct cached_block *block;
+	if (!block_has_models(part) || db->models[part] || totals->blocks == 0 || key < totals->first)
+		return NULL;
+	struct sdb_error *error = load(db, PART_MODELS, key, &block);
+	if (error)
+		return error;
+	if (!db->models[part] && block->block.first == key) {
+		struct cursor cursor = block_cursor(&block->block);
+		db->models[part] = block_models_get(part, &cursor);
+		if (!db->models[part])
+			error = block_damaged(db, &block->block, "its models do not decode");
+	}
+	block_release(&block->block);
+	return error;
+}
+
 /*
  * Reads the block for KEY, with the mutex held on entry and exit and free while it is unpacked,
  * so that several threads unpack at once.
@@ -219,13 +247,16 @@ static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key, 
 static struct sdb_error *load(struct sdb_db *db, enum part part, uint64_t key, struct cached_block **block_ret)
 {
 	struct stored stored;
-	struct sdb_error *error = fetch(db, part, key, &stored);
+	struct sdb_error *error = load_models(db, part);
+	if (!error)
+		error = fetch(db, part, key, &stored);
 	if (error)
 		return error;
 	struct shape *shape = db->shape;
+	const struct block_models *models = db->models[part];
 	db->shape = NULL;
 	pthread_mutex_unlock(&db->mutex);
-	error = decode(db, part, stored.first, stored.data, stored.size, &shape, block_ret);
+	error = decode(db, part, stored.first, stored.data, stored.size, models, &shape, block_ret);
 	free(stored.data);
 	if (!error && !holds(&(*block_ret)->block, key)) {
 		block_release(&(*block_ret)->block);
@@ -237,6 +268,19 @@ static struct sdb_error *load(struct sdb_db *db, enum part part, uint64_t key, s
 		shape_free(shape);
 	else
 		db->shape = shape;
+	return error;
+}
+
+struct sdb_error *database_line_models(struct sdb_db *db, const struct line_models **models_ret)
+{
+	pthread_mutex_lock(&db->mutex);
+	struct sdb_error *error = load_models(db, PART_LINES);
+	const struct block_models *models = db->models[PART_LINES];
+	pthread_mutex_unlock(&db->mutex);
+	if (!error && !models)
+		error = database_damaged(db, "the models of its lines are missing");
+	if (!error)
+		*models_ret = models->lines;
 	return error;
 }
 

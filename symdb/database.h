@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 struct cached_block;
+struct line_models;
 struct shape;
 
 /* What is cached of a part, by key; and the statement that fetches more. */
@@ -30,6 +31,7 @@ struct sdb_db {
 	struct cached_block *newest, *oldest; /* by use */
 	size_t cached, cache_size;            /* bytes */
 	struct shape *shape;                  /* for decoding blocks; NULL before the first */
+	struct block_models *models[PART_COUNT]; /* of parts with primed blocks, once they were needed */
 	struct sdb_section *sections;
 	size_t section_count;
 	struct sdb_segment *segments;
@@ -44,6 +46,9 @@ struct sdb_error *database_step(struct sdb_db *db, sqlite3_stmt *statement, bool
 
 struct sdb_error *database_damaged(struct sdb_db *db, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The models of PART_LINES; they stay the handle's. */
+struct sdb_error *database_line_models(struct sdb_db *db, const struct line_models **models_ret);
 
 void cache_deinit(struct sdb_db *db); /* with no block in use */
 void sections_unload(struct sdb_db *db);

@@ -37,7 +37,10 @@ struct model {
 /* What the starts tend to when only one symbol comes, by that symbol. */
 extern const int16_t model_aims[16][16];
 /* How far a model moves there: 2^-shift, by how many symbols it has seen. */
-enum { MODEL_SEEN_MAX = 23 };
+enum {
+	MODEL_SEEN_MAX = 23,
+	MODEL_SEEN_PRIMED = 7, /* of a model that begins with what was stored */
+};
 extern const uint8_t model_shifts[MODEL_SEEN_MAX + 1];
 
 void model_init(struct model *models, size_t count);
@@ -127,6 +130,13 @@ static inline void encode_symbol(struct encoder *encoder, struct model *model, u
 	model_learn(model, symbol);
 }
 
+/* With a model that does not learn. */
+static inline void encode_known(struct encoder *encoder, const struct model *model, unsigned symbol)
+{
+	unsigned start = model_begin(model, symbol);
+	encoder_add(encoder, start, model_end(model, symbol) - start, MODEL_BITS);
+}
+
 /* COUNT (at most 12) bits that no model knows anything about. */
 static inline void encode_bits(struct encoder *encoder, uint32_t value, unsigned count)
 {
@@ -157,12 +167,18 @@ static inline void decoder_refill(struct decoder *decoder, uint64_t state)
 	decoder->other = state;
 }
 
-static inline unsigned decode_symbol(struct decoder *decoder, struct model *model)
+static inline unsigned decode_known(struct decoder *decoder, const struct model *model)
 {
 	unsigned point = (unsigned)decoder->state & ((1u << MODEL_BITS) - 1);
 	unsigned symbol = model_find(model, point);
 	unsigned start = model_begin(model, symbol);
 	decoder_refill(decoder, (decoder->state >> MODEL_BITS) * (model_end(model, symbol) - start) + point - start);
+	return symbol;
+}
+
+static inline unsigned decode_symbol(struct decoder *decoder, struct model *model)
+{
+	unsigned symbol = decode_known(decoder, model);
 	model_learn(model, symbol);
 	return symbol;
 }

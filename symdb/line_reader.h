@@ -4,46 +4,29 @@
 
 /* Decoding the rows of a block of lines, from any group on. */
 
-#include "lines.h"
+#include "line_code.h"
 
-/* Where a group begins: its address, and in bytes in each stream. */
+/* Where a group begins. */
 struct line_group {
-	uint64_t address;
-	size_t offsets[LINE_STREAMS];
+	size_t index;           /* of its first row */
+	struct cursor heads;    /* from its own on */
+	const uint8_t *streams; /* likewise */
+	uint64_t before;        /* the address of the group before */
 };
 
 struct line_reader {
-	const struct block *block;   /* the caller's */
-	const uint8_t *streams[LINE_STREAMS], *ends[LINE_STREAMS];
-	const uint8_t *operations;
-	size_t rows, index; /* INDEX is that of the next row */
-	struct cursor groups; /* behind the group at hand, */
-	struct line_group behind; /* which ends here */
-	struct cursor files, numbers, others; /* in the group */
-	const uint8_t *nibbles;
-	size_t nibble;
-	struct line_recent recent;
-	struct sdb_line line; /* the row that was read last */
+	size_t rows, index;      /* INDEX is that of the next row */
+	struct line_group group; /* of the next row, or the one behind that */
+	const uint8_t *end;
 	bool failed;
+	struct line_walk walk;   /* its `row` was read last */
 };
 
-/* Takes BLOCK's head apart; false when it is damaged. */
-bool line_reader_init(struct line_reader *reader, const struct block *block);
+/* Takes BLOCK's head apart; false when it is damaged. BLOCK and MODELS stay the caller's. */
+bool line_reader_init(struct line_reader *reader, const struct block *block, const struct line_models *models);
 /* Stands before the last group that begins below ADDRESS, or at it when INCLUSIVE. */
 bool line_reader_seek(struct line_reader *reader, uint64_t address, bool inclusive);
-/* Reads the next row to `line`; false at the end or when it failed. */
+/* Reads the next row to `walk.row`; false at the end or when it failed. */
 bool line_reader_next(struct line_reader *reader);
-
-/* The columns of a block, read in order. */
-struct column_reader {
-	const uint8_t *columns;
-	size_t rows, index;
-	struct cursor wide, rare;
-	size_t next_rare; /* row of the next rare record; SIZE_MAX: there is none */
-	bool failed;
-};
-bool column_reader_init(struct column_reader *reader, const struct block *block);
-/* Fills in what row INDEX has in this part; not below the one before. */
-bool column_reader_get(struct column_reader *reader, size_t index, struct sdb_line *line);
 
 #endif

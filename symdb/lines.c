@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answering questions about lines: by address, by range, by file and line. */
 
+#include "database.h"
 #include "line_reader.h"
 #include <stdlib.h>
 
@@ -9,17 +10,12 @@ static struct sdb_error *damaged(struct sdb_db *db, const struct block *block)
 	return block_damaged(db, block, "a line row does not decode");
 }
 
-/* The columns of the rows of BLOCK. *COLUMNS_RET must be released by the caller. */
-static struct sdb_error *open_columns(struct sdb_db *db, const struct block *block, size_t rows,
-				      const struct block **columns_ret, struct column_reader *reader)
+/* The block of lines for ADDRESS, with the models to read it. */
+static struct sdb_error *find_block(struct sdb_db *db, uint64_t address, const struct block **block_ret,
+				    const struct line_models **models_ret)
 {
-	struct sdb_error *error = block_find(db, PART_LINE_COLUMNS, block->first, columns_ret);
-	if (error)
-		return error;
-	if ((*columns_ret)->first != block->first || !column_reader_init(reader, *columns_ret) ||
-	    reader->rows != rows)
-		return block_damaged(db, *columns_ret, "columns do not decode");
-	return NULL;
+	struct sdb_error *error = block_find(db, PART_LINES, address, block_ret);
+	return error ? error : database_line_models(db, models_ret);
 }
 
 /* ---- by address ---------------------------------------------------------------------- */
@@ -30,35 +26,23 @@ static struct sdb_error *no_line(struct sdb_db *db, uint64_t address)
 			     (unsigned long long)address);
 }
 
-struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, bool with_column,
-			      struct sdb_line *line_ret)
+struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_line *line_ret)
 {
 	BLOCK_SCOPED const struct block *block = NULL;
+	const struct line_models *models;
 	struct line_reader reader;
-	struct sdb_error *error = block_find(db, PART_LINES, address, &block);
+	struct sdb_error *error = find_block(db, address, &block, &models);
 	if (error)
 		return error;
-	if (!line_reader_init(&reader, block) || !line_reader_seek(&reader, address, true))
+	if (!line_reader_init(&reader, block, models) || !line_reader_seek(&reader, address, true))
 		return damaged(db, block);
 	struct sdb_line line = { .flags = SDB_LINE_END_SEQUENCE };
-	size_t index = 0;
-	while (line_reader_next(&reader) && reader.line.address <= address) {
-		line = reader.line;
-		index = reader.index - 1;
-	}
+	while (line_reader_next(&reader) && reader.walk.row.address <= address)
+		line = reader.walk.row;
 	if (reader.failed)
 		return damaged(db, block);
 	if (line.flags & SDB_LINE_END_SEQUENCE)
 		return no_line(db, address);
-	if (with_column) {
-		BLOCK_SCOPED const struct block *columns = NULL;
-		struct column_reader column_reader;
-		error = open_columns(db, block, reader.rows, &columns, &column_reader);
-		if (error)
-			return error;
-		if (!column_reader_get(&column_reader, index, &line))
-			return block_damaged(db, columns, "a column does not decode");
-	}
 	*line_ret = line;
 	return NULL;
 }
@@ -70,7 +54,6 @@ struct filter {
 	uint64_t low, high;
 	uint32_t file; /* 0: all */
 	uint32_t line; /* 0: all of the file */
-	bool with_column;
 	sdb_line_fn fn;
 	void *arg;
 };
@@ -84,47 +67,30 @@ static bool wanted(const struct filter *filter, const struct sdb_line *line)
 
 /* Reports what is wanted of BLOCK. */
 static struct sdb_error *scan_block(struct sdb_db *db, const struct block *block,
-				    const struct filter *filter)
+				    const struct line_models *models, const struct filter *filter)
 {
-	BLOCK_SCOPED const struct block *columns = NULL;
 	struct line_reader reader;
-	struct column_reader column_reader;
 	struct sdb_error *error = NULL;
-	if (!line_reader_init(&reader, block) || !line_reader_seek(&reader, filter->low, false))
+	if (!line_reader_init(&reader, block, models) || !line_reader_seek(&reader, filter->low, false))
 		return damaged(db, block);
-	while (!error && line_reader_next(&reader) && reader.line.address < filter->high) {
-		struct sdb_line line = reader.line;
-		if (!wanted(filter, &line))
-			continue;
-		if (filter->with_column) {
-			if (!columns)
-				error = open_columns(db, block, reader.rows, &columns, &column_reader);
-			if (!error && !column_reader_get(&column_reader, reader.index - 1, &line))
-				error = block_damaged(db, columns, "a column does not decode");
-		}
-		if (!error)
-			error = filter->fn(filter->arg, &line);
+	while (!error && line_reader_next(&reader) && reader.walk.row.address < filter->high) {
+		if (wanted(filter, &reader.walk.row))
+			error = filter->fn(filter->arg, &reader.walk.row);
 	}
 	if (!error && reader.failed)
 		error = damaged(db, block);
 	return error;
 }
 
-struct sdb_error *sdb_lines(struct sdb_db *db, uint64_t low, uint64_t high, bool with_column,
-			    sdb_line_fn fn, void *arg)
+/* Scans BLOCK, which is taken over, and those behind it, LIMIT at most. */
+static struct sdb_error *scan_blocks(struct sdb_db *db, const struct block *block, size_t limit,
+				     const struct filter *filter)
 {
-	const struct filter filter = {
-		.low = low, .high = high, .with_column = with_column, .fn = fn, .arg = arg
-	};
-	const struct block *block = NULL;
-	struct sdb_error *error = block_find(db, PART_LINES, low, &block);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error);
-		error = block_first(db, PART_LINES, &block);
-	}
-	while (!error && block && block->first < high) {
+	const struct line_models *models;
+	struct sdb_error *error = database_line_models(db, &models);
+	for (size_t i = 0; !error && block && i < limit && block->first < filter->high; i++) {
 		const struct block *next = NULL;
-		error = scan_block(db, block, &filter);
+		error = scan_block(db, block, models, filter);
 		if (!error)
 			error = block_next(db, block, &next);
 		block_release(block);
@@ -132,6 +98,18 @@ struct sdb_error *sdb_lines(struct sdb_db *db, uint64_t low, uint64_t high, bool
 	}
 	block_release(block);
 	return error;
+}
+
+struct sdb_error *sdb_lines(struct sdb_db *db, uint64_t low, uint64_t high, sdb_line_fn fn, void *arg)
+{
+	const struct filter filter = { .low = low, .high = high, .fn = fn, .arg = arg };
+	const struct block *block = NULL;
+	struct sdb_error *error = block_find(db, PART_LINES, low, &block);
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		sdb_error_free(error);
+		error = block_first(db, PART_LINES, &block);
+	}
+	return error || !block ? error : scan_blocks(db, block, SIZE_MAX, &filter);
 }
 
 /* ---- by file ---------------------------------------------------------------------------- */
@@ -160,8 +138,8 @@ static struct sdb_error *list_error(struct sdb_db *db, const struct block *block
 		      sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 }
 
-/* The first addresses of all blocks of lines. */
-static struct sdb_error *read_blocks(struct sdb_db *db, uint64_t **list_ret, size_t *count_ret)
+/* The first addresses of all runs of blocks of lines. */
+static struct sdb_error *read_runs(struct sdb_db *db, uint64_t **list_ret, size_t *count_ret)
 {
 	BLOCK_SCOPED const struct block *block = NULL;
 	*list_ret = NULL;
@@ -172,7 +150,7 @@ static struct sdb_error *read_blocks(struct sdb_db *db, uint64_t **list_ret, siz
 	return get_list(&cursor, list_ret, count_ret) ? NULL : list_error(db, block, *list_ret);
 }
 
-/* The ordinals of the blocks that mention FILE; count 0 when none does. */
+/* The ordinals of the runs that mention FILE; count 0 when none does. */
 static struct sdb_error *read_mentions(struct sdb_db *db, uint32_t file, uint64_t **list_ret,
 				       size_t *count_ret)
 {
@@ -196,37 +174,34 @@ static struct sdb_error *read_mentions(struct sdb_db *db, uint32_t file, uint64_
 	return cursor.failed ? list_error(db, block, &at) : NULL;
 }
 
-static struct sdb_error *scan_ordinal(struct sdb_db *db, const uint64_t *blocks, size_t block_count,
-				      uint64_t ordinal, const struct filter *filter)
+static struct sdb_error *scan_run(struct sdb_db *db, const uint64_t *runs, size_t run_count, uint64_t ordinal,
+				  const struct filter *filter)
 {
-	BLOCK_SCOPED const struct block *block = NULL;
-	struct sdb_error *error = NULL;
-	if (ordinal >= block_count)
-		return sdb_error_new(SDB_ERROR_CORRUPT, "%s: part line_files names block %llu of %zu",
-				     sdb_db_path(db), (unsigned long long)ordinal, block_count);
-	error = block_find(db, PART_LINES, blocks[ordinal], &block);
-	if (!error && block->first != blocks[ordinal])
+	const struct block *block = NULL;
+	if (ordinal >= run_count)
+		return sdb_error_new(SDB_ERROR_CORRUPT, "%s: part line_files names run %llu of %zu",
+				     sdb_db_path(db), (unsigned long long)ordinal, run_count);
+	struct sdb_error *error = block_find(db, PART_LINES, runs[ordinal], &block);
+	if (!error && block->first != runs[ordinal]) {
 		error = block_damaged(db, block, "it is not where part line_files says");
-	return error ? error : scan_block(db, block, filter);
+		block_release(block);
+	}
+	return error ? error : scan_blocks(db, block, LINE_RUN, filter);
 }
 
-struct sdb_error *sdb_line_find(struct sdb_db *db, sdb_file_id file, uint32_t line,
-				bool with_column, sdb_line_fn fn, void *arg)
+struct sdb_error *sdb_line_find(struct sdb_db *db, sdb_file_id file, uint32_t line, sdb_line_fn fn, void *arg)
 {
-	const struct filter filter = {
-		.high = UINT64_MAX, .file = file, .line = line, .with_column = with_column,
-		.fn = fn, .arg = arg
-	};
-	uint64_t *blocks = NULL, *mentions = NULL;
-	size_t block_count, mention_count;
+	const struct filter filter = { .high = UINT64_MAX, .file = file, .line = line, .fn = fn, .arg = arg };
+	uint64_t *runs = NULL, *mentions = NULL;
+	size_t run_count, mention_count;
 	if (file == 0 || sdb_db_info(db)->lines == 0)
 		return NULL;
-	struct sdb_error *error = read_blocks(db, &blocks, &block_count);
+	struct sdb_error *error = read_runs(db, &runs, &run_count);
 	if (!error)
 		error = read_mentions(db, file, &mentions, &mention_count);
 	for (size_t i = 0; !error && i < mention_count; i++)
-		error = scan_ordinal(db, blocks, block_count, mentions[i], &filter);
-	free(blocks);
+		error = scan_run(db, runs, run_count, mentions[i], &filter);
+	free(runs);
 	free(mentions);
 	return error;
 }
@@ -235,31 +210,22 @@ struct sdb_error *sdb_line_find(struct sdb_db *db, sdb_file_id file, uint32_t li
 
 struct sdb_error *lines_verify_block(struct sdb_db *db, const struct block *block)
 {
+	const struct line_models *models;
 	struct line_reader reader;
 	uint64_t last = block->first, files = sdb_db_info(db)->files;
-	if (!line_reader_init(&reader, block))
+	struct sdb_error *error = database_line_models(db, &models);
+	if (error)
+		return error;
+	if (!line_reader_init(&reader, block, models))
 		return damaged(db, block);
 	while (line_reader_next(&reader)) {
-		uint64_t address = reader.line.address;
-		if (address < last || reader.line.file > files ||
+		uint64_t address = reader.walk.row.address;
+		if (address < last || reader.walk.row.file > files ||
 		    (!block->last && address >= block->next))
 			return damaged(db, block);
 		last = address;
 	}
 	return reader.failed ? damaged(db, block) : NULL;
-}
-
-struct sdb_error *line_columns_verify_block(struct sdb_db *db, const struct block *block)
-{
-	struct column_reader reader;
-	struct sdb_line line = { 0 };
-	if (!column_reader_init(&reader, block))
-		return block_damaged(db, block, "columns do not decode");
-	for (size_t i = 0; i < reader.rows; i++) {
-		if (!column_reader_get(&reader, i, &line))
-			return block_damaged(db, block, "columns do not decode");
-	}
-	return NULL;
 }
 
 struct sdb_error *line_files_verify_block(struct sdb_db *db, const struct block *block)

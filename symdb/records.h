@@ -90,7 +90,6 @@ VERIFY_BLOCK(scopes_verify_block);
 VERIFY_BLOCK(calls_verify_block);
 VERIFY_BLOCK(expressions_verify_block);
 VERIFY_BLOCK(lines_verify_block);
-VERIFY_BLOCK(line_columns_verify_block);
 VERIFY_BLOCK(line_files_verify_block);
 VERIFY_BLOCK(unwind_verify_block);
 VERIFY_BLOCK(unwind_rules_verify_block);

@@ -21,18 +21,29 @@ static shape_fn shape_of(enum part part)
 	}
 }
 
-static struct shape *prepare(enum part part, struct shape **scratch)
+const struct model_field shape_fields[SHAPE_FIELDS] = { { SHAPE_CONTEXTS }, { SHAPE_MODELS } };
+
+bool shape_exists(enum part part)
 {
-	if (!*scratch)
-		*scratch = calloc(1, sizeof(**scratch));
+	return shape_of(part) != NULL;
+}
+
+static struct shape *prepare(enum part part, const struct model_set *primed, struct shape **scratch)
+{
+	if (!*scratch) {
+		*scratch = aligned_alloc(_Alignof(struct shape), sizeof(**scratch));
+		if (*scratch)
+			memset(*scratch, 0, sizeof(**scratch));
+	}
 	struct shape *shape = *scratch;
 	if (!shape)
 		return NULL;
 	memset(shape->guesses, 0, sizeof(shape->guesses));
 	if (part == PART_CODE)
 		memset(shape->sites, 0, sizeof(shape->sites));
-	model_init(shape->models, SHAPE_CONTEXTS);
-	model_init(shape->deeper, SHAPE_DEEPER);
+	memset(shape->begun, 0, sizeof(shape->begun));
+	shape->primed = primed;
+	shape->tallies = NULL;
 	shape->failed = false;
 	shape->encoder.count = 0;
 	shape->encoder.failed = false;
@@ -48,29 +59,42 @@ void shape_free(struct shape *shape)
 	free(shape);
 }
 
-enum shape_result shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
-		  struct shape **scratch)
+/* Walks over RAW; false when its records do not have their part's shape. */
+static bool take_apart(struct shape *shape, enum part part, uint64_t first, const uint8_t *raw, size_t size)
 {
-	shape_fn walk = shape_of(part);
-	if (!walk)
-		return SHAPE_NONE;
-	struct shape *shape = prepare(part, scratch);
-	if (!shape)
-		return SHAPE_FAILED;
 	shape->joining = false;
 	shape->row = (struct cursor){ raw, raw + size, false };
-	walk(shape, first);
-	if (shape->failed || shape->row.at != shape->row.end)
+	shape_of(part)(shape, first);
+	return !shape->failed && shape->row.at == shape->row.end;
+}
+
+enum shape_result shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size,
+			       const struct model_set *primed, struct buffer *to, struct shape **scratch)
+{
+	if (!shape_exists(part))
+		return SHAPE_NONE;
+	struct shape *shape = prepare(part, primed, scratch);
+	if (!shape || !take_apart(shape, part, first, raw, size))
 		return SHAPE_FAILED;
 	encoder_finish(&shape->encoder, to);
 	return to->failed ? SHAPE_FAILED : SHAPE_CODED;
 }
 
-bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size, uint8_t *raw,
-		  size_t raw_size, struct shape **scratch)
+bool shape_tally(enum part part, uint64_t first, const uint8_t *raw, size_t size,
+		 struct model_tally *tallies, struct shape **scratch)
+{
+	struct shape *shape = prepare(part, NULL, scratch);
+	if (!shape)
+		return false;
+	shape->tallies = tallies;
+	return take_apart(shape, part, first, raw, size);
+}
+
+bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size,
+		  const struct model_set *primed, uint8_t *raw, size_t raw_size, struct shape **scratch)
 {
 	shape_fn walk = shape_of(part);
-	struct shape *shape = walk ? prepare(part, scratch) : NULL;
+	struct shape *shape = walk ? prepare(part, primed, scratch) : NULL;
 	if (!shape)
 		return false;
 	shape->joining = true;
@@ -85,18 +109,38 @@ bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t si
 
 enum { DIRECT = 8, LONGEST = 15 }; /* first symbols: values; then lengths; then "longer" */
 
-static struct model *deeper(struct shape *shape, uint64_t path)
+/* The model by a hash of PATH, of those behind a number's first symbol. */
+static unsigned deeper(uint64_t path)
 {
-	return &shape->deeper[path * UINT64_C(0x9e3779b97f4a7c15) >> 53];
+	return SHAPE_CONTEXTS + (unsigned)(path * UINT64_C(0x9e3779b97f4a7c15) >> 53);
+}
+
+static struct model *model_at(struct shape *shape, unsigned number)
+{
+	struct model *model = &shape->models[number];
+	uint64_t bit = UINT64_C(1) << (number & 63);
+	if (!(shape->begun[number >> 6] & bit)) {
+		shape->begun[number >> 6] |= bit;
+		if (shape->primed) {
+			*model = *model_set_at(shape->primed, number);
+			model->start[0] = MODEL_SEEN_PRIMED;
+		} else {
+			model_init(model, 1);
+		}
+	}
+	return model;
 }
 
 /* As shape_symbol(); each direction is compiled by itself. */
 static inline __attribute__((always_inline)) unsigned symbol(struct shape *shape, bool joining,
-							     struct model *model, unsigned value)
+							     unsigned number, unsigned value)
 {
 	if (joining)
-		return decode_symbol(&shape->decoder, model);
-	encode_symbol(&shape->encoder, model, value);
+		return decode_symbol(&shape->decoder, model_at(shape, number));
+	if (shape->tallies)
+		shape->tallies[number].seen[value]++;
+	else
+		encode_symbol(&shape->encoder, model_at(shape, number), value);
 	return value;
 }
 
@@ -112,11 +156,11 @@ static inline __attribute__((always_inline)) uint64_t code_tail(struct shape *sh
 			take = count < 12 ? count : 12;
 		unsigned bits = (unsigned)(value >> (count - take)) & ((1u << take) - 1);
 		if (known || deep) {
-			bits = symbol(shape, joining, deeper(shape, path), bits) & ((1u << take) - 1);
+			bits = symbol(shape, joining, deeper(path), bits) & ((1u << take) - 1);
 			path = (path + bits + 1) * UINT64_C(0xd6e8feb86659fd93);
 		} else if (joining) {
 			bits = decode_bits(&shape->decoder, take);
-		} else {
+		} else if (!shape->tallies) {
 			encode_bits(&shape->encoder, bits, take);
 		}
 		done = done << take | bits;
@@ -133,7 +177,7 @@ static inline __attribute__((always_inline)) uint64_t code_number(struct shape *
 	unsigned first = value < DIRECT ? (unsigned)value :
 			 length - 4 + DIRECT < LONGEST ? length - 4 + DIRECT : LONGEST;
 
-	first = symbol(shape, joining, &shape->models[context], first);
+	first = symbol(shape, joining, context, first);
 	if (first < DIRECT)
 		return first;
 	uint64_t path = ((uint64_t)context << 4 | first) + 1;
@@ -141,8 +185,8 @@ static inline __attribute__((always_inline)) uint64_t code_number(struct shape *
 		length = first - DIRECT + 4;
 	} else {
 		unsigned over = length - (LONGEST - DIRECT + 4); /* at most 53 */
-		unsigned high = symbol(shape, joining, deeper(shape, path << 8), over >> 2);
-		unsigned low = symbol(shape, joining, deeper(shape, path << 8 | high << 4 | 15), over & 3);
+		unsigned high = symbol(shape, joining, deeper(path << 8), over >> 2);
+		unsigned low = symbol(shape, joining, deeper(path << 8 | high << 4 | 15), over & 3);
 		length = (high << 2 | (low & 3)) + (LONGEST - DIRECT + 4);
 		if (length > 64) {
 			shape->failed = true;
@@ -160,9 +204,9 @@ uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uin
 				code_number(shape, false, context, deep, value);
 }
 
-unsigned shape_symbol(struct shape *shape, struct model *model, unsigned value)
+unsigned shape_symbol(struct shape *shape, unsigned number, unsigned value)
 {
-	return symbol(shape, shape->joining, model, value);
+	return shape->joining ? symbol(shape, true, number, value) : symbol(shape, false, number, value);
 }
 
 uint64_t shape_guessed(struct shape *shape, unsigned context, uint64_t key)
@@ -191,8 +235,8 @@ void shape_bytes(struct shape *shape, unsigned context, uint64_t length)
 	for (uint64_t i = 0; i < length; i++) {
 		unsigned byte = shape->joining ? 0 : get_u8(&shape->row);
 		uint64_t path = (uint64_t)context << 32 | last << 9 | 1u << 30;
-		unsigned high = shape_symbol(shape, deeper(shape, path), byte >> 4);
-		unsigned low = shape_symbol(shape, deeper(shape, path | high << 4 | 256), byte & 15);
+		unsigned high = shape_symbol(shape, deeper(path), byte >> 4);
+		unsigned low = shape_symbol(shape, deeper(path | high << 4 | 256), byte & 15);
 		last = high << 4 | low;
 		if (shape->joining)
 			shape->out.data[shape->out.size++] = (uint8_t)last;

@@ -14,13 +14,19 @@
  */
 
 #include "block.h"
-#include "entropy.h"
+#include "models.h"
 
 enum {
 	SHAPE_CONTEXTS = 1024,
 	SHAPE_DEEPER = 2048,  /* models of what follows a number's first symbol, by hash */
-	SHAPE_GUESSES = 4096,
+	SHAPE_MODELS = SHAPE_CONTEXTS + SHAPE_DEEPER,
+	SHAPE_GUESS_BITS = 10,
+	SHAPE_GUESSES = 1 << SHAPE_GUESS_BITS,
+	SHAPE_FIELDS = 2,
 };
+
+/* The fields of a part's models, for models_put() and models_get(). */
+extern const struct model_field shape_fields[SHAPE_FIELDS];
 
 /* Where an inlined function is called; all of it is guessed at once. */
 struct shape_site {
@@ -33,14 +39,16 @@ struct shape {
 	struct cursor row;   /* taking apart: the block */
 	struct buffer out;   /* joining: the block */
 	size_t limit;        /* joining: its size */
+	struct model_tally *tallies; /* taking apart: symbols are counted here instead of being coded */
 	struct encoder encoder;
 	struct decoder decoder;
 	struct shape_scope *scopes; /* of shape_code.c */
 	size_t scope_capacity;
 	uint64_t guesses[SHAPE_GUESSES];
 	struct shape_site sites[SHAPE_GUESSES];
-	struct model models[SHAPE_CONTEXTS];
-	struct model deeper[SHAPE_DEEPER];
+	const struct model_set *primed;        /* what models begin with, NULL: even */
+	uint64_t begun[SHAPE_MODELS / 64];     /* set: the model is in use in this block */
+	struct model models[SHAPE_MODELS];
 };
 
 enum shape_result {
@@ -49,15 +57,21 @@ enum shape_result {
 	SHAPE_FAILED, /* memory is short, or the records do not have their part's shape */
 };
 
+/* Whether blocks of PART have a shape. */
+bool shape_exists(enum part part);
+
 /*
- * Codes the block RAW (records of PART, the first with key FIRST) to TO.
- * *SCRATCH is memory that is kept from one block to the next.
+ * Codes the block RAW (records of PART, the first with key FIRST) to TO, with models that begin as
+ * PRIMED says (NULL: even). *SCRATCH is memory that is kept from one block to the next.
  */
-enum shape_result shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size, struct buffer *to,
-		  struct shape **scratch);
+enum shape_result shape_encode(enum part part, uint64_t first, const uint8_t *raw, size_t size,
+			       const struct model_set *primed, struct buffer *to, struct shape **scratch);
+/* Adds the symbols of a block to TALLIES (SHAPE_MODELS of them); false as for SHAPE_FAILED. */
+bool shape_tally(enum part part, uint64_t first, const uint8_t *raw, size_t size,
+		 struct model_tally *tallies, struct shape **scratch);
 /* Fills RAW from DATA; false when it does not decode to exactly SIZE bytes. */
-bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size, uint8_t *raw,
-		  size_t raw_size, struct shape **scratch);
+bool shape_decode(enum part part, uint64_t first, const uint8_t *data, size_t size,
+		  const struct model_set *primed, uint8_t *raw, size_t raw_size, struct shape **scratch);
 void shape_free(struct shape *shape);
 
 /* ---- for the walks ---------------------------------------------------------------- */
@@ -115,8 +129,8 @@ static inline void shape_give(struct shape *shape, uint64_t value)
 	shape->out.size = (size_t)(to - shape->out.data);
 }
 
-/* One symbol below 16. */
-unsigned shape_symbol(struct shape *shape, struct model *model, unsigned symbol);
+/* One symbol below 16, with model NUMBER (a context). */
+unsigned shape_symbol(struct shape *shape, unsigned number, unsigned symbol);
 
 /* Codes VALUE: small ones in one symbol. DEEP: big ones come back, so learn all of their bits. */
 uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value);
@@ -124,7 +138,7 @@ uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uin
 /* Whether something is so: codes HIT. */
 static inline bool shape_flag(struct shape *shape, unsigned context, bool hit)
 {
-	return shape_symbol(shape, &shape->models[context], hit);
+	return shape_symbol(shape, context, hit);
 }
 
 static inline uint64_t shape_zigzag(uint64_t value)
@@ -159,7 +173,7 @@ static inline uint64_t shape_near(struct shape *shape, unsigned context, uint64_
 
 static inline uint64_t *shape_guess(struct shape *shape, uint64_t key)
 {
-	return &shape->guesses[key * UINT64_C(0x9e3779b97f4a7c15) >> 52];
+	return &shape->guesses[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SHAPE_GUESS_BITS)];
 }
 static inline uint64_t shape_key(uint64_t a, uint64_t b)
 {

@@ -72,7 +72,7 @@ enum {
 static void code_site(struct shape *shape, struct shape_scope *parent, uint64_t *function_ret)
 {
 	uint64_t key = shape_key(parent->function, parent->site);
-	struct shape_site *guess = &shape->sites[key * UINT64_C(0x9e3779b97f4a7c15) >> 52], site = { 0 };
+	struct shape_site *guess = &shape->sites[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SHAPE_GUESS_BITS)], site = { 0 };
 
 	site.function = shape_peek(shape);
 	site.file = shape_peek(shape);
@@ -280,7 +280,7 @@ enum { INSTANCES_FUNCTION, INSTANCES_INLINED, INSTANCES_ADDRESS, INSTANCES_DISTA
 /* Functions begin at multiples of sixteen, so the low four bits are a symbol of their own. */
 static uint64_t code_aligned(struct shape *shape, unsigned context, uint64_t value)
 {
-	uint64_t low = shape_symbol(shape, &shape->models[context], value & 15);
+	uint64_t low = shape_symbol(shape, context, value & 15);
 	return shape_code_number(shape, context + 1, false, value >> 4) << 4 | low;
 }
 

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading a database from end to end. */
 
+#include "block_format.h"
 #include "database.h"
 #include "records.h"
 
 typedef struct sdb_error *(*verify_fn)(struct sdb_db *db, const struct block *block);
+
+static struct sdb_error *models_verify_block(struct sdb_db *db, const struct block *block)
+{
+	struct cursor cursor = block_cursor(block);
+	struct block_models *models =
+		block->first < PART_MODELS ? block_models_get((enum part)block->first, &cursor) : NULL;
+	block_models_free(models);
+	return models ? NULL : block_damaged(db, block, "models do not decode");
+}
 
 static verify_fn verifier(enum part part)
 {
@@ -28,12 +38,12 @@ static verify_fn verifier(enum part part)
 	case PART_CALLS: return calls_verify_block;
 	case PART_EXPRESSIONS: return expressions_verify_block;
 	case PART_LINES: return lines_verify_block;
-	case PART_LINE_COLUMNS: return line_columns_verify_block;
 	case PART_LINE_FILES: return line_files_verify_block;
 	case PART_UNWIND_EH_FRAME:
 	case PART_UNWIND_DEBUG_FRAME:
 	case PART_UNWIND_ORC: return unwind_verify_block;
 	case PART_UNWIND_RULES: return unwind_rules_verify_block;
+	case PART_MODELS: return models_verify_block;
 	case PART_COUNT: break;
 	}
 	return NULL;

@@ -206,6 +206,24 @@ enum sdb_detail writer_detail(const struct sdb_writer *writer)
 	return writer->detail;
 }
 
+/* What the parts learned of themselves. */
+static struct sdb_error *write_models(struct sdb_writer *writer)
+{
+	struct buffer *to;
+	bool fresh;
+	for (int part = 0; part < PART_MODELS; part++) {
+		size_t size;
+		const uint8_t *record = block_writer_models(writer->parts[part], &size);
+		if (size == 0)
+			continue;
+		struct sdb_error *error = block_begin(writer->parts[PART_MODELS], (uint64_t)part, &to, &fresh);
+		if (error)
+			return error;
+		put_bytes(to, record, size);
+	}
+	return block_writer_end(writer->parts[PART_MODELS]);
+}
+
 static struct sdb_error *complete(struct sdb_writer *writer)
 {
 	for (int slot = 0; slot < SLOT_COUNT; slot++) {
@@ -219,12 +237,16 @@ static struct sdb_error *complete(struct sdb_writer *writer)
 	/* Texts of names are written by a job: only when it is done is its part complete. */
 	pool_wait(writer->pool, &writer->scratch);
 	for (int part = 0; part < PART_COUNT; part++) {
-		struct sdb_error *error = block_writer_end(writer->parts[part]);
+		struct sdb_error *error = part == PART_MODELS ? NULL : block_writer_end(writer->parts[part]);
 		if (error)
 			return error;
 	}
 	pool_wait(writer->pool, &writer->scratch);
-	struct sdb_error *error = sections_checksums(writer);
+	struct sdb_error *error = write_models(writer);
+	if (error)
+		return error;
+	pool_wait(writer->pool, &writer->scratch);
+	error = sections_checksums(writer);
 	return error ? error : meta_gather(writer);
 }
 

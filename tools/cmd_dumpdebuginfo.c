@@ -204,7 +204,7 @@ static struct sdb_error *take_file(void *arg, sdb_file_id id, const char *path)
 {
 	struct line_search *search = arg;
 	(void)path;
-	struct sdb_error *error = sdb_line_find(session_db(search->dump->session), id, search->line, false,
+	struct sdb_error *error = sdb_line_find(session_db(search->dump->session), id, search->line,
 						take_line, search);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);

@@ -164,7 +164,7 @@ static struct sdb_error *take_file(void *arg, sdb_file_id id, const char *path)
 	command->files++;
 	command->file = id;
 	command->count = 0;
-	struct sdb_error *error = sdb_line_find(db, id, command->line, true, take_row, command);
+	struct sdb_error *error = sdb_line_find(db, id, command->line, take_row, command);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);
 		error = NULL;
@@ -190,7 +190,7 @@ static struct sdb_error *look_around(void *arg, sdb_file_id id, const char *path
 	struct line_command *command = arg;
 	(void)path;
 	command->file = id;
-	struct sdb_error *error = sdb_line_find(session_db(command->session), id, 0, false,
+	struct sdb_error *error = sdb_line_find(session_db(command->session), id, 0,
 						take_neighbour, command);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);

@@ -345,7 +345,7 @@ static void print_symbol(struct lookup_command *command, sdb_symbol_id id)
 	if (symbol.type == 2 && !undefined) { /* a function without an entry of its own in the debuginfo */
 		struct sdb_line line;
 		if (!session_missed(command->session, sdb_line_at(session_db(command->session),
-								  symbol.address, false, &line))) {
+								  symbol.address, &line))) {
 			match.file = line.file;
 			match.line = line.line;
 		}

@@ -268,7 +268,7 @@ static void put_scopes(struct scope_command *command)
 	if (session_note(command->session, sdb_code_scopes_at(code, command->address, &scopes, &count)))
 		return;
 	struct sdb_line row = { 0 };
-	session_missed(command->session, sdb_line_at(session_db(command->session), command->address, false, &row));
+	session_missed(command->session, sdb_line_at(session_db(command->session), command->address, &row));
 	sdb_file_id file = row.file;
 	uint32_t line = row.line;
 	size_t number = 0, first = 0;

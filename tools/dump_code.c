@@ -283,7 +283,7 @@ static void put_lines(struct instance *instance, unsigned depth)
 	for (size_t i = 0; i < scope->range_count; i++)
 		session_missed(instance->dump->session, sdb_lines(session_db(instance->dump->session),
 								  scope->ranges[i].low, scope->ranges[i].high,
-								  true, put_line, &walk));
+								  put_line, &walk));
 	if (instance->json)
 		json_close(instance->json);
 }

@@ -231,7 +231,7 @@ size_t resolve(struct resolver *resolver, uint64_t address, const struct resolve
 {
 	struct sdb_db *db = session_db(resolver->session);
 	struct sdb_line line = { 0 };
-	bool has_line = !session_missed(resolver->session, sdb_line_at(db, address, false, &line));
+	bool has_line = !session_missed(resolver->session, sdb_line_at(db, address, &line));
 	bool wants_code = resolver->options.functions || resolver->options.inlines || !has_line;
 	const struct sdb_code *code = wants_code ? find_code(resolver, address) : NULL;
 	resolver->buffer.size = 0;

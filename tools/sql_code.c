@@ -288,14 +288,14 @@ static bool load_lines(struct sql_cursor *cursor, const struct sql_key *key)
 	struct sdb_db *db = session_db(cursor->session);
 	if (key->extra) {
 		cursor->high = 0;
-		session_missed(cursor->session, sdb_line_find(db, key->extra, cursor->wanted_line, true,
+		session_missed(cursor->session, sdb_line_find(db, key->extra, cursor->wanted_line,
 							      take_line, cursor));
 		return true;
 	}
 	cursor->wanted_line = 0;
 	if (cursor->low >= cursor->high)
 		return false;
-	struct sdb_error *error = sdb_lines(db, cursor->low, cursor->high, true, take_line, cursor);
+	struct sdb_error *error = sdb_lines(db, cursor->low, cursor->high, take_line, cursor);
 	if (error && sdb_error_code(error) == SDB_ERROR_STOPPED) {
 		sdb_error_free(error);
 		cursor->low = cursor->lines[cursor->row_count - 1].address + 1;

@@ -203,22 +203,16 @@ struct sdb_error *sdb_function_instances(struct sdb_db *db, sdb_function_id id,
 
 /* ---- lines ------------------------------------------------------------------ */
 
-/**
- * The row that covers ADDRESS: the last one at or before it, in its sequence. With
- * WITH_COLUMN the column and the flags other than STATEMENT and END_SEQUENCE are read too.
- */
-struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, bool with_column,
-			      struct sdb_line *line_ret);
+/** The row that covers ADDRESS: the last one at or before it, in its sequence. NOT_FOUND. */
+struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_line *line_ret);
 
 typedef struct sdb_error *(*sdb_line_fn)(void *arg, const struct sdb_line *line);
 
 /** Every row in [LOW, HIGH), in order of address. */
-struct sdb_error *sdb_lines(struct sdb_db *db, uint64_t low, uint64_t high, bool with_column,
-			    sdb_line_fn fn, void *arg);
+struct sdb_error *sdb_lines(struct sdb_db *db, uint64_t low, uint64_t high, sdb_line_fn fn, void *arg);
 
 /** Every row of line LINE of file FILE; LINE 0: all rows of the file. */
-struct sdb_error *sdb_line_find(struct sdb_db *db, sdb_file_id file, uint32_t line,
-				bool with_column, sdb_line_fn fn, void *arg);
+struct sdb_error *sdb_line_find(struct sdb_db *db, sdb_file_id file, uint32_t line, sdb_line_fn fn, void *arg);
 
 /* ---- unwinding -------------------------------------------------------------- */
 

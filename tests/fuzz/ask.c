@@ -150,7 +150,7 @@ static struct sdb_error *on_file(void *arg, sdb_file_id id, const char *path)
 	(void)path;
 	if (answered(sdb_file(asked->db, id, &again)))
 		free(again);
-	answered(sdb_line_find(asked->db, id, 0, true, on_line, &inner));
+	answered(sdb_line_find(asked->db, id, 0, on_line, &inner));
 	return enough(asked);
 }
 
@@ -191,7 +191,7 @@ static void ask_address(struct asked *asked, uint64_t address)
 			free(scopes);
 		sdb_code_free(code);
 	}
-	answered(sdb_line_at(db, address, true, &line));
+	answered(sdb_line_at(db, address, &line));
 	if (answered(sdb_unwind_at(db, 0, address, &row)))
 		sdb_unwind_row_free(row);
 }
@@ -243,7 +243,7 @@ void ask_everything(struct sdb_db *db)
 		answered(sdb_unwind_rows(db, source, on_unwind, &asked));
 	}
 	asked.count = 0;
-	answered(sdb_lines(db, 0, UINT64_MAX, true, on_line, &asked));
+	answered(sdb_lines(db, 0, UINT64_MAX, on_line, &asked));
 	for (size_t i = 0; i < asked.address_count; i++) {
 		ask_address(&asked, asked.addresses[i]);
 		ask_address(&asked, asked.addresses[i] - 1);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Learning what is usual in line rows, and coding them. */
+
+#include "line_encode.h"
+#include "line_code.h"
+#include <stdlib.h>
+
+/* ---- the plain form ------------------------------------------------------------------ */
+
+void line_raw_put(struct buffer *to, struct sdb_line *before, const struct sdb_line *row)
+{
+	put_uleb(to, row->address - before->address);
+	put_sleb(to, (int64_t)row->file - before->file);
+	put_sleb(to, (int64_t)row->line - before->line);
+	put_uleb(to, row->column);
+	put_uleb(to, row->discriminator);
+	put_u8(to, row->flags);
+	put_uleb(to, row->isa);
+	put_u8(to, row->op_index);
+	*before = *row;
+}
+
+static bool raw_get(struct cursor *from, struct sdb_line *row)
+{
+	if (from->at == from->end || from->failed)
+		return false;
+	row->address += get_uleb(from);
+	row->file += (uint32_t)get_sleb(from);
+	row->line += (uint32_t)get_sleb(from);
+	row->column = get_u32(from);
+	row->discriminator = get_u32(from);
+	row->flags = get_u8(from);
+	row->isa = (uint16_t)get_u32(from);
+	row->op_index = get_u8(from);
+	return !from->failed;
+}
+
+/* ---- successors ------------------------------------------------------------------------ */
+
+enum {
+	CANDIDATES_BITS = 16,
+	CANDIDATE_MIN = 6, /* less is not worth storing */
+};
+
+struct candidate {
+	struct line_successor pair;
+	uint32_t seen; /* more often than others that share its place */
+};
+
+static void count_pair(struct candidate *candidates, const struct line_position *from,
+		       const struct line_position *to)
+{
+	uint32_t hash = line_position_hash(from) ^ (line_position_hash(to) >> 7);
+	struct candidate *candidate = &candidates[hash * 0x85ebca6bu >> (32 - CANDIDATES_BITS)];
+	if (candidate->seen == 0)
+		candidate->pair = (struct line_successor){ *from, *to };
+	if (line_position_equal(&candidate->pair.from, from) && line_position_equal(&candidate->pair.to, to))
+		candidate->seen++;
+	else
+		candidate->seen--;
+}
+
+static void count_pairs(struct candidate *candidates, const struct line_sample *sample)
+{
+	struct cursor cursor = { sample->raw, sample->raw + sample->size, false };
+	struct sdb_line row = { .address = sample->first };
+	struct line_position before = { 0 };
+	while (raw_get(&cursor, &row)) {
+		struct line_position at = { row.file, row.line, row.column };
+		if (before.file)
+			count_pair(candidates, &before, &at);
+		before = at;
+	}
+}
+
+static int compare_seen(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	if (x->seen != y->seen)
+		return x->seen > y->seen ? -1 : 1;
+	return memcmp(&x->pair, &y->pair, sizeof(x->pair));
+}
+
+static int compare_from(const void *a, const void *b)
+{
+	const struct line_position *x = &((const struct candidate *)a)->pair.from;
+	const struct line_position *y = &((const struct candidate *)b)->pair.from;
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return compare_seen(a, b);
+}
+
+/* Of each position the successor that was seen most, of these the most frequent ones, sorted. */
+static size_t choose(struct candidate *candidates, size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (candidates[i].seen >= CANDIDATE_MIN)
+			candidates[kept++] = candidates[i];
+	}
+	qsort(candidates, kept, sizeof(*candidates), compare_from);
+	count = kept;
+	kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (kept == 0 ||
+		    !line_position_equal(&candidates[kept - 1].pair.from, &candidates[i].pair.from))
+			candidates[kept++] = candidates[i];
+	}
+	qsort(candidates, kept, sizeof(*candidates), compare_seen);
+	if (kept > LINE_SUCCESSORS_MAX)
+		kept = LINE_SUCCESSORS_MAX;
+	qsort(candidates, kept, sizeof(*candidates), compare_from);
+	return kept;
+}
+
+/* *SUCCESSORS_RET is malloc'ed, NULL when memory is short. */
+static size_t find_successors(const struct line_sample *samples, size_t count,
+			      struct line_successor **successors_ret)
+{
+	struct candidate *candidates = calloc(1u << CANDIDATES_BITS, sizeof(*candidates));
+	*successors_ret = NULL;
+	if (!candidates)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		count_pairs(candidates, &samples[i]);
+	size_t kept = choose(candidates, 1u << CANDIDATES_BITS);
+	struct line_successor *successors = calloc(kept + 1, sizeof(*successors));
+	for (size_t i = 0; i < kept && successors; i++)
+		successors[i] = candidates[i].pair;
+	free(candidates);
+	*successors_ret = successors;
+	return kept;
+}
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+static void tally(struct line_walk *walk, const struct line_sample *sample)
+{
+	struct cursor cursor = { sample->raw, sample->raw + sample->size, false };
+	struct sdb_line row = { .address = sample->first };
+	for (size_t index = 0; raw_get(&cursor, &row); index++) {
+		if (index % LINE_GROUP_ROWS == 0)
+			line_walk_begin(walk, row.address);
+		line_walk_row(walk, LINE_TALLY, &row);
+	}
+}
+
+bool line_models_make(const struct line_sample *samples, size_t count, struct buffer *to)
+{
+	struct line_successor *successors;
+	size_t successor_count = find_successors(samples, count, &successors);
+	struct line_models *models = successors ? line_models_of(successors, successor_count) : NULL;
+	struct line_walk *walk = calloc(1, sizeof(*walk));
+	struct model_tally *tallies = calloc(LINE_MODELS, sizeof(*tallies));
+	bool good = models && walk && tallies;
+	if (good) {
+		walk->models = models;
+		walk->tallies = tallies;
+		for (size_t i = 0; i < count; i++)
+			tally(walk, &samples[i]);
+		line_models_put(tallies, models->successors, models->successor_count, to);
+	}
+	free(tallies);
+	free(walk);
+	line_models_free(models);
+	return good && !to->failed;
+}
+
+/* ---- coding ---------------------------------------------------------------------------------- */
+
+bool line_encode(const struct line_sample *rows, const struct line_models *models, struct encoder *encoder,
+		 struct buffer *to)
+{
+	struct line_walk *walk = calloc(1, sizeof(*walk));
+	struct buffer streams = { 0 }, heads = { 0 };
+	struct cursor cursor = { rows->raw, rows->raw + rows->size, false };
+	struct sdb_line row = { .address = rows->first };
+	uint64_t group = rows->first;
+	size_t count = 0, done = 0;
+	if (!walk)
+		return false;
+	walk->models = models;
+	walk->encoder = encoder;
+	encoder->count = 0;
+	for (bool more = raw_get(&cursor, &row); more; count++) {
+		if (count % LINE_GROUP_ROWS == 0) {
+			if (count > 0)
+				put_uleb(&heads, row.address - group);
+			group = row.address;
+			line_walk_begin(walk, group);
+		}
+		line_walk_row(walk, LINE_ENCODE, &row);
+		more = raw_get(&cursor, &row);
+		if (!more || (count + 1) % LINE_GROUP_ROWS == 0) {
+			encoder_finish(encoder, &streams);
+			put_uleb(&heads, streams.size - done);
+			done = streams.size;
+		}
+	}
+	put_uleb(to, count);
+	put_bytes(to, heads.data, heads.size);
+	put_bytes(to, streams.data, streams.size);
+	bool good = !walk->failed && !cursor.failed && !heads.failed && !streams.failed && !to->failed;
+	buffer_deinit(&heads);
+	buffer_deinit(&streams);
+	free(walk);
+	return good;
+}
