@@ -12,20 +12,18 @@
 	{ AIM(s, 0), AIM(s, 1), AIM(s, 2), AIM(s, 3), AIM(s, 4), AIM(s, 5), AIM(s, 6), AIM(s, 7), \
 	  AIM(s, 8), AIM(s, 9), AIM(s, 10), AIM(s, 11), AIM(s, 12), AIM(s, 13), AIM(s, 14), AIM(s, 15) }
 
-const int16_t model_aims[16][16] = {
+const int16_t model_aims[16][MODEL_SIZE] = {
 	AIMS(0), AIMS(1), AIMS(2), AIMS(3), AIMS(4), AIMS(5), AIMS(6), AIMS(7),
 	AIMS(8), AIMS(9), AIMS(10), AIMS(11), AIMS(12), AIMS(13), AIMS(14), AIMS(15),
 };
 
-const uint8_t model_shifts[MODEL_SEEN_MAX + 1] = { 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4,
-					       4, 4, 4, 4, 4, 4, 4, 5 };
+const uint8_t model_shifts[MODEL_SEEN_MAX + 1] = { 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4,
+					       4, 4, 4, 4, 4, 4, 4, 4, 5 };
 
-void model_init(struct model *models, size_t count)
+void model_init(int16_t *model)
 {
-	static const struct model even = { { 0, 2048, 4096, 6144, 8192, 10240, 12288, 14336, 16384, 18432,
-					     20480, 22528, 24576, 26624, 28672, 30720 } };
-	for (size_t i = 0; i < count; i++)
-		models[i] = even;
+	for (int symbol = 0; symbol < MODEL_SIZE; symbol++)
+		model[symbol] = (int16_t)(symbol << MODEL_BITS >> 4);
 }
 
 /* ---- encoding ------------------------------------------------------------------- */

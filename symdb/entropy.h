@@ -27,23 +27,24 @@ enum {
 };
 
 /*
- * Where each symbol's share of [0, 2^15) begins. The first begins at 0: in its place stands how
- * many symbols the model has learned from, because the first ones count more.
+ * A model is sixteen numbers: where each symbol's share of [0, 2^15) begins, the first one 0.
+ * Models stand behind each other in memory, with one number 0 more behind the last one: as 2^15 does
+ * not count in 15 bits, that is where the last share ends, so that no symbol is a special case.
  */
-struct model {
-	_Alignas(16) int16_t start[16];
-};
+enum { MODEL_SIZE = 16 };
+#define MODEL_ALIGNED _Alignas(16)
 
 /* What the starts tend to when only one symbol comes, by that symbol. */
-extern const int16_t model_aims[16][16];
-/* How far a model moves there: 2^-shift, by how many symbols it has seen. */
+extern const int16_t model_aims[16][MODEL_SIZE];
+/* How far a model moves there: 2^-shift, by how many symbols it has seen: the first ones count more. */
 enum {
-	MODEL_SEEN_MAX = 23,
-	MODEL_SEEN_PRIMED = 7, /* of a model that begins with what was stored */
+	MODEL_SEEN_MAX = 24,
+	MODEL_SEEN_PRIMED = 8, /* of a model that begins with what was stored */
 };
 extern const uint8_t model_shifts[MODEL_SEEN_MAX + 1];
 
-void model_init(struct model *models, size_t count);
+/* All symbols alike. */
+void model_init(int16_t *model);
 
 /* One coded symbol: its share of 2^bits. */
 struct entropy_symbol {
@@ -78,63 +79,61 @@ typedef int16_t model_half __attribute__((vector_size(16)));
 
 /*
  * Each start moves a part of the way to its aim, rounded down. Neighbours stay at least one
- * apart: the aims are, and rounding takes less than one away.
+ * apart: the aims are, and rounding takes less than one away. The first stays 0.
  */
-static inline void model_learn(struct model *model, unsigned symbol)
+static inline void model_learn(int16_t *model, uint8_t *seen, unsigned symbol)
 {
-	int16_t seen = model->start[0];
-	int16_t shift = model_shifts[seen];
+	int16_t shift = model_shifts[*seen];
 	for (unsigned half = 0; half < 16; half += 8) {
 		model_half now, aim;
-		memcpy(&now, model->start + half, sizeof(now));
+		memcpy(&now, model + half, sizeof(now));
 		memcpy(&aim, model_aims[symbol] + half, sizeof(aim));
 		now += (aim - now) >> shift;
-		memcpy(model->start + half, &now, sizeof(now));
+		memcpy(model + half, &now, sizeof(now));
 	}
-	model->start[0] = seen + (seen < MODEL_SEEN_MAX);
+	*seen += *seen < MODEL_SEEN_MAX;
 }
 
-static inline unsigned model_begin(const struct model *model, unsigned symbol)
+static inline unsigned model_begin(const int16_t *model, unsigned symbol)
 {
-	return symbol ? (unsigned)model->start[symbol] : 0;
+	return (uint16_t)model[symbol];
 }
 
-static inline unsigned model_end(const struct model *model, unsigned symbol)
+static inline unsigned model_share(const int16_t *model, unsigned symbol)
 {
-	return symbol == 15 ? 1u << MODEL_BITS : (unsigned)model->start[symbol + 1];
+	return (unsigned)(model[symbol + 1] - model[symbol]) & ((1u << MODEL_BITS) - 1);
 }
 
 /* The symbol whose share holds POINT: how many begin at or below it, less one. */
-static inline unsigned model_find(const struct model *model, unsigned point)
+static inline unsigned model_find(const int16_t *model, unsigned point)
 {
 #ifdef __SSE2__
 	__m128i wanted = _mm_set1_epi16((short)point);
-	__m128i low = _mm_cmpgt_epi16(_mm_load_si128((const __m128i *)model->start), wanted);
-	__m128i high = _mm_cmpgt_epi16(_mm_load_si128((const __m128i *)(model->start + 8)), wanted);
+	__m128i low = _mm_cmpgt_epi16(_mm_load_si128((const __m128i *)model), wanted);
+	__m128i high = _mm_cmpgt_epi16(_mm_load_si128((const __m128i *)(model + 8)), wanted);
 	unsigned above = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high));
-	return (unsigned)__builtin_ctz((above & ~1u) | 1u << 16) - 1;
+	return (unsigned)__builtin_ctz(above | 1u << 16) - 1;
 #else
 	unsigned symbol = 0;
 	for (unsigned step = 8; step; step /= 2)
-		symbol += (unsigned)model->start[symbol + step] <= point ? step : 0;
+		symbol += (unsigned)model[symbol + step] <= point ? step : 0;
 	return symbol;
 #endif
 }
 
 /* ---- encoding ------------------------------------------------------------------- */
 
-static inline void encode_symbol(struct encoder *encoder, struct model *model, unsigned symbol)
-{
-	unsigned start = model_begin(model, symbol);
-	encoder_add(encoder, start, model_end(model, symbol) - start, MODEL_BITS);
-	model_learn(model, symbol);
-}
 
 /* With a model that does not learn. */
-static inline void encode_known(struct encoder *encoder, const struct model *model, unsigned symbol)
+static inline void encode_known(struct encoder *encoder, const int16_t *model, unsigned symbol)
 {
-	unsigned start = model_begin(model, symbol);
-	encoder_add(encoder, start, model_end(model, symbol) - start, MODEL_BITS);
+	encoder_add(encoder, model_begin(model, symbol), model_share(model, symbol), MODEL_BITS);
+}
+
+static inline void encode_symbol(struct encoder *encoder, int16_t *model, uint8_t *seen, unsigned symbol)
+{
+	encode_known(encoder, model, symbol);
+	model_learn(model, seen, symbol);
 }
 
 /* COUNT (at most 12) bits that no model knows anything about. */
@@ -167,19 +166,19 @@ static inline void decoder_refill(struct decoder *decoder, uint64_t state)
 	decoder->other = state;
 }
 
-static inline unsigned decode_known(struct decoder *decoder, const struct model *model)
+static inline unsigned decode_known(struct decoder *decoder, const int16_t *model)
 {
 	unsigned point = (unsigned)decoder->state & ((1u << MODEL_BITS) - 1);
 	unsigned symbol = model_find(model, point);
-	unsigned start = model_begin(model, symbol);
-	decoder_refill(decoder, (decoder->state >> MODEL_BITS) * (model_end(model, symbol) - start) + point - start);
+	decoder_refill(decoder, (decoder->state >> MODEL_BITS) * model_share(model, symbol) + point -
+				model_begin(model, symbol));
 	return symbol;
 }
 
-static inline unsigned decode_symbol(struct decoder *decoder, struct model *model)
+static inline unsigned decode_symbol(struct decoder *decoder, int16_t *model, uint8_t *seen)
 {
 	unsigned symbol = decode_known(decoder, model);
-	model_learn(model, symbol);
+	model_learn(model, seen, symbol);
 	return symbol;
 }
 

@@ -88,7 +88,7 @@ void models_put(const struct model_tally *tallies, const struct model_field *fie
 }
 
 /* Shares of 2^15 from costs: what is left over goes to the likeliest symbol. */
-static void model_from(const uint8_t costs[16], struct model *model)
+static void model_from(const uint8_t costs[16], int16_t *model)
 {
 	uint32_t weights[16], sum = 0, best = 0, used = 0, shares[16];
 	for (unsigned symbol = 0; symbol < 16; symbol++) {
@@ -103,12 +103,12 @@ static void model_from(const uint8_t costs[16], struct model *model)
 	shares[best] += (1u << MODEL_BITS) - used;
 	uint32_t start = 0;
 	for (int symbol = 0; symbol < 16; symbol++) {
-		model->start[symbol] = (int16_t)start;
+		model[symbol] = (int16_t)start;
 		start += shares[symbol];
 	}
 }
 
-static bool get_costs(struct cursor *from, struct model *model_ret)
+static bool get_costs(struct cursor *from, int16_t *model_ret)
 {
 	const uint8_t *costs = get_bytes(from, 16);
 	for (int symbol = 0; costs && symbol < 16; symbol++)
@@ -122,7 +122,7 @@ static bool get_costs(struct cursor *from, struct model *model_ret)
 static bool get_field(struct model_set *set, size_t field, size_t begin, size_t end, size_t *used,
 		      struct cursor *from)
 {
-	if (!get_costs(from, &set->models[field]))
+	if (!get_costs(from, set->models + field * MODEL_SIZE))
 		return false;
 	for (size_t number = begin; number < end; number++)
 		set->index[number] = (uint16_t)field;
@@ -130,7 +130,7 @@ static bool get_field(struct model_set *set, size_t field, size_t begin, size_t 
 		uint64_t distance = get_uleb(from);
 		if (distance == 0 || from->failed)
 			break;
-		if (distance > end - number || !get_costs(from, &set->models[*used]))
+		if (distance > end - number || !get_costs(from, set->models + *used * MODEL_SIZE))
 			return false;
 		number += distance;
 		set->index[number - 1] = (uint16_t)(*used)++;
@@ -146,10 +146,13 @@ struct model_set *models_get(struct cursor *from, const struct model_field *fiel
 	struct model_set *set = calloc(1, sizeof(*set));
 	if (!set)
 		return NULL;
-	set->count = count;
 	set->index = calloc(count, sizeof(*set->index));
-	set->models = aligned_alloc(_Alignof(struct model), room * sizeof(*set->models));
+	/* One more, for the 0 behind the last one. */
+	size_t size = (room + 1) * MODEL_SIZE * sizeof(*set->models);
+	set->models = aligned_alloc(16, size);
 	bool good = set->index && set->models;
+	if (good)
+		memset(set->models, 0, size);
 	for (size_t field = 0; field < field_count && good; field++) {
 		good = get_field(set, field, begin, fields[field].end, &used, from);
 		begin = fields[field].end;

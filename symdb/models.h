@@ -29,9 +29,8 @@ struct model_field {
 };
 
 struct model_set {
-	uint16_t *index;      /* by number: which of `models` */
-	struct model *models; /* aligned; first the common ones */
-	size_t count;         /* of numbers */
+	uint16_t *index; /* by number: which of the models */
+	int16_t *models; /* first the common ones */
 };
 
 /* Appends the record for the tallies of FIELDS. */
@@ -42,9 +41,9 @@ void models_put(const struct model_tally *tallies, const struct model_field *fie
 struct model_set *models_get(struct cursor *from, const struct model_field *fields, size_t field_count);
 void model_set_free(struct model_set *set);
 
-static inline const struct model *model_set_at(const struct model_set *set, size_t number)
+static inline const int16_t *model_set_at(const struct model_set *set, size_t number)
 {
-	return &set->models[set->index[number]];
+	return set->models + (size_t)set->index[number] * MODEL_SIZE;
 }
 
 #endif

@@ -41,7 +41,7 @@ static struct shape *prepare(enum part part, const struct model_set *primed, str
 	memset(shape->guesses, 0, sizeof(shape->guesses));
 	if (part == PART_CODE)
 		memset(shape->sites, 0, sizeof(shape->sites));
-	memset(shape->begun, 0, sizeof(shape->begun));
+	memset(shape->seen, 0, sizeof(shape->seen));
 	shape->primed = primed;
 	shape->tallies = NULL;
 	shape->failed = false;
@@ -115,20 +115,21 @@ static unsigned deeper(uint64_t path)
 	return SHAPE_CONTEXTS + (unsigned)(path * UINT64_C(0x9e3779b97f4a7c15) >> 53);
 }
 
-static struct model *model_at(struct shape *shape, unsigned number)
+static void begin_model(struct shape *shape, unsigned number)
 {
-	struct model *model = &shape->models[number];
-	uint64_t bit = UINT64_C(1) << (number & 63);
-	if (!(shape->begun[number >> 6] & bit)) {
-		shape->begun[number >> 6] |= bit;
-		if (shape->primed) {
-			*model = *model_set_at(shape->primed, number);
-			model->start[0] = MODEL_SEEN_PRIMED;
-		} else {
-			model_init(model, 1);
-		}
-	}
-	return model;
+	int16_t *model = shape->models + number * MODEL_SIZE;
+	if (shape->primed)
+		memcpy(model, model_set_at(shape->primed, number), MODEL_SIZE * sizeof(*model));
+	else
+		model_init(model);
+	shape->seen[number] = shape->primed ? MODEL_SEEN_PRIMED : 1;
+}
+
+static inline int16_t *model_at(struct shape *shape, unsigned number)
+{
+	if (shape->seen[number] == 0)
+		begin_model(shape, number);
+	return shape->models + number * MODEL_SIZE;
 }
 
 /* As shape_symbol(); each direction is compiled by itself. */
@@ -136,11 +137,11 @@ static inline __attribute__((always_inline)) unsigned symbol(struct shape *shape
 							     unsigned number, unsigned value)
 {
 	if (joining)
-		return decode_symbol(&shape->decoder, model_at(shape, number));
+		return decode_symbol(&shape->decoder, model_at(shape, number), &shape->seen[number]);
 	if (shape->tallies)
 		shape->tallies[number].seen[value]++;
 	else
-		encode_symbol(&shape->encoder, model_at(shape, number), value);
+		encode_symbol(&shape->encoder, model_at(shape, number), &shape->seen[number], value);
 	return value;
 }
 

@@ -20,8 +20,9 @@ enum {
 	SHAPE_CONTEXTS = 1024,
 	SHAPE_DEEPER = 2048,  /* models of what follows a number's first symbol, by hash */
 	SHAPE_MODELS = SHAPE_CONTEXTS + SHAPE_DEEPER,
-	SHAPE_GUESS_BITS = 10,
+	SHAPE_GUESS_BITS = 9,
 	SHAPE_GUESSES = 1 << SHAPE_GUESS_BITS,
+	SHAPE_SITE_BITS = 7,
 	SHAPE_FIELDS = 2,
 };
 
@@ -45,10 +46,10 @@ struct shape {
 	struct shape_scope *scopes; /* of shape_code.c */
 	size_t scope_capacity;
 	uint64_t guesses[SHAPE_GUESSES];
-	struct shape_site sites[SHAPE_GUESSES];
+	struct shape_site sites[1 << SHAPE_SITE_BITS];
 	const struct model_set *primed;        /* what models begin with, NULL: even */
-	uint64_t begun[SHAPE_MODELS / 64];     /* set: the model is in use in this block */
-	struct model models[SHAPE_MODELS];
+	uint8_t seen[SHAPE_MODELS];            /* symbols of a model, up to a limit; 0: it is not begun */
+	MODEL_ALIGNED int16_t models[(SHAPE_MODELS + 1) * MODEL_SIZE];
 };
 
 enum shape_result {

@@ -72,7 +72,7 @@ enum {
 static void code_site(struct shape *shape, struct shape_scope *parent, uint64_t *function_ret)
 {
 	uint64_t key = shape_key(parent->function, parent->site);
-	struct shape_site *guess = &shape->sites[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SHAPE_GUESS_BITS)], site = { 0 };
+	struct shape_site *guess = &shape->sites[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SHAPE_SITE_BITS)], site = { 0 };
 
 	site.function = shape_peek(shape);
 	site.file = shape_peek(shape);

@@ -32,11 +32,13 @@ static void fill(unsigned skew)
 static void encode(struct buffer *to)
 {
 	struct encoder encoder = { 0 };
-	struct model models[MODELS];
+	MODEL_ALIGNED int16_t models[(MODELS + 1) * MODEL_SIZE] = { 0 };
+	uint8_t seen[MODELS] = { 0 };
 
-	model_init(models, MODELS);
+	for (int i = 0; i < MODELS; i++)
+		model_init(models + i * MODEL_SIZE);
 	for (int i = 0; i < COUNT; i++) {
-		encode_symbol(&encoder, &models[i % MODELS], values[i]);
+		encode_symbol(&encoder, models + i % MODELS * MODEL_SIZE, &seen[i % MODELS], values[i]);
 		if (i % 5 == 0)
 			encode_bits(&encoder, bits[i] & ((1u << i % 13) - 1), (unsigned)i % 13);
 	}
@@ -49,13 +51,16 @@ static void encode(struct buffer *to)
 static int decode(const uint8_t *data, size_t size, bool *complete_ret)
 {
 	struct decoder decoder;
-	struct model models[MODELS];
+	MODEL_ALIGNED int16_t models[(MODELS + 1) * MODEL_SIZE] = { 0 };
+	uint8_t seen[MODELS] = { 0 };
 	int right = 0;
 
-	model_init(models, MODELS);
+	for (int i = 0; i < MODELS; i++)
+		model_init(models + i * MODEL_SIZE);
 	decoder_init(&decoder, data, size);
 	for (int i = 0; i < COUNT; i++) {
-		bool good = decode_symbol(&decoder, &models[i % MODELS]) == values[i];
+		bool good = decode_symbol(&decoder, models + i % MODELS * MODEL_SIZE,
+					  &seen[i % MODELS]) == values[i];
 		if (i % 5 == 0 && i % 13)
 			good &= decode_bits(&decoder, (unsigned)i % 13) == (bits[i] & ((1u << i % 13) - 1));
 		right += good;
@@ -67,17 +72,22 @@ static int decode(const uint8_t *data, size_t size, bool *complete_ret)
 /* A model keeps every symbol possible however often another one came. */
 static void test_model(void)
 {
-	struct model model;
+	MODEL_ALIGNED int16_t model[2 * MODEL_SIZE] = { 0 };
+	uint8_t seen = 0;
 
-	model_init(&model, 1);
+	model_init(model);
 	for (int i = 0; i < 100000; i++) {
-		model_learn(&model, i < 50000 ? 3 : (unsigned)rand() % 2 * 15);
-		for (unsigned symbol = 0; symbol < 16; symbol++)
-			CHECK(model_begin(&model, symbol) < model_end(&model, symbol));
+		unsigned sum = 0;
+		model_learn(model, &seen, i < 50000 ? 3 : (unsigned)rand() % 2 * 15);
+		for (unsigned symbol = 0; symbol < 16; symbol++) {
+			CHECK(model_begin(model, symbol) == sum && model_share(model, symbol) > 0);
+			sum += model_share(model, symbol);
+		}
+		CHECK(sum == 1u << MODEL_BITS);
 	}
 	for (unsigned point = 0; point < 1u << MODEL_BITS; point++) {
-		unsigned symbol = model_find(&model, point);
-		CHECK(model_begin(&model, symbol) <= point && point < model_end(&model, symbol));
+		unsigned symbol = model_find(model, point), begin = model_begin(model, symbol);
+		CHECK(begin <= point && point < begin + model_share(model, symbol));
 	}
 }
 
