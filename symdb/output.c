@@ -113,6 +113,20 @@ static struct sdb_error *write_meta(struct sdb_writer *writer, sqlite3 *sql)
 	return error;
 }
 
+/*
+ * Blocks are small, so what is left over at the end of a page is the less the bigger the page is;
+ * but each of the tables has a page at least.
+ */
+static int page_size(const struct sdb_writer *writer)
+{
+	const struct stored_block *block;
+	size_t bytes = 0;
+	for (int part = 0; part < PART_COUNT; part++)
+		for (size_t i = 0; (block = block_writer_block(writer->parts[part], i)); i++)
+			bytes += block->size;
+	return bytes < 512 << 10 ? 1024 : bytes < 4 << 20 ? 4096 : 16384;
+}
+
 static struct sdb_error *fill(struct sdb_writer *writer, sqlite3 *sql)
 {
 	char text[512];
@@ -120,7 +134,7 @@ static struct sdb_error *fill(struct sdb_writer *writer, sqlite3 *sql)
 		 "PRAGMA page_size=%d; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
 		 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=NONE;"
 		 "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN",
-		 SCHEMA_PAGE_SIZE, SCHEMA_APPLICATION_ID, SCHEMA_FORMAT_VERSION);
+		 page_size(writer), SCHEMA_APPLICATION_ID, SCHEMA_FORMAT_VERSION);
 	struct sdb_error *error = execute(writer, sql, text);
 	for (int table = 0; table < TABLE_COUNT && !error; table++)
 		error = execute(writer, sql, schema_table_sql(table, text));

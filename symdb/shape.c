@@ -17,6 +17,10 @@ static shape_fn shape_of(enum part part)
 	case PART_CODE: return shape_code;
 	case PART_SCOPES: return shape_scopes;
 	case PART_CALLS: return shape_calls;
+	case PART_UNWIND_EH_FRAME:
+	case PART_UNWIND_DEBUG_FRAME:
+	case PART_UNWIND_ORC: return shape_unwind;
+	case PART_POSTINGS: return shape_postings;
 	default: return NULL;
 	}
 }

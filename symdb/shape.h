@@ -89,6 +89,8 @@ void shape_instances(struct shape *shape, uint64_t first);
 void shape_code(struct shape *shape, uint64_t first);
 void shape_scopes(struct shape *shape, uint64_t first);
 void shape_calls(struct shape *shape, uint64_t first);
+void shape_unwind(struct shape *shape, uint64_t first);
+void shape_postings(struct shape *shape, uint64_t first);
 
 static inline bool shape_done(const struct shape *shape)
 {

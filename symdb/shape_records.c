@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The shapes of types, functions, locals, variables and addresses of variables. */
+/* The shapes of types, functions, locals, variables and addresses of variables, unwind rows, postings. */
 
 #include "shape_fields.h"
 #include "types.h"
+#include "unwind.h"
 #include <stackdb/model.h>
 
 static void name(struct shape *shape, unsigned context)
@@ -211,5 +212,49 @@ void shape_variable_addresses(struct shape *shape, uint64_t first)
 	while (!shape_done(shape)) {
 		shape_number(shape, 0);
 		id = shape_near(shape, 1, id);
+	}
+}
+
+/* ---- unwind rows ---------------------------------------------------------------------------------- */
+
+void shape_unwind(struct shape *shape, uint64_t first)
+{
+	enum { HOLE = 0, LENGTH = 1, WORD = LENGTH + 32, WORDS = 64 };
+	uint64_t before = 0, last = 0;
+
+	(void)first;
+	while (!shape_done(shape)) {
+		uint64_t set = before >> UNWIND_SET_SHIFT;
+		uint64_t earlier = last >> UNWIND_SET_SHIFT;
+		uint64_t word = shape_id(shape, WORD + (unsigned)((set < WORDS ? set : WORDS - 1) * 4 +
+								  (earlier > set) + 2 * (before >> 1 & 1)));
+		last = before;
+		before = word;
+		if (word & UNWIND_SET_HOLE)
+			shape_number(shape, HOLE);
+		set = word >> UNWIND_SET_SHIFT;
+		shape_id(shape, LENGTH + (unsigned)(set < 31 ? set : 31));
+	}
+}
+
+/* ---- postings --------------------------------------------------------------------------------------- */
+
+void shape_postings(struct shape *shape, uint64_t first)
+{
+	enum { NAME = 0, KIND = 1, DISTANCE = KIND + 64 };
+	uint64_t before = 0;
+
+	(void)first;
+	while (!shape_done(shape)) {
+		uint64_t value;
+		shape_number(shape, NAME);
+		do {
+			/* signed distance * 16 + kind * 2 + more */
+			value = shape_peek(shape);
+			unsigned low = shape_symbol(shape, KIND + (unsigned)(before & 15), value & 15);
+			value = shape_code_number(shape, DISTANCE + low, false, value >> 4) << 4 | low;
+			shape_give(shape, value);
+			before = low;
+		} while (value & 1 && !shape_done(shape));
 	}
 }

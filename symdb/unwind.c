@@ -6,95 +6,31 @@
 
 /* Walks the rows of a block. */
 struct unwind_reader {
-	size_t rows, index; /* INDEX is that of the next row */
-	struct cursor groups, streams[UNWIND_STREAMS];
-	uint64_t group_address;
+	struct cursor cursor;
 	/* The row that was read last. */
 	uint64_t low, high;
 	uint32_t set;
 	bool starts_entry;
-	bool at_group; /* reader_seek() found the group that comes next, with its address */
 	bool failed;
 };
 
-static bool reader_init(struct unwind_reader *reader, const struct block *block)
+static void reader_init(struct unwind_reader *reader, const struct block *block)
 {
-	struct cursor cursor = block_cursor(block);
-	*reader = (struct unwind_reader){ .rows = get_count(&cursor), .group_address = block->first };
-	uint64_t sizes[UNWIND_STREAMS];
-	for (int stream = 0; stream < UNWIND_SETS; stream++)
-		sizes[stream] = get_uleb(&cursor);
-	for (int stream = 0; stream < UNWIND_SETS && !cursor.failed; stream++) {
-		const uint8_t *at = sizes[stream] <= block->size ?
-					    get_bytes(&cursor, (size_t)sizes[stream]) : NULL;
-		cursor.failed |= !at;
-		reader->streams[stream] = (struct cursor){ at, cursor.at, false };
-	}
-	reader->streams[UNWIND_SETS] = cursor;
-	reader->groups = reader->streams[UNWIND_GROUPS];
-	reader->failed = cursor.failed || reader->rows == 0;
-	return !reader->failed;
-}
-
-/* Passes over the groups that end before ADDRESS. */
-static bool reader_seek(struct unwind_reader *reader, uint64_t address)
-{
-	struct cursor groups = reader->groups;
-	uint64_t at = reader->group_address;
-	size_t index = 0, skips[UNWIND_STREAMS] = { 0 };
-	while (groups.at < groups.end) {
-		struct cursor before = groups;
-		at += get_uleb(&groups);
-		if (at > address && index > 0)
-			break;
-		if (index > 0) {
-			/* The group before is passed over: its bytes were counted below. */
-			for (int stream = UNWIND_LENGTHS; stream < UNWIND_STREAMS; stream++)
-				get_bytes(&reader->streams[stream], skips[stream]);
-			reader->groups = before;
-			reader->index = index;
-		}
-		reader->group_address = at;
-		for (int stream = UNWIND_LENGTHS; stream < UNWIND_STREAMS; stream++)
-			skips[stream] = get_u32(&groups);
-		index += UNWIND_GROUP_ROWS;
-	}
-	for (int stream = UNWIND_LENGTHS; stream < UNWIND_STREAMS; stream++)
-		reader->failed |= reader->streams[stream].failed;
-	reader->failed |= groups.failed || reader->index >= reader->rows;
-	reader->at_group = true;
-	return !reader->failed;
-}
-
-static void enter_group(struct unwind_reader *reader)
-{
-	uint64_t step = get_uleb(&reader->groups);
-	if (!reader->at_group)
-		reader->group_address += step;
-	reader->at_group = false;
-	for (int stream = UNWIND_LENGTHS; stream < UNWIND_STREAMS; stream++)
-		get_u32(&reader->groups);
-	reader->high = reader->group_address;
+	*reader = (struct unwind_reader){ .cursor = block_cursor(block), .high = block->first };
 }
 
 static bool reader_next(struct unwind_reader *reader)
 {
-	if (reader->failed || reader->index == reader->rows)
+	struct cursor *cursor = &reader->cursor;
+	if (reader->failed || cursor->at == cursor->end)
 		return false;
-	if (reader->index % UNWIND_GROUP_ROWS == 0)
-		enter_group(reader);
-	uint64_t word = get_uleb(&reader->streams[UNWIND_SETS]);
-	uint64_t hole = word & UNWIND_SET_HOLE ? get_uleb(&reader->streams[UNWIND_HOLES]) : 0;
-	uint64_t length = get_uleb(&reader->streams[UNWIND_LENGTHS]);
+	uint64_t word = get_uleb(cursor);
+	uint64_t hole = word & UNWIND_SET_HOLE ? get_uleb(cursor) : 0, length = get_uleb(cursor);
 	reader->starts_entry = word & UNWIND_SET_START;
 	reader->set = (uint32_t)(word >> UNWIND_SET_SHIFT);
 	reader->failed = __builtin_add_overflow(reader->high, hole, &reader->low) ||
 			 __builtin_add_overflow(reader->low, length, &reader->high) ||
-			 length == 0 || word >> UNWIND_SET_SHIFT > UINT32_MAX ||
-			 reader->groups.failed;
-	for (int stream = UNWIND_LENGTHS; stream < UNWIND_STREAMS; stream++)
-		reader->failed |= reader->streams[stream].failed;
-	reader->index++;
+			 length == 0 || word >> UNWIND_SET_SHIFT > UINT32_MAX || cursor->failed;
 	return !reader->failed;
 }
 
@@ -129,8 +65,7 @@ static struct sdb_error *find_row(struct sdb_db *db, enum sdb_unwind_source sour
 		sdb_error_free(error);
 		return NULL;
 	}
-	if (!reader_init(&reader, block) || !reader_seek(&reader, address))
-		return damaged(db, block);
+	reader_init(&reader, block);
 	while (reader_next(&reader) && reader.high <= address)
 		;
 	if (reader.failed)
@@ -203,8 +138,7 @@ static struct sdb_error *report_block(struct sdb_db *db, const struct block *blo
 {
 	struct unwind_reader reader;
 	struct sdb_error *error = NULL;
-	if (!reader_init(&reader, block))
-		return damaged(db, block);
+	reader_init(&reader, block);
 	while (!error && reader_next(&reader)) {
 		struct sdb_unwind_row *row;
 		error = known_set(db, known, reader.set, &row);
@@ -245,8 +179,7 @@ struct sdb_error *unwind_verify_block(struct sdb_db *db, const struct block *blo
 {
 	struct unwind_reader reader;
 	uint64_t last = block->first;
-	if (!reader_init(&reader, block))
-		return damaged(db, block);
+	reader_init(&reader, block);
 	while (reader_next(&reader)) {
 		if (reader.low < last || (!block->last && reader.high > block->next))
 			return damaged(db, block);

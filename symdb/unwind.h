@@ -5,15 +5,11 @@
 /*
  * Unwind rows, one part for each source (three ranges of addresses that know nothing of each
  * other), in blocks by address. What rows have in common - everything but their addresses - is a
- * rule set, stored once in PART_UNWIND_RULES. A block:
- *     ULEB128 count of rows, ULEB128 size of each of the first three streams
- *     UNWIND_GROUPS   for each group of 128 rows: address minus that of the group before, bytes of
- *                     UNWIND_LENGTHS, of UNWIND_HOLES and of UNWIND_SETS that the group has
- *     UNWIND_LENGTHS  length of each row
- *     UNWIND_HOLES    how far the rows that say so are from the end of the row before
- *     UNWIND_SETS     each row: rule set * 4 + 2 when a description entry begins + 1 when there is
- *                     a hole before the row
- * The first row of a group has its address. All numbers are ULEB128.
+ * rule set, stored once in PART_UNWIND_RULES. A row:
+ *     ULEB128 rule set * 4 + 2 when a description entry begins + 1 when there is a hole before it
+ *     ULEB128 how far it begins from the end of the row before, when there is a hole
+ *     ULEB128 length
+ * The first row of a block begins at the block's key, and has no hole before it.
  *
  * A rule set, by number from 0: ULEB128 size of the rest, flags, type of ORC entry, return
  * column, count of rules, the CFA rule, the rules. A rule: a byte kind + 16 when it has a
@@ -23,12 +19,7 @@
 
 #include "records.h"
 
-enum unwind_stream { UNWIND_GROUPS, UNWIND_LENGTHS, UNWIND_HOLES, UNWIND_SETS, UNWIND_STREAMS };
-
 enum {
-	UNWIND_BLOCK_ROWS = 8192,
-	UNWIND_GROUP_ROWS = 128,
-
 	UNWIND_SET_HOLE = 1,
 	UNWIND_SET_START = 2,
 	UNWIND_SET_SHIFT = 2,

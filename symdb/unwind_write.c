@@ -6,14 +6,6 @@
 #include "writer.h"
 #include <stdlib.h>
 
-/* The rows of one source. */
-struct source_state {
-	struct buffer streams[UNWIND_STREAMS];
-	size_t starts[UNWIND_STREAMS]; /* of the group */
-	uint32_t rows;                 /* in the block at hand */
-	uint64_t first_address, group_address, end;
-};
-
 /* Where a rule set lies in `sets`. */
 struct set {
 	uint64_t hash;
@@ -21,7 +13,7 @@ struct set {
 };
 
 struct unwind_state {
-	struct source_state sources[SDB_UNWIND_ORC + 1];
+	uint64_t ends[SDB_UNWIND_ORC + 1]; /* of the last row of each source */
 	uint64_t rows;
 	struct buffer bytes; /* of all rule sets */
 	struct set *sets;
@@ -104,106 +96,56 @@ static struct sdb_error *number_set(struct sdb_writer *writer, struct unwind_sta
 
 /* ---- rows ----------------------------------------------------------------------------- */
 
-static void end_group(struct source_state *state)
-{
-	for (int stream = UNWIND_LENGTHS; stream < UNWIND_STREAMS; stream++) {
-		put_uleb(&state->streams[UNWIND_GROUPS],
-			 state->streams[stream].size - state->starts[stream]);
-		state->starts[stream] = state->streams[stream].size;
-	}
-}
-
-static struct sdb_error *write_block(struct sdb_writer *writer, enum part part,
-				     struct source_state *state)
+static struct sdb_error *put_row(struct sdb_writer *writer, uint64_t *end,
+				 const struct sdb_unwind_row *row, uint32_t set)
 {
 	struct buffer *to;
 	bool fresh;
 	struct sdb_error *error =
-		block_begin(writer_part(writer, part), state->first_address, &to, &fresh);
+		block_begin(writer_part(writer, unwind_part(row->source)), row->low, &to, &fresh);
 	if (error)
 		return error;
-	end_group(state);
-	put_uleb(to, state->rows);
-	for (int stream = 0; stream < UNWIND_SETS; stream++)
-		put_uleb(to, state->streams[stream].size);
-	for (int stream = 0; stream < UNWIND_STREAMS; stream++) {
-		put_bytes(to, state->streams[stream].data, state->streams[stream].size);
-		to->failed |= state->streams[stream].failed;
-		state->streams[stream].size = 0;
-		state->starts[stream] = 0;
-	}
-	state->rows = 0;
+	bool hole = !fresh && row->low != *end;
+	put_uleb(to, (uint64_t)set << UNWIND_SET_SHIFT |
+			     (row->flags & SDB_UNWIND_FDE_START ? UNWIND_SET_START : 0) |
+			     (hole ? UNWIND_SET_HOLE : 0));
+	if (hole)
+		put_uleb(to, row->low - *end);
+	put_uleb(to, row->high - row->low);
+	*end = row->high;
 	return NULL;
-}
-
-static void put_row(struct source_state *state, const struct sdb_unwind_row *row, uint32_t set)
-{
-	uint64_t word = (uint64_t)set << UNWIND_SET_SHIFT;
-	if (row->flags & SDB_UNWIND_FDE_START)
-		word |= UNWIND_SET_START;
-	if (state->rows % UNWIND_GROUP_ROWS == 0) {
-		if (state->rows == 0)
-			state->first_address = state->group_address = row->low;
-		else
-			end_group(state);
-		put_uleb(&state->streams[UNWIND_GROUPS], row->low - state->group_address);
-		state->group_address = row->low;
-	} else if (row->low != state->end) {
-		word |= UNWIND_SET_HOLE;
-		put_uleb(&state->streams[UNWIND_HOLES], row->low - state->end);
-	}
-	put_uleb(&state->streams[UNWIND_LENGTHS], row->high - row->low);
-	put_uleb(&state->streams[UNWIND_SETS], word);
-	state->end = row->high;
-	state->rows++;
 }
 
 struct sdb_error *sdb_writer_add_unwind(struct sdb_writer *writer, const struct sdb_unwind_row *row)
 {
 	struct unwind_state *state = writer_slot(writer, SLOT_UNWIND);
-	enum part part = unwind_part(row->source);
-	if (part == PART_COUNT)
+	if (unwind_part(row->source) == PART_COUNT)
 		return sdb_error_new(SDB_ERROR_INVALID, "unwind source %d", (int)row->source);
-	struct source_state *source = &state->sources[row->source];
-	struct sdb_error *error = NULL;
+	uint64_t *end = &state->ends[row->source];
 	uint32_t set = 0;
-	if (row->high <= row->low || row->low < source->end)
+	if (row->high <= row->low || row->low < *end)
 		return sdb_error_new(SDB_ERROR_INVALID, "unwind row %#llx-%#llx comes after %#llx",
 				     (unsigned long long)row->low, (unsigned long long)row->high,
-				     (unsigned long long)source->end);
-	if (source->rows == UNWIND_BLOCK_ROWS)
-		error = write_block(writer, part, source);
-	if (error)
-		return error;
+				     (unsigned long long)*end);
 	size_t start = state->bytes.size;
 	unwind_set_put(&state->bytes, row);
-	error = number_set(writer, state, start, &set);
-	if (error)
-		return error;
-	put_row(source, row, set);
+	struct sdb_error *error = number_set(writer, state, start, &set);
+	if (!error)
+		error = put_row(writer, end, row, set);
 	state->rows++;
-	return NULL;
+	return error;
 }
 
 static struct sdb_error *unwind_finish(struct sdb_writer *writer, void *slot)
 {
-	struct unwind_state *state = slot;
-	struct sdb_error *error = NULL;
-	for (int source = SDB_UNWIND_EH_FRAME; source <= SDB_UNWIND_ORC && !error; source++) {
-		if (state->sources[source].rows)
-			error = write_block(writer, unwind_part(source), &state->sources[source]);
-	}
+	const struct unwind_state *state = slot;
 	writer_info(writer)->unwind_rows = state->rows;
-	return error;
+	return NULL;
 }
 
 static void unwind_deinit(void *slot)
 {
 	struct unwind_state *state = slot;
-	for (int source = 0; source <= SDB_UNWIND_ORC; source++) {
-		for (int stream = 0; stream < UNWIND_STREAMS; stream++)
-			buffer_deinit(&state->sources[source].streams[stream]);
-	}
 	buffer_deinit(&state->bytes);
 	free(state->sets);
 	free(state->table);
