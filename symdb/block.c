@@ -41,14 +41,35 @@ const struct part_traits part_traits[PART_COUNT] = {
 	[PART_MODELS] = { "models", 1, 9, false },
 };
 
-uint32_t block_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size)
+uint32_t row_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size)
 {
 	uint64_t where[2] = { htole64((uint64_t)part), htole64(first) };
 	return checksum_fold(checksum64(checksum64(0, where, sizeof(where)), data, size));
 }
 
-bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t size,
-		 struct block_header *header_ret, const char **what_ret)
+/*
+ * Takes the next entry: HEADER's `first` is known, the payload and what follows from the entry are
+ * filled in, `next` is where the next one begins. False when the entry makes no sense.
+ */
+static bool next_entry(struct cursor *entries, struct block_header *header, bool last)
+{
+	uint64_t word = get_uleb(entries), raw_size = word >> BLOCK_FLAGS, size = get_uleb(entries);
+	uint64_t distance = last ? 0 : get_uleb(entries);
+	header->last = last;
+	header->stored = word & BLOCK_STORED;
+	header->shaped = word & BLOCK_SHAPED;
+	header->primed = word & BLOCK_PRIMED;
+	header->raw_size = (size_t)raw_size;
+	header->payload_size = (size_t)size;
+	/* One byte makes at most 255, with LZ4 and as the writer has it of shapes: a small row cannot ask for a lot of memory. */
+	return !entries->failed && raw_size <= BLOCK_RAW_MAX && size <= BLOCK_RAW_MAX &&
+	       raw_size <= size * 255 && !(header->stored && header->shaped) &&
+	       !(header->primed && !header->shaped) && !(header->stored && raw_size != size) &&
+	       (last || (distance && !__builtin_add_overflow(header->first, distance, &header->next)));
+}
+
+bool row_parse(enum part part, uint64_t first, const uint8_t *data, size_t size, struct row *row_ret,
+	       const char **what_ret)
 {
 	uint32_t checksum;
 	if (size < sizeof(checksum) + 1) {
@@ -56,37 +77,41 @@ bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t siz
 		return false;
 	}
 	memcpy(&checksum, data, sizeof(checksum));
-	if (le32toh(checksum) != block_checksum(part, first, data + 4, size - 4)) {
+	if (le32toh(checksum) != row_checksum(part, first, data + 4, size - 4)) {
 		*what_ret = "its checksum is wrong";
 		return false;
 	}
 	struct cursor cursor = { data + 4, data + size, false };
-	uint64_t word = get_uleb(&cursor), raw_size = word >> BLOCK_FLAGS, distance = 0;
-	bool last = word & BLOCK_LAST;
-	if (!last)
-		distance = get_uleb(&cursor);
-	struct block_header header = {
-		.part = part,
-		.first = first,
-		.last = last,
-		.stored = word & BLOCK_STORED,
-		.shaped = word & BLOCK_SHAPED,
-		.primed = word & BLOCK_PRIMED,
-		.payload = cursor.at,
-		.payload_size = (size_t)(cursor.end - cursor.at),
-	};
-	/* One byte makes at most 255, with LZ4 and as the writer has it of shapes: a small row cannot ask for a lot of memory. */
-	if (cursor.failed || raw_size > BLOCK_RAW_MAX || raw_size > header.payload_size * 255 ||
-	    (header.stored && header.shaped) || (header.primed && !header.shaped) ||
-	    (header.stored && raw_size != header.payload_size) ||
-	    (!last && (distance == 0 ||
-		       __builtin_add_overflow(first, distance, &header.next)))) {
-		*what_ret = "its header makes no sense";
-		return false;
+	uint64_t word = get_uleb(&cursor), payloads = 0;
+	struct row row = { .part = part, .first = first, .last = word & 1, .entries = cursor, .end = cursor.end };
+	struct block_header header = { .next = first };
+	*what_ret = "its head makes no sense";
+	for (; row.count < word >> 1; row.count++) {
+		header.first = header.next;
+		if (!next_entry(&cursor, &header, row.last && row.count + 1 == word >> 1))
+			return false;
+		payloads += header.payload_size;
 	}
-	header.raw_size = (size_t)raw_size;
-	*header_ret = header;
+	if (row.count == 0 || payloads != (uint64_t)(cursor.end - cursor.at))
+		return false;
+	row.payloads = cursor.at;
+	row.next = header.next;
+	*row_ret = row;
 	return true;
+}
+
+struct block_header row_block(const struct row *row, uint64_t key)
+{
+	struct cursor entries = row->entries;
+	struct block_header header = { .part = row->part, .next = row->first, .payload = row->payloads };
+	for (size_t i = 0; i < row->count; i++) {
+		header.first = header.next;
+		next_entry(&entries, &header, row->last && i + 1 == row->count);
+		if (header.last || key < header.next)
+			break;
+		header.payload += header.payload_size;
+	}
+	return header;
 }
 
 struct block_models *block_models_get(enum part part, struct cursor *from)

@@ -3,7 +3,6 @@
 
 #include "block_encode.h"
 #include "line_encode.h"
-#include <endian.h>
 #include <lz4.h>
 #include <lz4hc.h>
 #include <stdlib.h>
@@ -74,87 +73,65 @@ bool block_models_make(const struct block_raw *sample, size_t count, void **scra
 
 /* ---- blocks -------------------------------------------------------------------- */
 
-/* The head of a stored block, with room for its checksum. */
-static void put_head(const struct block_raw *raw, size_t raw_size, unsigned flags, struct buffer *to)
-{
-	to->size = 0;
-	put_bytes(to, "\0\0\0\0", 4);
-	put_uleb(to, (uint64_t)raw_size << BLOCK_FLAGS | (raw->last ? BLOCK_LAST : 0) | flags);
-	if (!raw->last)
-		put_uleb(to, raw->next - raw->first);
-}
-
 /* By the part's shape; *CODED_RET tells whether that is what to take. False: it cannot be coded. */
 static bool put_shape(const struct block_raw *raw, const struct block_models *models,
 		      struct block_scratch *scratch, struct buffer *to, bool *coded_ret)
 {
-	put_head(raw, raw->size, BLOCK_SHAPED | (models ? BLOCK_PRIMED : 0), to);
-	size_t head = to->size;
 	enum shape_result result = shape_encode(raw->part, raw->first, raw->data, raw->size,
 						models ? models->shape : NULL, to, &scratch->shape);
-	size_t size = to->size - head;
-	*coded_ret = result == SHAPE_CODED && size < raw->size && size * 255 >= raw->size;
+	*coded_ret = result == SHAPE_CODED && to->size < raw->size && to->size * 255 >= raw->size;
 	return result != SHAPE_FAILED;
 }
 
-static bool put_lines(const struct block_raw *raw, const struct block_models *models,
-		      struct block_scratch *scratch, struct buffer *to, size_t *raw_size_ret)
+/* By LZ4, or as it is where that is not smaller. The flags are returned. */
+static unsigned put_plain(const struct block_raw *raw, struct block_scratch *scratch, struct buffer *to)
 {
-	const struct line_sample rows = { raw->first, raw->data, raw->size };
-	struct buffer coded = { 0 };
-	bool good = models && line_encode(&rows, models->lines, &scratch->encoder, &coded);
-	if (good) {
-		put_head(raw, coded.size, BLOCK_STORED, to);
-		put_bytes(to, coded.data, coded.size);
-		*raw_size_ret = coded.size;
-	}
-	buffer_deinit(&coded);
-	return good;
-}
-
-/* By LZ4, or as it is where that is not smaller. */
-static void put_plain(const struct block_raw *raw, struct block_scratch *scratch, struct buffer *to)
-{
-	put_head(raw, raw->size, 0, to);
+	to->size = 0;
 	if (raw->size >= 16 && buffer_reserve(to, raw->size)) {
-		int made = LZ4_compress_HC_extStateHC(scratch->lz4, (const char *)raw->data,
-						      (char *)to->data + to->size, (int)raw->size,
-						      (int)raw->size - 1, part_traits[raw->part].level);
+		int made = LZ4_compress_HC_extStateHC(scratch->lz4, (const char *)raw->data, (char *)to->data,
+						      (int)raw->size, (int)raw->size - 1,
+						      part_traits[raw->part].level);
 		if (made > 0) {
-			to->size += (size_t)made;
-			return;
+			to->size = (size_t)made;
+			return 0;
 		}
 	}
-	put_head(raw, raw->size, BLOCK_STORED, to);
 	put_bytes(to, raw->data, raw->size);
+	return BLOCK_STORED;
 }
 
 static bool put_block(const struct block_raw *raw, const struct block_models *models,
-		      struct block_scratch *scratch, struct buffer *to, size_t *raw_size_ret)
+		      struct block_scratch *scratch, struct buffer *to, struct stored_block *block)
 {
 	bool coded;
-	*raw_size_ret = raw->size;
-	if (raw->part == PART_LINES)
-		return put_lines(raw, models, scratch, to, raw_size_ret);
+	if (raw->part == PART_LINES) {
+		const struct line_sample rows = { raw->first, raw->data, raw->size };
+		block->flags = BLOCK_STORED;
+		if (!models || !line_encode(&rows, models->lines, &scratch->encoder, to))
+			return false;
+		block->raw_size = to->size;
+		return true;
+	}
+	block->raw_size = raw->size;
+	block->flags = BLOCK_SHAPED | (models ? BLOCK_PRIMED : 0);
 	if (!put_shape(raw, models, scratch, to, &coded))
 		return false;
 	if (!coded)
-		put_plain(raw, scratch, to);
+		block->flags = put_plain(raw, scratch, to);
 	return true;
 }
 
-uint8_t *block_encode(const struct block_raw *raw, const struct block_models *models, void **scratch,
-		      size_t *size_ret, size_t *raw_size_ret)
+struct stored_block block_encode(const struct block_raw *raw, const struct block_models *models, void **scratch)
 {
 	struct block_scratch *held = scratch_of(scratch);
+	struct stored_block block = { .first = raw->first };
 	struct buffer to = { 0 };
-	if (!held || !put_block(raw, models, held, &to, raw_size_ret) || to.failed) {
+	if (!held || !put_block(raw, models, held, &to, &block) || to.failed || !to.data) {
 		buffer_deinit(&to);
-		return NULL;
+		return block;
 	}
-	uint32_t checksum = htole32(block_checksum(raw->part, raw->first, to.data + 4, to.size - 4));
-	memcpy(to.data, &checksum, sizeof(checksum));
-	*size_ret = to.size;
-	uint8_t *smaller = realloc(to.data, to.size);
-	return smaller ? smaller : to.data;
+	block.size = to.size;
+	uint8_t *smaller = realloc(to.data, to.size + !to.size);
+	block.data = smaller ? smaller : to.data;
+	return block;
 }

@@ -11,19 +11,25 @@ struct block_raw {
 	uint64_t first;
 	const uint8_t *data;
 	size_t size;
-	bool last;
-	uint64_t next; /* unless it is the last: the first key of the next block */
+};
+
+/* As it will stand in a row. */
+struct stored_block {
+	uint64_t first;
+	unsigned flags;
+	size_t raw_size; /* what the reader will unpack */
+	size_t size;
+	uint8_t *data;   /* NULL: it could not be coded */
 };
 
 /* Appends the part's record for PART_MODELS, learned from COUNT blocks; false: there is none. */
 bool block_models_make(const struct block_raw *sample, size_t count, void **scratch, struct buffer *to);
 
 /*
- * The stored block, malloc'ed; NULL when memory is short or the records do not have their part's
- * shape. *RAW_SIZE_RET is what the reader will unpack.
+ * The payload of RAW; its data is malloc'ed, NULL when memory is short or the records do not have
+ * their part's shape.
  */
-uint8_t *block_encode(const struct block_raw *raw, const struct block_models *models, void **scratch,
-		      size_t *size_ret, size_t *raw_size_ret);
+struct stored_block block_encode(const struct block_raw *raw, const struct block_models *models, void **scratch);
 
 /* Frees what jobs leave in their thread's scratch. */
 void block_scratch_free(void *scratch);

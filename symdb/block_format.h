@@ -3,11 +3,15 @@
 #define SYMDB_BLOCK_FORMAT_H
 
 /*
- * A block as it is stored: a 32-bit checksum (little-endian), then ULEB128 of raw size * 16 +
- * flags, ULEB128 of the distance to the next block's first key (absent in the last block), and
- * the payload: what shape.h makes of the records when the part has a shape, LZ4 when that is
- * smaller than the raw bytes, else these. The checksum covers the part's
- * number, the first key and everything behind the checksum.
+ * Rows of the file hold several blocks each: blocks are small, because one is decoded as a whole, and
+ * rows bigger, because SQLite wastes some room at the end of each. A row:
+ *     a checksum of 32 bits, little-endian, of the part's number, the row's key and all that follows
+ *     ULEB128 count of blocks * 2 + 1 when they are the last of their part
+ *     for each block: ULEB128 size of its records * 8 + flags, ULEB128 size of its payload,
+ *     ULEB128 distance to the first key of the next block (not for the last of the part)
+ *     the payloads
+ * The row's key is the first key of its first block. A payload is what shape.h makes of the
+ * records when the part has a shape, LZ4 when that is smaller than the records, else these.
  */
 
 #include "shape.h"
@@ -31,12 +35,13 @@ static inline bool block_has_models(enum part part)
 
 enum {
 	BLOCK_STORED = 1, /* the payload is not compressed */
-	BLOCK_LAST = 2,
-	BLOCK_SHAPED = 4, /* the payload is what shape.h makes of the records */
-	BLOCK_PRIMED = 8, /* ... with models that begin as the part's record of PART_MODELS says */
-	BLOCK_FLAGS = 4,  /* bits of flags */
-	BLOCK_HEADER = 4 + 10 + 10,
+	BLOCK_SHAPED = 2, /* the payload is what shape.h makes of the records */
+	BLOCK_PRIMED = 4, /* ... with models that begin as the part's record of PART_MODELS says */
+	BLOCK_FLAGS = 3,  /* bits of flags */
 	BLOCK_RAW_MAX = 64 << 20,
+	ROW_SIZE = 8192,  /* of payloads; then the next row begins */
+	ROW_HEAD = 4 + 10,
+	ROW_ENTRY = 30,   /* what is said of a block takes at most that */
 };
 
 struct block_header {
@@ -48,11 +53,24 @@ struct block_header {
 	size_t payload_size;
 };
 
-uint32_t block_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size);
+/* A row whose checksum is right; DATA is the caller's. */
+struct row {
+	enum part part;
+	uint64_t first, next; /* its blocks answer for [first, next), or all behind FIRST when it is last */
+	bool last;
+	size_t count;
+	struct cursor entries;
+	const uint8_t *payloads, *end;
+};
 
-/* Checks a stored block and takes its header apart; on failure says what is wrong with it. */
-bool block_parse(enum part part, uint64_t first, const uint8_t *data, size_t size,
-		 struct block_header *header_ret, const char **what_ret);
+uint32_t row_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size);
+
+/* Checks a stored row and takes its head apart; on failure says what is wrong with it. */
+bool row_parse(enum part part, uint64_t first, const uint8_t *data, size_t size, struct row *row_ret,
+	       const char **what_ret);
+/* The block of ROW that answers for KEY, which the row does. */
+struct block_header row_block(const struct row *row, uint64_t key);
+
 /*
  * Fills RAW (raw_size bytes) from the payload; false when it does not decode to that. A primed
  * block needs its part's MODELS. *SCRATCH is memory kept from one block to the next, freed with

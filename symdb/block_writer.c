@@ -2,7 +2,7 @@
 /* Cutting a part's records into blocks and having them compressed. */
 
 #include "block_writer.h"
-#include "block_encode.h"
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -17,8 +17,6 @@ enum {
 struct sealed_block {
 	struct stored_block stored; /* first, so that a pointer to one is a pointer to the other */
 	enum part part;
-	bool last;
-	uint64_t next;
 	uint8_t *raw;
 	const struct block_models *models; /* NULL: none */
 };
@@ -82,6 +80,32 @@ const struct stored_block *block_writer_block(const struct block_writer *writer,
 	return index < writer->count ? &writer->blocks[index]->stored : NULL;
 }
 
+size_t block_writer_row(const struct block_writer *writer, size_t index, struct buffer *to)
+{
+	size_t end = index, size = 0;
+	while (end < writer->count && (end == index || size < ROW_SIZE))
+		size += writer->blocks[end++]->stored.size;
+	bool last = end == writer->count;
+	to->size = 0;
+	put_bytes(to, "\0\0\0\0", 4);
+	put_uleb(to, (uint64_t)(end - index) << 1 | last);
+	for (size_t i = index; i < end; i++) {
+		const struct stored_block *block = &writer->blocks[i]->stored;
+		put_uleb(to, (uint64_t)block->raw_size << BLOCK_FLAGS | block->flags);
+		put_uleb(to, block->size);
+		if (!last || i + 1 < end)
+			put_uleb(to, writer->blocks[i + 1]->stored.first - block->first);
+	}
+	for (size_t i = index; i < end; i++)
+		put_bytes(to, writer->blocks[i]->stored.data, writer->blocks[i]->stored.size);
+	if (!to->failed) {
+		uint32_t checksum = htole32(row_checksum(writer->part, writer->blocks[index]->stored.first,
+							 to->data + 4, to->size - 4));
+		memcpy(to->data, &checksum, sizeof(checksum));
+	}
+	return end;
+}
+
 /* A pool job. What cannot be coded stays without data. */
 static void encode(void *arg, void **scratch)
 {
@@ -91,11 +115,8 @@ static void encode(void *arg, void **scratch)
 		.first = block->stored.first,
 		.data = block->raw,
 		.size = block->stored.raw_size,
-		.last = block->last,
-		.next = block->next,
 	};
-	block->stored.data = block_encode(&raw, block->models, scratch, &block->stored.size,
-					  &block->stored.raw_size);
+	block->stored = block_encode(&raw, block->models, scratch);
 	free(block->raw);
 	block->raw = NULL;
 }
@@ -216,8 +237,8 @@ static bool keep(struct block_writer *writer, struct sealed_block *block)
 	return kept;
 }
 
-/* The current block is complete: NEXT is the first key of the one behind it. */
-static struct sdb_error *seal(struct block_writer *writer, bool last, uint64_t next)
+/* The current block is complete. */
+static struct sdb_error *seal(struct block_writer *writer)
 {
 	if (writer->current.size > BLOCK_RAW_MAX)
 		return sdb_error_new(SDB_ERROR_MEMORY,
@@ -236,8 +257,6 @@ static struct sdb_error *seal(struct block_writer *writer, bool last, uint64_t n
 	*block = (struct sealed_block){
 		.stored = { .first = writer->first_key, .raw_size = writer->current.size },
 		.part = writer->part,
-		.last = last,
-		.next = next,
 		.raw = raw,
 	};
 	size_t raw_size = writer->current.size;
@@ -266,7 +285,7 @@ struct sdb_error *block_begin(struct block_writer *writer, uint64_t key, struct 
 					     (unsigned long long)writer->last_key);
 		if (key != writer->last_key &&
 		    writer->current.size >= part_traits[writer->part].block_size) {
-			struct sdb_error *error = seal(writer, false, key);
+			struct sdb_error *error = seal(writer);
 			if (error)
 				return error;
 			*fresh_ret = true;
@@ -287,7 +306,7 @@ struct sdb_error *block_writer_end(struct block_writer *writer)
 	if (!writer->open)
 		return NULL;
 	writer->open = false;
-	struct sdb_error *error = seal(writer, true, 0);
+	struct sdb_error *error = seal(writer);
 	if (!error)
 		pass_rest(writer);
 	return error;

@@ -4,16 +4,8 @@
 
 /* One part while it is written: the block being filled, and those that are done. */
 
-#include "block_format.h"
+#include "block_encode.h"
 #include "pool.h"
-
-/* A block as it will stand in the file. */
-struct stored_block {
-	uint64_t first;
-	size_t raw_size;
-	size_t size;
-	uint8_t *data; /* NULL: it could not be coded */
-};
 
 struct block_writer *block_writer_create(enum part part, struct pool *pool);
 void block_writer_destroy(struct block_writer *writer);
@@ -24,5 +16,7 @@ struct sdb_error *block_writer_end(struct block_writer *writer);
 const uint8_t *block_writer_models(const struct block_writer *writer, size_t *size_ret);
 /* Block INDEX, by key; NULL behind the last one. */
 const struct stored_block *block_writer_block(const struct block_writer *writer, size_t index);
+/* Fills TO with the row that begins with block INDEX; returns the index behind its last block. */
+size_t block_writer_row(const struct block_writer *writer, size_t index, struct buffer *to);
 
 #endif

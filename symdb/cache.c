@@ -36,6 +36,19 @@ void block_release(const struct block *block)
 		free(cached(block));
 }
 
+/* A row as it is in the file, after its checksum was found right. */
+struct stored_row {
+	atomic_uint references;
+	struct row row;
+	uint8_t data[];
+};
+
+static void row_release(struct stored_row *row)
+{
+	if (row && atomic_fetch_sub_explicit(&row->references, 1, memory_order_acq_rel) == 1)
+		free(row);
+}
+
 static size_t footprint(const struct cached_block *block)
 {
 	return sizeof(*block) + block->block.size;
@@ -137,6 +150,7 @@ void cache_deinit(struct sdb_db *db)
 	for (int part = 0; part < PART_COUNT; part++) {
 		free(db->parts[part].blocks);
 		sqlite3_finalize(db->parts[part].find);
+		row_release(db->parts[part].row);
 		block_models_free(db->models[part]);
 	}
 	shape_free(db->shape);
@@ -144,30 +158,26 @@ void cache_deinit(struct sdb_db *db)
 
 /* ---- reading from the file ----------------------------------------------------- */
 
-static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t first, const void *data,
-				size_t size, const struct block_models *models, struct shape **shape,
+static struct sdb_error *decode(struct sdb_db *db, const struct block_header *header,
+				const struct block_models *models, struct shape **shape,
 				struct cached_block **block_ret)
 {
-	struct block_header header;
-	const struct block where = { .part = part, .first = first };
-	const char *what;
-	if (!block_parse(part, first, data, size, &header, &what))
-		return block_damaged(db, &where, what);
-	if (header.primed && !models)
+	const struct block where = { .part = header->part, .first = header->first };
+	if (header->primed && !models)
 		return block_damaged(db, &where, "its models are missing");
-	struct cached_block *block = malloc(sizeof(*block) + header.raw_size);
+	struct cached_block *block = malloc(sizeof(*block) + header->raw_size);
 	if (!block)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	if (!block_unpack(&header, models, block->raw, shape)) {
+	if (!block_unpack(header, models, block->raw, shape)) {
 		free(block);
 		return block_damaged(db, &where, "its content does not decompress");
 	}
 	block->block = (struct block){
-		.part = part,
-		.last = header.last,
-		.first = first,
-		.next = header.next,
-		.size = header.raw_size,
+		.part = header->part,
+		.last = header->last,
+		.first = header->first,
+		.next = header->next,
+		.size = header->raw_size,
 		.data = block->raw,
 	};
 	atomic_init(&block->references, 1);
@@ -175,18 +185,42 @@ static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t firs
 	return NULL;
 }
 
-/* A stored block as it is in the file. */
-struct stored {
-	uint64_t first;
-	void *data;
-	size_t size;
-};
+/* A row of the statement FIND. */
+static struct sdb_error *copy_row(struct sdb_db *db, enum part part, sqlite3_stmt *find,
+				  struct stored_row **row_ret)
+{
+	uint64_t first = block_row_to_key(part, sqlite3_column_int64(find, 0));
+	const void *data = sqlite3_column_blob(find, 1);
+	size_t size = data ? (size_t)sqlite3_column_bytes(find, 1) : 0;
+	const struct block where = { .part = part, .first = first };
+	const char *what;
+	struct stored_row *row = malloc(sizeof(*row) + size);
+	if (!row)
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	atomic_init(&row->references, 1);
+	if (size)
+		memcpy(row->data, data, size);
+	if (!row_parse(part, first, row->data, size, &row->row, &what)) {
+		free(row);
+		return block_damaged(db, &where, what);
+	}
+	*row_ret = row;
+	return NULL;
+}
 
-/* With the mutex held. *STORED_RET's data is malloc'ed. */
-static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key, struct stored *stored_ret)
+static bool row_holds(const struct stored_row *row, uint64_t key)
+{
+	return row && row->row.first <= key && (row->row.last || key < row->row.next);
+}
+
+/* With the mutex held: makes the row for KEY the part's `row`. */
+static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key)
 {
 	struct part_cache *cache = &db->parts[part];
-	struct sdb_error *error;
+	struct stored_row *fetched = NULL;
+	struct sdb_error *error = NULL;
+	if (row_holds(cache->row, key))
+		return NULL;
 	if (!cache->find) {
 		char text[128];
 		snprintf(text, sizeof(text),
@@ -196,23 +230,21 @@ static struct sdb_error *fetch(struct sdb_db *db, enum part part, uint64_t key, 
 		if (error)
 			return error;
 	}
-	bool row;
+	bool found;
 	sqlite3_bind_int64(cache->find, 1, block_key_to_row(part, key));
-	error = database_step(db, cache->find, &row);
-	if (!error && !row)
+	error = database_step(db, cache->find, &found);
+	if (!error && found)
+		error = copy_row(db, part, cache->find, &fetched);
+	sqlite3_reset(cache->find);
+	if (!error && !row_holds(fetched, key)) {
+		row_release(fetched);
 		error = database_damaged(db, "part %s: the block for key %#llx is missing",
 					 part_traits[part].name, (unsigned long long)key);
-	if (!error) {
-		const void *data = sqlite3_column_blob(cache->find, 1);
-		size_t size = data ? (size_t)sqlite3_column_bytes(cache->find, 1) : 0;
-		*stored_ret = (struct stored){ block_row_to_key(part, sqlite3_column_int64(cache->find, 0)),
-					       malloc(size + 1), size };
-		if (!stored_ret->data)
-			error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-		else if (size)
-			memcpy(stored_ret->data, data, size);
 	}
-	sqlite3_reset(cache->find);
+	if (!error) {
+		row_release(cache->row);
+		cache->row = fetched;
+	}
 	return error;
 }
 
@@ -246,23 +278,20 @@ static struct sdb_error *load_models(struct sdb_db *db, enum part part)
  */
 static struct sdb_error *load(struct sdb_db *db, enum part part, uint64_t key, struct cached_block **block_ret)
 {
-	struct stored stored;
 	struct sdb_error *error = load_models(db, part);
 	if (!error)
-		error = fetch(db, part, key, &stored);
+		error = fetch(db, part, key);
 	if (error)
 		return error;
+	struct stored_row *row = db->parts[part].row;
 	struct shape *shape = db->shape;
 	const struct block_models *models = db->models[part];
+	atomic_fetch_add_explicit(&row->references, 1, memory_order_relaxed);
 	db->shape = NULL;
 	pthread_mutex_unlock(&db->mutex);
-	error = decode(db, part, stored.first, stored.data, stored.size, models, &shape, block_ret);
-	free(stored.data);
-	if (!error && !holds(&(*block_ret)->block, key)) {
-		block_release(&(*block_ret)->block);
-		error = database_damaged(db, "part %s: the block for key %#llx is missing",
-					 part_traits[part].name, (unsigned long long)key);
-	}
+	struct block_header header = row_block(&row->row, key);
+	error = decode(db, &header, models, &shape, block_ret);
+	row_release(row);
 	pthread_mutex_lock(&db->mutex);
 	if (db->shape)
 		shape_free(shape);

@@ -9,12 +9,14 @@
 #include <pthread.h>
 
 struct cached_block;
+struct stored_row;
 struct line_models;
 struct shape;
 
-/* What is cached of a part, by key; and the statement that fetches more. */
+/* What is cached of a part, by key; the row that was fetched last, and the statement that fetches more. */
 struct part_cache {
 	sqlite3_stmt *find;
+	struct stored_row *row;
 	struct cached_block **blocks;
 	size_t count, capacity;
 };

@@ -142,11 +142,9 @@ static void tally(struct line_walk *walk, const struct line_sample *sample)
 {
 	struct cursor cursor = { sample->raw, sample->raw + sample->size, false };
 	struct sdb_line row = { .address = sample->first };
-	for (size_t index = 0; raw_get(&cursor, &row); index++) {
-		if (index % LINE_GROUP_ROWS == 0)
-			line_walk_begin(walk, row.address);
+	line_walk_begin(walk, sample->first);
+	while (raw_get(&cursor, &row))
 		line_walk_row(walk, LINE_TALLY, &row);
-	}
 }
 
 bool line_models_make(const struct line_sample *samples, size_t count, struct buffer *to)
@@ -176,37 +174,24 @@ bool line_encode(const struct line_sample *rows, const struct line_models *model
 		 struct buffer *to)
 {
 	struct line_walk *walk = calloc(1, sizeof(*walk));
-	struct buffer streams = { 0 }, heads = { 0 };
 	struct cursor cursor = { rows->raw, rows->raw + rows->size, false };
 	struct sdb_line row = { .address = rows->first };
-	uint64_t group = rows->first;
-	size_t count = 0, done = 0;
+	struct buffer stream = { 0 };
+	size_t count = 0;
 	if (!walk)
 		return false;
 	walk->models = models;
 	walk->encoder = encoder;
 	encoder->count = 0;
-	for (bool more = raw_get(&cursor, &row); more; count++) {
-		if (count % LINE_GROUP_ROWS == 0) {
-			if (count > 0)
-				put_uleb(&heads, row.address - group);
-			group = row.address;
-			line_walk_begin(walk, group);
-		}
+	encoder->failed = false;
+	line_walk_begin(walk, rows->first);
+	for (; raw_get(&cursor, &row); count++)
 		line_walk_row(walk, LINE_ENCODE, &row);
-		more = raw_get(&cursor, &row);
-		if (!more || (count + 1) % LINE_GROUP_ROWS == 0) {
-			encoder_finish(encoder, &streams);
-			put_uleb(&heads, streams.size - done);
-			done = streams.size;
-		}
-	}
+	encoder_finish(encoder, &stream);
 	put_uleb(to, count);
-	put_bytes(to, heads.data, heads.size);
-	put_bytes(to, streams.data, streams.size);
-	bool good = !walk->failed && !cursor.failed && !heads.failed && !streams.failed && !to->failed;
-	buffer_deinit(&heads);
-	buffer_deinit(&streams);
+	put_bytes(to, stream.data, stream.size);
+	bool good = !walk->failed && !cursor.failed && !stream.failed && !to->failed;
+	buffer_deinit(&stream);
 	free(walk);
 	return good;
 }

@@ -34,7 +34,7 @@ struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_li
 	struct sdb_error *error = find_block(db, address, &block, &models);
 	if (error)
 		return error;
-	if (!line_reader_init(&reader, block, models) || !line_reader_seek(&reader, address, true))
+	if (!line_reader_init(&reader, block, models))
 		return damaged(db, block);
 	struct sdb_line line = { .flags = SDB_LINE_END_SEQUENCE };
 	while (line_reader_next(&reader) && reader.walk.row.address <= address)
@@ -71,7 +71,7 @@ static struct sdb_error *scan_block(struct sdb_db *db, const struct block *block
 {
 	struct line_reader reader;
 	struct sdb_error *error = NULL;
-	if (!line_reader_init(&reader, block, models) || !line_reader_seek(&reader, filter->low, false))
+	if (!line_reader_init(&reader, block, models))
 		return damaged(db, block);
 	while (!error && line_reader_next(&reader) && reader.walk.row.address < filter->high) {
 		if (wanted(filter, &reader.walk.row))
@@ -225,7 +225,7 @@ struct sdb_error *lines_verify_block(struct sdb_db *db, const struct block *bloc
 			return damaged(db, block);
 		last = address;
 	}
-	return reader.failed ? damaged(db, block) : NULL;
+	return reader.failed || !decoder_complete(&reader.walk.decoder) ? damaged(db, block) : NULL;
 }
 
 struct sdb_error *line_files_verify_block(struct sdb_db *db, const struct block *block)

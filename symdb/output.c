@@ -69,6 +69,19 @@ static struct sdb_error *execute(struct sdb_writer *writer, sqlite3 *sql, const 
 									output_error(writer, sql);
 }
 
+/* That every block could be coded. */
+static struct sdb_error *check_blocks(struct sdb_writer *writer, enum part part)
+{
+	const struct stored_block *block;
+	for (size_t i = 0; (block = block_writer_block(writer->parts[part], i)); i++) {
+		if (!block->data)
+			return sdb_error_new(SDB_ERROR_MEMORY, "part %s, block %#llx: memory is short, or "
+					     "its records do not have its shape", part_traits[part].name,
+					     (unsigned long long)block->first);
+	}
+	return NULL;
+}
+
 static struct sdb_error *write_part(struct sdb_writer *writer, sqlite3 *sql, enum part part)
 {
 	char text[96];
@@ -77,20 +90,21 @@ static struct sdb_error *write_part(struct sdb_writer *writer, sqlite3 *sql, enu
 	if (sqlite3_prepare_v2(sql, text, -1, &insert, NULL) != SQLITE_OK)
 		return output_error(writer, sql);
 	struct sdb_error *error = NULL;
+	struct buffer row = { 0 };
 	const struct stored_block *block;
-	for (size_t i = 0; !error && (block = block_writer_block(writer->parts[part], i)); i++) {
-		if (!block->data) {
-			error = sdb_error_new(SDB_ERROR_MEMORY, "part %s, block %#llx: memory is short, or "
-					      "its records do not have its shape",
-					      part_traits[part].name, (unsigned long long)block->first);
+	for (size_t i = 0; !error && (block = block_writer_block(writer->parts[part], i));) {
+		i = block_writer_row(writer->parts[part], i, &row);
+		if (row.failed) {
+			error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 			break;
 		}
 		sqlite3_bind_int64(insert, 1, block_key_to_row(part, block->first));
-		sqlite3_bind_blob64(insert, 2, block->data, block->size, SQLITE_STATIC);
+		sqlite3_bind_blob64(insert, 2, row.data, row.size, SQLITE_STATIC);
 		if (sqlite3_step(insert) != SQLITE_DONE)
 			error = output_error(writer, sql);
 		sqlite3_reset(insert);
 	}
+	buffer_deinit(&row);
 	sqlite3_finalize(insert);
 	return error;
 }
@@ -113,28 +127,19 @@ static struct sdb_error *write_meta(struct sdb_writer *writer, sqlite3 *sql)
 	return error;
 }
 
-/*
- * Blocks are small, so what is left over at the end of a page is the less the bigger the page is;
- * but each of the tables has a page at least.
- */
-static int page_size(const struct sdb_writer *writer)
-{
-	const struct stored_block *block;
-	size_t bytes = 0;
-	for (int part = 0; part < PART_COUNT; part++)
-		for (size_t i = 0; (block = block_writer_block(writer->parts[part], i)); i++)
-			bytes += block->size;
-	return bytes < 512 << 10 ? 1024 : bytes < 4 << 20 ? 4096 : 16384;
-}
-
 static struct sdb_error *fill(struct sdb_writer *writer, sqlite3 *sql)
 {
 	char text[512];
+	for (int part = 0; part < PART_COUNT; part++) {
+		struct sdb_error *error = check_blocks(writer, part);
+		if (error)
+			return error;
+	}
 	snprintf(text, sizeof(text),
 		 "PRAGMA page_size=%d; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
 		 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=NONE;"
 		 "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN",
-		 page_size(writer), SCHEMA_APPLICATION_ID, SCHEMA_FORMAT_VERSION);
+		 SCHEMA_PAGE_SIZE, SCHEMA_APPLICATION_ID, SCHEMA_FORMAT_VERSION);
 	struct sdb_error *error = execute(writer, sql, text);
 	for (int table = 0; table < TABLE_COUNT && !error; table++)
 		error = execute(writer, sql, schema_table_sql(table, text));

@@ -4,7 +4,6 @@
 
 /* The writer as its own files see it: writer.c, output.c, sections.c, names.c. */
 
-#include "block_encode.h"
 #include "block_writer.h"
 #include "records.h"
 #include "schema.h"
