@@ -7,9 +7,10 @@
 #include <stdlib.h>
 
 enum {
-	/* So many bytes of records teach the models of a part. */
-	SAMPLE_MAX = 1 << 20,
-	SAMPLE_MAX_LINES = 4 << 20,
+	/* So many bytes of records are held back, and so many of them teach the models of a part. */
+	SAMPLE_MAX = 4 << 20,
+	SAMPLE_MAX_LINES = 8 << 20,
+	LEARN_MAX = 4 << 20,
 	SAMPLE_MIN = 6144, /* fewer are not worth it */
 };
 
@@ -133,17 +134,19 @@ static void pass_blocks(struct block_writer *writer, void **scratch)
 	}
 }
 
-/* The blocks of the sample; malloc'ed. The list itself may move meanwhile. */
-static struct block_raw *sample_of(struct block_writer *writer)
+/* The blocks to learn from, of many only some; malloc'ed. The list itself may move meanwhile. */
+static struct block_raw *sample_of(struct block_writer *writer, size_t *count_ret)
 {
 	struct block_raw *sample = calloc(writer->sample, sizeof(*sample));
+	size_t step = 1 + writer->sample_size / LEARN_MAX, count = 0;
 	pthread_mutex_lock(&writer->mutex);
-	for (size_t i = 0; i < writer->sample && sample; i++) {
+	for (size_t i = 0; i < writer->sample && sample; i += step) {
 		const struct sealed_block *block = writer->blocks[i];
-		sample[i] = (struct block_raw){ .part = block->part, .first = block->stored.first,
+		sample[count++] = (struct block_raw){ .part = block->part, .first = block->stored.first,
 						.data = block->raw, .size = block->stored.raw_size };
 	}
 	pthread_mutex_unlock(&writer->mutex);
+	*count_ret = count;
 	return sample;
 }
 
@@ -151,8 +154,9 @@ static struct block_raw *sample_of(struct block_writer *writer)
 static void make_models(struct block_writer *writer, void **scratch)
 {
 	struct buffer *record = &writer->model_record;
-	struct block_raw *sample = sample_of(writer);
-	if (sample && block_models_make(sample, writer->sample, scratch, record)) {
+	size_t count;
+	struct block_raw *sample = sample_of(writer, &count);
+	if (sample && block_models_make(sample, count, scratch, record)) {
 		struct cursor cursor = { record->data, record->data + record->size, false };
 		writer->models = block_models_get(writer->part, &cursor);
 	}

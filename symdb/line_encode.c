@@ -7,6 +7,8 @@
 
 /* ---- the plain form ------------------------------------------------------------------ */
 
+enum { RAW_RARE = 1 << 7 }; /* isa and op_index follow */
+
 void line_raw_put(struct buffer *to, struct sdb_line *before, const struct sdb_line *row)
 {
 	put_uleb(to, row->address - before->address);
@@ -14,9 +16,12 @@ void line_raw_put(struct buffer *to, struct sdb_line *before, const struct sdb_l
 	put_sleb(to, (int64_t)row->line - before->line);
 	put_uleb(to, row->column);
 	put_uleb(to, row->discriminator);
-	put_u8(to, row->flags);
-	put_uleb(to, row->isa);
-	put_u8(to, row->op_index);
+	bool rare = row->isa || row->op_index;
+	put_u8(to, row->flags | (rare ? RAW_RARE : 0));
+	if (rare) {
+		put_uleb(to, row->isa);
+		put_u8(to, row->op_index);
+	}
 	*before = *row;
 }
 
@@ -29,9 +34,10 @@ static bool raw_get(struct cursor *from, struct sdb_line *row)
 	row->line += (uint32_t)get_sleb(from);
 	row->column = get_u32(from);
 	row->discriminator = get_u32(from);
-	row->flags = get_u8(from);
-	row->isa = (uint16_t)get_u32(from);
-	row->op_index = get_u8(from);
+	uint8_t flags = get_u8(from);
+	row->flags = flags & (RAW_RARE - 1);
+	row->isa = flags & RAW_RARE ? (uint16_t)get_u32(from) : 0;
+	row->op_index = flags & RAW_RARE ? get_u8(from) : 0;
 	return !from->failed;
 }
 

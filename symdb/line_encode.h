@@ -4,8 +4,8 @@
 
 /*
  * From line rows to a block. Until the models are known rows are kept in a plain form: per row
- * ULEB128 address step, signed distances of file and line, column, discriminator, flags, isa
- * and op_index, all from the row before; the first from a row of zeros at the block's key.
+ * ULEB128 address step, signed distances of file and line, all from the row before (the first from a
+ * row of zeros at the block's key); column, discriminator, flags; rarely isa and op_index.
  */
 
 #include "line_models.h"

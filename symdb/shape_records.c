@@ -219,21 +219,20 @@ void shape_variable_addresses(struct shape *shape, uint64_t first)
 
 void shape_unwind(struct shape *shape, uint64_t first)
 {
-	enum { HOLE = 0, LENGTH = 1, WORD = LENGTH + 32, WORDS = 64 };
-	uint64_t before = 0, last = 0;
+	enum { HOLE = 0, LENGTH = 1, SETS = 24, WORD = LENGTH + SETS * 4 * 2 };
+	uint64_t set = 0, earlier = 0;
 
 	(void)first;
 	while (!shape_done(shape)) {
-		uint64_t set = before >> UNWIND_SET_SHIFT;
-		uint64_t earlier = last >> UNWIND_SET_SHIFT;
-		uint64_t word = shape_id(shape, WORD + (unsigned)((set < WORDS ? set : WORDS - 1) * 4 +
-								  (earlier > set) + 2 * (before >> 1 & 1)));
-		last = before;
-		before = word;
+		unsigned here = set < SETS ? (unsigned)set : SETS - 1, before = earlier < SETS ? (unsigned)earlier : SETS - 1;
+		uint64_t word = shape_id(shape, WORD + here * SETS + before);
+		uint64_t next = word >> UNWIND_SET_SHIFT;
 		if (word & UNWIND_SET_HOLE)
 			shape_number(shape, HOLE);
-		set = word >> UNWIND_SET_SHIFT;
-		shape_id(shape, LENGTH + (unsigned)(set < 31 ? set : 31));
+		unsigned kind = (next == earlier ? 1 : next > set ? 2 : 0);
+		shape_id(shape, LENGTH + (next < SETS ? (unsigned)next : SETS - 1) * 4 + kind);
+		earlier = set;
+		set = next;
 	}
 }
 
