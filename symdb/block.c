@@ -20,6 +20,7 @@ const struct part_traits part_traits[PART_COUNT] = {
 	[PART_UNITS] = { "units", 1024, 9, false },
 	[PART_SYMBOLS] = { "symbols", 2048, 9, true },
 	[PART_SYMBOL_IDS] = { "symbol_ids", 4096, 9, false },
+	[PART_TYPE_OUTLINES] = { "type_outlines", 512, 9, false },
 	[PART_TYPES] = { "types", 1024, 9, false },
 	[PART_CHILDREN] = { "children", 4096, 9, false },
 	[PART_FUNCTION_NAMES] = { "function_names", 1024, 9, false },

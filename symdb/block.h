@@ -24,7 +24,8 @@ enum part {
 	PART_UNITS,       /* by unit id */
 	PART_SYMBOLS,     /* by address */
 	PART_SYMBOL_IDS,  /* by symbol id: the address of the block that holds it (directory) */
-	PART_TYPES,       /* by type id */
+	PART_TYPE_OUTLINES, /* by type id: what it takes to name one */
+	PART_TYPES,       /* by type id: the rest */
 	PART_CHILDREN,    /* by type id: functions, types, variables declared inside */
 	PART_FUNCTION_NAMES, /* by function id: names and unit */
 	PART_FUNCTIONS,   /* by function id: the rest of the prototype */

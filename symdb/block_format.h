@@ -39,7 +39,7 @@ enum {
 	BLOCK_PRIMED = 4, /* ... with models that begin as the part's record of PART_MODELS says */
 	BLOCK_FLAGS = 3,  /* bits of flags */
 	BLOCK_RAW_MAX = 64 << 20,
-	ROW_SIZE = 8192,  /* of payloads; then the next row begins */
+	ROW_SIZE = 4096,  /* of payloads; then the next row begins */
 	ROW_HEAD = 4 + 10,
 	ROW_ENTRY = 30,   /* what is said of a block takes at most that */
 };

@@ -13,7 +13,7 @@ static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sd
 				 struct sdb_scope *scope, const char **unnamed)
 {
 	struct sdb_error *error;
-	struct sdb_type *type;
+	struct sdb_type_outline type;
 	struct sdb_function *function;
 	struct sdb_variable *variable;
 	struct sdb_symbol symbol;
@@ -23,13 +23,12 @@ static struct sdb_error *look_up(struct sdb_db *db, struct sdb_entity entity, sd
 	switch (entity.kind) {
 	case SDB_ENTITY_TYPE:
 	case SDB_ENTITY_ENUMERATOR:
-		error = sdb_type(db, entity.id, &type);
+		error = sdb_type_outline(db, entity.id, &type);
 		if (error)
 			return error;
-		*name = type->name;
-		*scope = type->scope;
-		*unnamed = type->kind == SDB_TYPE_NAMESPACE ? "(anonymous namespace)" : "(anonymous)";
-		sdb_type_free(type);
+		*name = type.name;
+		*scope = type.scope;
+		*unnamed = type.kind == SDB_TYPE_NAMESPACE ? "(anonymous namespace)" : "(anonymous)";
 		return NULL;
 	case SDB_ENTITY_FUNCTION:
 		error = sdb_function(db, entity.id, false, &function);

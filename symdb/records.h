@@ -77,6 +77,7 @@ VERIFY_BLOCK(files_verify_block);
 VERIFY_BLOCK(units_verify_block);
 VERIFY_BLOCK(symbols_verify_block);
 VERIFY_BLOCK(symbol_ids_verify_block);
+VERIFY_BLOCK(type_outlines_verify_block);
 VERIFY_BLOCK(types_verify_block);
 VERIFY_BLOCK(children_verify_block);
 VERIFY_BLOCK(function_names_verify_block);

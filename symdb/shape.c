@@ -7,6 +7,7 @@
 static shape_fn shape_of(enum part part)
 {
 	switch (part) {
+	case PART_TYPE_OUTLINES: return shape_type_outlines;
 	case PART_TYPES: return shape_types;
 	case PART_FUNCTION_NAMES: return shape_function_names;
 	case PART_FUNCTIONS: return shape_functions;
@@ -34,11 +35,8 @@ bool shape_exists(enum part part)
 
 static struct shape *prepare(enum part part, const struct model_set *primed, struct shape **scratch)
 {
-	if (!*scratch) {
-		*scratch = aligned_alloc(_Alignof(struct shape), sizeof(**scratch));
-		if (*scratch)
-			memset(*scratch, 0, sizeof(**scratch));
-	}
+	if (!*scratch)
+		*scratch = calloc(1, sizeof(**scratch)); /* aligned as any type is */
 	struct shape *shape = *scratch;
 	if (!shape)
 		return NULL;

@@ -79,6 +79,7 @@ void shape_free(struct shape *shape);
 
 /* A part's walk over a whole block, until shape_done(). */
 typedef void (*shape_fn)(struct shape *shape, uint64_t first);
+void shape_type_outlines(struct shape *shape, uint64_t first);
 void shape_types(struct shape *shape, uint64_t first);
 void shape_function_names(struct shape *shape, uint64_t first);
 void shape_functions(struct shape *shape, uint64_t first);

@@ -14,8 +14,11 @@ static void name(struct shape *shape, unsigned context)
 /* ---- types ---------------------------------------------------------------------------------- */
 
 enum {
-	TYPES_KIND, TYPES_HAS = TYPES_KIND + 32, TYPES_FLAGS = TYPES_HAS + 32, TYPES_NAME, TYPES_SCOPE, TYPES_SIZE,
-	TYPES_TARGET = TYPES_SIZE + 32, TYPES_RARE = TYPES_TARGET + 32, TYPES_DECL = TYPES_RARE + 6,
+	OUTLINES_KIND, OUTLINES_HAS = OUTLINES_KIND + 32, OUTLINES_FLAGS = OUTLINES_HAS + 32, OUTLINES_NAME, OUTLINES_SCOPE,
+	OUTLINES_SIZE, OUTLINES_TARGET = OUTLINES_SIZE + 32
+};
+enum {
+	TYPES_HAS, TYPES_RARE = TYPES_HAS + 256, TYPES_DECL = TYPES_RARE + 6,
 	TYPES_MEMBERS = TYPES_DECL + 2 * DECL_CONTEXTS, TYPES_ENUMERATORS = TYPES_MEMBERS + 24,
 	TYPES_DIMENSIONS = TYPES_ENUMERATORS + 4, TYPES_PARAMETERS = TYPES_DIMENSIONS + 8,
 	TYPES_TEMPLATES = TYPES_PARAMETERS + PARAMETERS_CONTEXTS,
@@ -75,24 +78,35 @@ static void types_dimensions(struct shape *shape)
 	}
 }
 
-void shape_types(struct shape *shape, uint64_t first)
+void shape_type_outlines(struct shape *shape, uint64_t first)
 {
-	struct shape_decl decl = { 0, 0 };
 	uint64_t kind = 0;
 
 	for (uint64_t id = first; !shape_done(shape); id++) {
 		struct shape_record record = shape_open(shape);
-		kind = shape_number(shape, TYPES_KIND + (unsigned)(kind & 31));
+		kind = shape_number(shape, OUTLINES_KIND + (unsigned)(kind & 31));
 		unsigned like = (unsigned)(kind & 31);
-		uint64_t has = shape_id(shape, TYPES_HAS + like);
-		shape_id(shape, TYPES_FLAGS);
-		name(shape, TYPES_NAME);
-		shape_id(shape, TYPES_SCOPE);
-		shape_decl(shape, TYPES_DECL, &decl);
+		uint64_t has = shape_id(shape, OUTLINES_HAS + like);
+		shape_id(shape, OUTLINES_FLAGS);
+		name(shape, OUTLINES_NAME);
+		shape_id(shape, OUTLINES_SCOPE);
 		if (has & HAS_SIZE)
-			shape_id(shape, TYPES_SIZE + like);
+			shape_id(shape, OUTLINES_SIZE + like);
 		if (has & HAS_TARGET)
-			shape_near(shape, TYPES_TARGET + like, id);
+			shape_near(shape, OUTLINES_TARGET + like, id);
+		shape_close(shape, record);
+	}
+}
+
+void shape_types(struct shape *shape, uint64_t first)
+{
+	struct shape_decl decl = { 0, 0 };
+	uint64_t has = 0;
+
+	for (uint64_t id = first; !shape_done(shape); id++) {
+		struct shape_record record = shape_open(shape);
+		has = shape_id(shape, TYPES_HAS + (unsigned)(has & 255));
+		shape_decl(shape, TYPES_DECL, &decl);
 		for (unsigned field = 0; field < 6 && has & HAS_RARE; field++)
 			shape_id(shape, TYPES_RARE + field);
 		if (has & HAS_MEMBERS)

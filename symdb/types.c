@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Types: kind, flags, name, linkage name, scope, declaration, then a byte that says which
- * of the rarer fields follow. Members say their offset from the end of the one before.
+ * Types, in two parts: an outline, which is all that naming a type takes (kind, which fields are there,
+ * flags, name, scope, size, target), and the rest: which fields are there again, declaration,
+ * members and so on. Members say their offset from the end of the one before.
  */
 
 #include "arena.h"
@@ -102,7 +103,7 @@ static uint8_t presence(const struct sdb_type *type)
 			 (type->template_count ? HAS_TEMPLATES : 0) | (rare ? HAS_RARE : 0));
 }
 
-static void put_type(struct buffer *to, const struct sdb_type *type)
+static void put_outline(struct buffer *to, const struct sdb_type *type)
 {
 	uint8_t has = presence(type);
 
@@ -111,11 +112,18 @@ static void put_type(struct buffer *to, const struct sdb_type *type)
 	put_uleb(to, type->flags);
 	put_uleb(to, type->name);
 	scope_put(to, &type->scope);
-	decl_put(to, &type->decl);
 	if (has & HAS_SIZE)
 		put_uleb(to, type->size);
 	if (has & HAS_TARGET)
 		put_uleb(to, type->target);
+}
+
+static void put_type(struct buffer *to, const struct sdb_type *type)
+{
+	uint8_t has = presence(type) & (uint8_t)~HAS_OUTLINE;
+
+	put_uleb(to, has);
+	decl_put(to, &type->decl);
 	if (has & HAS_RARE) {
 		put_uleb(to, type->linkage_name);
 		put_uleb(to, type->alignment);
@@ -145,8 +153,12 @@ struct sdb_error *sdb_writer_add_type(struct sdb_writer *writer, const struct sd
 		return sdb_error_new(SDB_ERROR_INVALID, "type %u comes out of order", type->id);
 	state->count++;
 	state->payload.size = 0;
+	put_outline(&state->payload, type);
+	struct sdb_error *error = record_put(writer, PART_TYPE_OUTLINES, type->id, &state->payload);
+	state->payload.size = 0;
 	put_type(&state->payload, type);
-	struct sdb_error *error = record_put(writer, PART_TYPES, type->id, &state->payload);
+	if (!error)
+		error = record_put(writer, PART_TYPES, type->id, &state->payload);
 	if (!error && type->scope.kind == SDB_SCOPE_TYPE)
 		error = children_add(writer, &type->scope, entity);
 	if (error || type->flags & SDB_TYPE_VARIANT) /* its names lead to the first one */
@@ -255,22 +267,26 @@ static bool get_dimensions(struct cursor *from, struct arena *arena, struct sdb_
 	return true;
 }
 
+static void get_outline(struct cursor *from, struct sdb_type_outline *outline)
+{
+	outline->kind = get_u8(from);
+	uint32_t has = get_u32(from);
+	if (outline->kind >= SDB_TYPE_KINDS)
+		from->failed = true;
+	outline->flags = get_u32(from);
+	outline->name = get_u32(from);
+	scope_get(from, &outline->scope);
+	outline->size = has & HAS_SIZE ? get_uleb(from) : 0;
+	outline->target = has & HAS_TARGET ? get_u32(from) : 0;
+	outline->has_members = has & HAS_MEMBERS;
+	outline->has_enumerators = has & HAS_ENUMERATORS;
+}
+
 static bool get_type(struct cursor *from, struct arena *arena, struct sdb_type *type)
 {
-	uint32_t has;
+	uint32_t has = get_u32(from);
 
-	type->kind = get_u8(from);
-	has = get_u32(from);
-	if (type->kind >= SDB_TYPE_KINDS)
-		from->failed = true;
-	type->flags = get_u32(from);
-	type->name = get_u32(from);
-	scope_get(from, &type->scope);
 	decl_get(from, &type->decl);
-	if (has & HAS_SIZE)
-		type->size = get_uleb(from);
-	if (has & HAS_TARGET)
-		type->target = get_u32(from);
 	if (has & HAS_RARE) {
 		type->linkage_name = get_u32(from);
 		type->alignment = get_u32(from);
@@ -287,13 +303,29 @@ static bool get_type(struct cursor *from, struct arena *arena, struct sdb_type *
 	       (!(has & HAS_TEMPLATES) || templates_get(from, arena, &type->templates, &type->template_count));
 }
 
+struct sdb_error *sdb_type_outline(struct sdb_db *db, sdb_type_id id, struct sdb_type_outline *outline_ret)
+{
+	BLOCK_SCOPED const struct block *block = NULL;
+	struct cursor from;
+	struct sdb_error *error = record_find(db, PART_TYPE_OUTLINES, id, &block, &from);
+
+	if (error)
+		return error;
+	outline_ret->id = id;
+	get_outline(&from, outline_ret);
+	return from.failed ? block_damaged(db, block, "the outline of a type does not decode") : NULL;
+}
+
 struct sdb_error *sdb_type(struct sdb_db *db, sdb_type_id id, struct sdb_type **type_ret)
 {
 	BLOCK_SCOPED const struct block *block = NULL;
+	struct sdb_type_outline outline;
 	struct arena *arena;
 	struct cursor from;
-	struct sdb_error *error = record_find(db, PART_TYPES, id, &block, &from);
+	struct sdb_error *error = sdb_type_outline(db, id, &outline);
 
+	if (!error)
+		error = record_find(db, PART_TYPES, id, &block, &from);
 	if (error)
 		return error;
 	struct sdb_type *type = arena_record(sizeof(*type), &arena);
@@ -306,6 +338,12 @@ struct sdb_error *sdb_type(struct sdb_db *db, sdb_type_id id, struct sdb_type **
 		return error;
 	}
 	type->id = id;
+	type->kind = outline.kind;
+	type->flags = outline.flags;
+	type->name = outline.name;
+	type->scope = outline.scope;
+	type->size = outline.size;
+	type->target = outline.target;
 	*type_ret = type;
 	return NULL;
 }
@@ -343,8 +381,7 @@ static struct sdb_error *check_type(struct sdb_db *db, const struct block *block
 		error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory, or type %llu is too large",
 				      (unsigned long long)id);
 	else if (!from->failed &&
-		 (type->name > info->names || type->linkage_name > info->names || type->target > info->types ||
-		  type->containing > info->types || !scope_in_bounds(db, &type->scope) ||
+		 (type->linkage_name > info->names || type->containing > info->types ||
 		  !decl_in_bounds(db, &type->decl) || !members_in_bounds(info, type) ||
 		  !parameters_in_bounds(db, type->parameters, type->parameter_count) ||
 		  !templates_in_bounds(db, type->templates, type->template_count)))
@@ -356,4 +393,22 @@ static struct sdb_error *check_type(struct sdb_db *db, const struct block *block
 struct sdb_error *types_verify_block(struct sdb_db *db, const struct block *block)
 {
 	return records_verify(db, block, sdb_db_info(db)->types, check_type);
+}
+
+static struct sdb_error *check_outline(struct sdb_db *db, const struct block *block, uint64_t id, struct cursor *from)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+	struct sdb_type_outline outline;
+
+	(void)id;
+	get_outline(from, &outline);
+	if (!from->failed && (outline.name > info->names || outline.target > info->types ||
+			      !scope_in_bounds(db, &outline.scope)))
+		return block_damaged(db, block, "the outline of a type refers to what there is not");
+	return NULL;
+}
+
+struct sdb_error *type_outlines_verify_block(struct sdb_db *db, const struct block *block)
+{
+	return records_verify(db, block, sdb_db_info(db)->types, check_outline);
 }

@@ -25,6 +25,7 @@ static verify_fn verifier(enum part part)
 	case PART_UNITS: return units_verify_block;
 	case PART_SYMBOLS: return symbols_verify_block;
 	case PART_SYMBOL_IDS: return symbol_ids_verify_block;
+	case PART_TYPE_OUTLINES: return type_outlines_verify_block;
 	case PART_TYPES: return types_verify_block;
 	case PART_CHILDREN: return children_verify_block;
 	case PART_FUNCTION_NAMES: return function_names_verify_block;

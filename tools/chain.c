@@ -145,7 +145,7 @@ static bool find_member(struct member_search *search, sdb_type_id id, uint64_t b
 		if (member->kind != SDB_MEMBER_BASE && member->name)
 			continue;
 		struct type_outline inner = session_stripped(search->session, member->type);
-		if (inner.member_count)
+		if (inner.has_members)
 			found = find_member(search, inner.id, base_bits + member->bit_offset, depth + 1);
 	}
 	sdb_type_free(type);

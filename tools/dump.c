@@ -178,7 +178,7 @@ static bool stands_alone(const struct type_outline *type)
 {
 	switch (type->kind) {
 	case SDB_TYPE_STRUCT: case SDB_TYPE_CLASS: case SDB_TYPE_UNION: case SDB_TYPE_ENUM:
-		return type->name || type->member_count || type->enumerator_count;
+		return type->name || type->has_members || type->has_enumerators;
 	case SDB_TYPE_BASE: case SDB_TYPE_TYPEDEF: case SDB_TYPE_NAMESPACE: case SDB_TYPE_UNSPECIFIED:
 		return true;
 	default:

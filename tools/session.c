@@ -257,17 +257,23 @@ struct type_outline session_type(struct session *session, sdb_type_id id)
 		return (struct type_outline){ .kind = SDB_TYPE_NONE };
 	if (slot->id == id)
 		return *slot;
-	struct sdb_type *type;
-	if (session_note(session, sdb_type(session->db, id, &type)))
+	struct sdb_type_outline outline;
+	if (session_note(session, sdb_type_outline(session->db, id, &outline)))
 		return (struct type_outline){ .id = id, .kind = SDB_TYPE_NONE };
-	*slot = (struct type_outline){
-		.id = id, .kind = type->kind, .flags = type->flags, .name = type->name,
-		.target = type->target, .containing = type->containing, .scope = type->scope,
-		.size = type->size, .elements = count_elements(type),
-		.member_count = type->member_count, .enumerator_count = type->enumerator_count,
+	struct type_outline found = {
+		.id = id, .kind = outline.kind, .flags = outline.flags, .name = outline.name,
+		.target = outline.target, .scope = outline.scope, .size = outline.size,
+		.has_members = outline.has_members, .has_enumerators = outline.has_enumerators,
 	};
-	sdb_type_free(type);
-	return *slot;
+	struct sdb_type *type;
+	if (outline.kind == SDB_TYPE_ARRAY || outline.kind == SDB_TYPE_MEMBER_POINTER) {
+		if (session_note(session, sdb_type(session->db, id, &type)))
+			return (struct type_outline){ .id = id, .kind = SDB_TYPE_NONE };
+		found.elements = count_elements(type);
+		found.containing = type->containing;
+		sdb_type_free(type);
+	}
+	return *slot = found;
 }
 
 struct type_outline session_stripped(struct session *session, sdb_type_id id)

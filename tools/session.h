@@ -61,12 +61,11 @@ struct type_outline {
 	uint32_t flags;
 	sdb_name_id name;
 	sdb_type_id target;
-	sdb_type_id containing;
+	sdb_type_id containing; /* of a member pointer */
 	struct sdb_scope scope;
 	uint64_t size;
 	uint64_t elements; /* of an array; 0 when unbounded */
-	size_t member_count;
-	size_t enumerator_count;
+	bool has_members, has_enumerators;
 };
 /* The outline of type ID; of kind NONE for id 0 and for what cannot be read. */
 struct type_outline session_type(struct session *session, sdb_type_id id);

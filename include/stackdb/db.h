@@ -135,6 +135,19 @@ struct sdb_error *sdb_symbol_at(struct sdb_db *db, uint64_t address,
 
 /* ---- types, functions, variables ------------------------------------------ */
 
+/** What it takes to name a type, for those who ask for many: much cheaper than sdb_type(). */
+struct sdb_type_outline {
+	sdb_type_id id;
+	enum sdb_type_kind kind;
+	uint32_t flags;
+	sdb_name_id name;
+	struct sdb_scope scope;
+	uint64_t size;
+	sdb_type_id target;
+	bool has_members, has_enumerators;
+};
+struct sdb_error *sdb_type_outline(struct sdb_db *db, sdb_type_id id, struct sdb_type_outline *outline_ret);
+
 struct sdb_error *sdb_type(struct sdb_db *db, sdb_type_id id, struct sdb_type **type_ret);
 void sdb_type_free(struct sdb_type *type);
 
