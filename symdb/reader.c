@@ -6,6 +6,7 @@
  */
 
 #include "database.h"
+#include "file.h"
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -139,40 +140,22 @@ static void set_bounds(struct sdb_db *db)
 	sqlite3_progress_handler(db->sql, STEP_OPERATIONS, count_steps, db);
 }
 
-/* `file:PATH?immutable=1` with the bytes escaped that mean something in a URI. */
-static char *immutable_uri(const char *path)
-{
-	struct buffer uri = { 0 };
-	const char *prefix = path[0] == '/' ? "file://" : "file:";
-	put_bytes(&uri, prefix, strlen(prefix));
-	for (const char *at = path; *at; at++) {
-		char escaped[4];
-		snprintf(escaped, sizeof(escaped), "%%%02x", (unsigned char)*at);
-		if (*at == '%' || *at == '?' || *at == '#')
-			put_bytes(&uri, escaped, 3);
-		else
-			put_u8(&uri, (uint8_t)*at);
-	}
-	put_bytes(&uri, "?immutable=1", sizeof("?immutable=1"));
-	if (uri.failed)
-		buffer_deinit(&uri);
-	return (char *)uri.data;
-}
-
 static struct sdb_error *open_sql(struct sdb_db *db)
 {
-	char *uri = immutable_uri(db->path);
-	if (!uri)
+	/* A path that begins with `file:` or `:memory:` must not mean anything special. */
+	char *path;
+	if (asprintf(&path, "%s%s", db->path[0] == '/' ? "" : "./", db->path) < 0)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	int code = sqlite3_open_v2(uri, &db->sql,
-				   SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-				   "unix");
-	free(uri);
+	const char *layer = file_layer();
+	int code = layer ? sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, layer) :
+			   SQLITE_NOMEM;
+	free(path);
 	if (code != SQLITE_OK)
 		return sql_error(db);
 	set_bounds(db);
 	db->steps = 0;
-	if (sqlite3_exec(db->sql, "PRAGMA cache_size=-256; PRAGMA cell_size_check=1", NULL, NULL,
+	/* Rows are kept by the part that reads them: SQLite's pages need little room. */
+	if (sqlite3_exec(db->sql, "PRAGMA cache_size=-64; PRAGMA cell_size_check=1", NULL, NULL,
 			 NULL) != SQLITE_OK)
 		return sql_error(db);
 	return NULL;
