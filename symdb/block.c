@@ -4,6 +4,7 @@
 #include "block_format.h"
 #include "checksum.h"
 #include "line_models.h"
+#include "phrases.h"
 #include <endian.h>
 #include <lz4.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ static bool next_entry(struct cursor *entries, struct block_header *header, bool
 	/* One byte makes at most 255, with LZ4 and as the writer has it of shapes: a small row cannot ask for a lot of memory. */
 	return !entries->failed && raw_size <= BLOCK_RAW_MAX && size <= BLOCK_RAW_MAX &&
 	       raw_size <= size * 255 && !(header->stored && header->shaped) &&
-	       !(header->primed && !header->shaped) && !(header->stored && raw_size != size) &&
+	       !(header->primed && header->stored) && !(header->stored && raw_size != size) &&
 	       (last || (distance && !__builtin_add_overflow(header->first, distance, &header->next)));
 }
 
@@ -122,9 +123,11 @@ struct block_models *block_models_get(enum part part, struct cursor *from)
 		return NULL;
 	if (part == PART_LINES)
 		models->lines = line_models_get(from);
+	else if (block_has_phrases(part))
+		models->phrases = phrases_get(from);
 	else
 		models->shape = models_get(from, shape_fields, SHAPE_FIELDS);
-	if ((!models->lines && !models->shape) || from->at != from->end) {
+	if ((!models->lines && !models->phrases && !models->shape) || from->at != from->end) {
 		block_models_free(models);
 		return NULL;
 	}
@@ -136,6 +139,7 @@ void block_models_free(struct block_models *models)
 	if (models) {
 		line_models_free(models->lines);
 		model_set_free(models->shape);
+		free(models->phrases);
 	}
 	free(models);
 }
@@ -146,6 +150,9 @@ bool block_unpack(const struct block_header *header, const struct block_models *
 	if (header->shaped)
 		return shape_decode(header->part, header->first, header->payload, header->payload_size,
 				    header->primed && models ? models->shape : NULL, raw, header->raw_size, scratch);
+	if (header->primed)
+		return models && models->phrases &&
+		       phrases_decode(models->phrases, header->payload, header->payload_size, raw, header->raw_size);
 	if (header->stored) {
 		memcpy(raw, header->payload, header->raw_size);
 		return true;

@@ -3,6 +3,7 @@
 
 #include "block_encode.h"
 #include "line_encode.h"
+#include "phrases.h"
 #include <lz4.h>
 #include <lz4hc.h>
 #include <stdlib.h>
@@ -53,6 +54,16 @@ static bool make_line_models(const struct block_raw *sample, size_t count, struc
 	return good;
 }
 
+static bool make_phrases(const struct block_raw *sample, size_t count, struct buffer *to)
+{
+	struct phrase_sample *samples = calloc(count, sizeof(*samples));
+	for (size_t i = 0; i < count && samples; i++)
+		samples[i] = (struct phrase_sample){ sample[i].data, sample[i].size };
+	bool good = samples && phrases_make(samples, count, to);
+	free(samples);
+	return good;
+}
+
 bool block_models_make(const struct block_raw *sample, size_t count, void **scratch, struct buffer *to)
 {
 	struct block_scratch *held = scratch_of(scratch);
@@ -60,6 +71,8 @@ bool block_models_make(const struct block_raw *sample, size_t count, void **scra
 		return false;
 	if (sample->part == PART_LINES)
 		return make_line_models(sample, count, to);
+	if (block_has_phrases(sample->part))
+		return make_phrases(sample, count, to);
 	struct model_tally *tallies = calloc(SHAPE_MODELS, sizeof(*tallies));
 	bool good = tallies;
 	for (size_t i = 0; i < count && good; i++)
@@ -113,6 +126,13 @@ static bool put_block(const struct block_raw *raw, const struct block_models *mo
 		return true;
 	}
 	block->raw_size = raw->size;
+	if (models && models->phrases) {
+		phrases_encode(models->phrases, raw->data, raw->size, to);
+		block->flags = BLOCK_PRIMED;
+		if (to->size >= raw->size)
+			block->flags = put_plain(raw, scratch, to);
+		return true;
+	}
 	block->flags = BLOCK_SHAPED | (models ? BLOCK_PRIMED : 0);
 	if (!put_shape(raw, models, scratch, to, &coded))
 		return false;

@@ -11,32 +11,42 @@
  *     ULEB128 distance to the first key of the next block (not for the last of the part)
  *     the payloads
  * The row's key is the first key of its first block. A payload is what shape.h makes of the
- * records when the part has a shape, LZ4 when that is smaller than the records, else these.
+ * records when the part has a shape, what phrases.h makes of texts, LZ4 when that is smaller
+ * than the records, else these.
  */
 
 #include "shape.h"
 
 struct line_models;
+struct phrases;
 
 /* What a part's record of PART_MODELS says: one of these, by the part. */
 struct block_models {
 	struct model_set *shape;
 	struct line_models *lines;
+	struct phrases *phrases;
 };
 
 /* Reads the record of PART, which must end where FROM ends; NULL when it does not, or has none. */
 struct block_models *block_models_get(enum part part, struct cursor *from);
 void block_models_free(struct block_models *models);
 
+/* Parts that are texts. */
+static inline bool block_has_phrases(enum part part)
+{
+	return part == PART_NAMES || part == PART_FILES;
+}
+
 static inline bool block_has_models(enum part part)
 {
-	return part == PART_LINES || shape_exists(part);
+	return part == PART_LINES || block_has_phrases(part) || shape_exists(part);
 }
 
 enum {
 	BLOCK_STORED = 1, /* the payload is not compressed */
 	BLOCK_SHAPED = 2, /* the payload is what shape.h makes of the records */
-	BLOCK_PRIMED = 4, /* ... with models that begin as the part's record of PART_MODELS says */
+	BLOCK_PRIMED = 4, /* the payload needs the part's record of PART_MODELS: models that begin as
+			     it says when it is shaped, else phrases */
 	BLOCK_FLAGS = 3,  /* bits of flags */
 	BLOCK_RAW_MAX = 64 << 20,
 	ROW_SIZE = 4096,  /* of payloads; then the next row begins */
