@@ -81,13 +81,13 @@ bool phrases_decode(const struct phrases *phrases, const uint8_t *data, size_t s
 	const uint8_t *end = data + size;
 	uint8_t *to = raw, *to_end = raw + raw_size;
 	while (data < end) {
-		unsigned code = *data++;
-		if (code < phrases->count && to_end - to >= PHRASE_LENGTH) {
+		unsigned code = *data++, length = phrases->lengths[code];
+		if (length && to_end - to >= PHRASE_LENGTH) {
 			memcpy(to, phrases->bytes[code], PHRASE_LENGTH);
-			to += phrases->lengths[code];
-		} else if (code < phrases->count && to_end - to >= phrases->lengths[code]) {
-			memcpy(to, phrases->bytes[code], phrases->lengths[code]);
-			to += phrases->lengths[code];
+			to += length;
+		} else if (length && to_end - to >= (ptrdiff_t)length) {
+			memcpy(to, phrases->bytes[code], length);
+			to += length;
 		} else if (code == ESCAPE && data < end && to < to_end) {
 			*to++ = *data++;
 		} else {

@@ -16,7 +16,7 @@ enum { PHRASES_MAX = 255, PHRASE_LENGTH = 8 };
 
 struct phrases {
 	unsigned count;
-	uint8_t lengths[PHRASES_MAX];
+	uint8_t lengths[256]; /* 0: there is no such phrase */
 	uint8_t bytes[PHRASES_MAX][PHRASE_LENGTH];
 	/* By first byte, the longest first: numbers of phrases, for encoding. */
 	uint8_t order[PHRASES_MAX];
