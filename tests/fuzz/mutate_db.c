@@ -20,49 +20,110 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 enum { RAW_ROOM = 4096 }; /* how much a block's content may grow */
 
-static bool unpack(const struct block_header *header, uint8_t *raw)
+/* The models of PART in the database; free with block_models_free(). */
+static struct block_models *read_models(sqlite3 *db, enum part part)
 {
-	struct shape *scratch = NULL;
-	bool good = block_unpack(header, raw, &scratch);
-
-	shape_free(scratch);
-	return good;
-}
-
-/* BLOCK's content changed, stored without compression under its checksum; free() it. */
-static uint8_t *mutate_block(enum part part, uint64_t first, const uint8_t *data, size_t size,
-			     size_t *size_ret)
-{
-	struct block_header header;
+	struct block_models *models = NULL;
+	sqlite3_stmt *statement;
+	struct row row;
 	const char *what;
 
-	if (!block_parse(part, first, data, size, &header, &what) || header.raw_size > 1 << 20)
+	if (!block_has_models(part) ||
+	    sqlite3_prepare_v2(db, "SELECT first, data FROM models WHERE first <= ?1 ORDER BY first DESC",
+			       -1, &statement, NULL) != SQLITE_OK)
 		return NULL;
-	size_t room = header.raw_size + RAW_ROOM;
-	uint8_t *raw = calloc(1, room);
+	sqlite3_bind_int64(statement, 1, block_key_to_row(PART_MODELS, part));
+	if (sqlite3_step(statement) == SQLITE_ROW &&
+	    row_parse(PART_MODELS, block_row_to_key(PART_MODELS, sqlite3_column_int64(statement, 0)),
+		      sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1), &row, &what)) {
+		struct block_header header = row_block(&row, part);
+		uint8_t *raw = header.raw_size < 1 << 20 ? malloc(header.raw_size + 1) : NULL;
+		struct cursor cursor = { raw, raw + header.raw_size, false };
 
-	if (raw == NULL || !unpack(&header, raw)) {
+		if (raw && header.first == part && block_unpack(&header, NULL, raw, NULL))
+			models = block_models_get(part, &cursor);
 		free(raw);
+	}
+	sqlite3_finalize(statement);
+	return models;
+}
+
+static void put_entry(struct buffer *to, const struct block_header *block, size_t raw_size, size_t size,
+		      unsigned flags)
+{
+	put_uleb(to, (uint64_t)raw_size << BLOCK_FLAGS | flags);
+	put_uleb(to, size);
+	if (!block->last)
+		put_uleb(to, block->next - block->first);
+}
+
+static unsigned flags_of(const struct block_header *block)
+{
+	return (block->stored ? BLOCK_STORED : 0) | (block->shaped ? BLOCK_SHAPED : 0) |
+	       (block->primed ? BLOCK_PRIMED : 0);
+}
+
+/* ROW with the records of its block CHOSEN changed to RAW, under its checksum; free() it. */
+static uint8_t *put_row(const struct row *row, uint64_t chosen, const uint8_t *raw, size_t raw_size,
+			size_t *size_ret)
+{
+	struct buffer head = { 0 }, payloads = { 0 };
+	struct block_header block = { .next = row->first };
+
+	put_bytes(&head, "\0\0\0\0", 4);
+	put_uleb(&head, row->count << 1 | row->last);
+	for (size_t i = 0; i < row->count; i++) {
+		block = row_block(row, block.next);
+		if (block.first == chosen) {
+			put_entry(&head, &block, raw_size, raw_size, BLOCK_STORED);
+			put_bytes(&payloads, raw, raw_size);
+		} else {
+			put_entry(&head, &block, block.raw_size, block.payload_size, flags_of(&block));
+			put_bytes(&payloads, block.payload, block.payload_size);
+		}
+	}
+	put_bytes(&head, payloads.data, payloads.size);
+	buffer_deinit(&payloads);
+	if (head.failed) {
+		buffer_deinit(&head);
 		return NULL;
 	}
-	size_t raw_size = LLVMFuzzerMutate(raw, header.raw_size, room);
-	struct buffer buffer = { 0 };
+	uint32_t checksum = htole32(row_checksum(row->part, row->first, head.data + 4, head.size - 4));
 
-	put_bytes(&buffer, "\0\0\0\0", 4);
-	put_uleb(&buffer, raw_size << BLOCK_FLAGS | BLOCK_STORED | (header.last ? BLOCK_LAST : 0));
-	if (!header.last)
-		put_uleb(&buffer, header.next - first);
-	put_bytes(&buffer, raw, raw_size);
+	memcpy(head.data, &checksum, 4);
+	*size_ret = head.size;
+	return head.data;
+}
+
+/* A row with the content of one of its blocks changed, stored as it is; free() it. */
+static uint8_t *mutate_row(sqlite3 *db, enum part part, uint64_t first, const uint8_t *data, size_t size,
+			   unsigned seed, size_t *size_ret)
+{
+	const char *what;
+	struct row row;
+
+	if (!row_parse(part, first, data, size, &row, &what))
+		return NULL;
+	struct block_header block = { .next = first };
+
+	for (size_t i = 0; i <= seed % row.count; i++)
+		block = row_block(&row, block.next);
+	if (block.raw_size > 1 << 20)
+		return NULL;
+	size_t room = block.raw_size + RAW_ROOM;
+	uint8_t *raw = calloc(1, room), *changed = NULL;
+	struct block_models *models = read_models(db, part);
+	struct shape *scratch = NULL;
+
+	if (raw != NULL && block_unpack(&block, models, raw, &scratch)) {
+		size_t raw_size = LLVMFuzzerMutate(raw, block.raw_size, room);
+
+		changed = put_row(&row, block.first, raw, raw_size, size_ret);
+	}
+	shape_free(scratch);
+	block_models_free(models);
 	free(raw);
-	if (buffer.failed) {
-		buffer_deinit(&buffer);
-		return NULL;
-	}
-	uint32_t checksum = htole32(block_checksum(part, first, buffer.data + 4, buffer.size - 4));
-
-	memcpy(buffer.data, &checksum, 4);
-	*size_ret = buffer.size;
-	return buffer.data;
+	return changed;
 }
 
 /* Puts CHANGED in place of the blob in row ROW of PART. */
@@ -95,9 +156,9 @@ static void mutate_part(sqlite3 *db, enum part part, unsigned seed)
 	if (sqlite3_step(statement) == SQLITE_ROW) {
 		int64_t row = sqlite3_column_int64(statement, 0);
 		size_t size = 0;
-		uint8_t *changed = mutate_block(part, block_row_to_key(part, row),
-						sqlite3_column_blob(statement, 1),
-						(size_t)sqlite3_column_bytes(statement, 1), &size);
+		uint8_t *changed = mutate_row(db, part, block_row_to_key(part, row),
+					      sqlite3_column_blob(statement, 1),
+					      (size_t)sqlite3_column_bytes(statement, 1), seed / 7, &size);
 
 		sqlite3_reset(statement);
 		if (changed != NULL)
