@@ -358,9 +358,12 @@ static struct sdb_error *index_module(struct indexing *indexing)
 {
 	struct sdb_index_result *result = indexing->result;
 	struct gather *gather = &indexing->gather;
+	bool wants_dwarf = indexing->options.detail > SDB_DETAIL_SYMBOLS;
+	struct preparation *preparation = wants_dwarf ? dwarf_prepare(indexing->module, indexing->options.jobs) : NULL;
 	struct sdb_error *error = gather_symbols(indexing);
 
-	if (!error && indexing->options.detail > SDB_DETAIL_SYMBOLS)
+	module_prepare_finish(preparation);
+	if (!error && wants_dwarf)
 		error = dwarf_open(indexing->module, &gather->dwarf);
 	indexing->has_dwarf = gather->dwarf.unit_count > 0;
 	if (!error && indexing->has_dwarf)

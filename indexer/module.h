@@ -62,6 +62,16 @@ struct sdb_error *module_code_section(struct module *module, const char *name,
 				      struct section_data *data_ret);
 
 /*
+ * Decompresses and relocates the debug sections called NAMES, those that need it, on JOBS threads: all
+ * but the caller's begin at once, module_prepare_finish() joins them and returns when all is done.
+ * Errors are left to who asks for a section. NULL when there is nothing to wait for.
+ */
+struct preparation;
+struct preparation *module_prepare(struct module *module, const char *const *names, size_t count,
+				   unsigned jobs);
+void module_prepare_finish(struct preparation *preparation);
+
+/*
  * Tells the kernel that mapped pages of [data, data+size) are not needed for now. Only for data that
  * is `mapped`: private memory would lose its content.
  */

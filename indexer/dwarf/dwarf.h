@@ -117,6 +117,8 @@ struct dwarf {
 	size_t executable_count;
 };
 
+/* Has the sections that dwarf_open() wants prepared, see module_prepare(). */
+struct preparation *dwarf_prepare(struct module *module, unsigned jobs);
 struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf);
 void dwarf_close(struct dwarf *dwarf);
 

@@ -287,6 +287,11 @@ static struct sdb_error *gather_signatures(struct dwarf *dwarf)
 	return NULL;
 }
 
+struct preparation *dwarf_prepare(struct module *module, unsigned jobs)
+{
+	return module_prepare(module, section_names, DWARF_SECTIONS, jobs);
+}
+
 struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf)
 {
 	struct sdb_error *error = NULL;
