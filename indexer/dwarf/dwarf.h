@@ -54,9 +54,10 @@ struct abbrev {
 
 struct abbrev_table {
 	struct abbrev *abbrevs;
-	size_t count;
+	size_t count, capacity;
 	bool dense; /* abbrevs[i].code == i + 1 */
 	struct attr_spec *specs;
+	size_t spec_count, spec_capacity;
 	const struct dwarf_file *file;
 	uint64_t offset;
 	uint8_t version_class, address_size, offset_size;
@@ -69,6 +70,7 @@ struct unit {
 	uint8_t type;       /* DW_UT_* */
 	bool in_types;      /* lies in .debug_types */
 	bool parsed;        /* the root's attributes below are valid */
+	bool links;         /* entries of it may refer to types of other units */
 	bool skeleton;      /* its content is in the split unit `split` */
 	uint16_t version;
 	uint8_t address_size;
@@ -170,6 +172,11 @@ static inline uint64_t dwarf_uleb(const uint8_t **at, const uint8_t *end)
 
 /* The abbreviation table of a unit; kept by the caller between units that share it. */
 struct abbrev_table *abbrev_table_read(const struct unit *unit, struct abbrev_table *reuse);
+/*
+ * A table that has the abbreviation of the unit's root entry only: the others are passed over without being
+ * kept. *LINKS_RET says whether one has a reference to another unit that can lead to a type; NULL: not wanted.
+ */
+struct abbrev_table *abbrev_table_root(const struct unit *unit, bool *links_ret);
 void abbrev_table_free(struct abbrev_table *table);
 const struct abbrev *abbrev_find_slow(const struct abbrev_table *table, uint64_t code);
 static inline const struct abbrev *abbrev_find(const struct abbrev_table *table, uint64_t code)

@@ -119,14 +119,29 @@ static int compare_abbrevs(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* Code, tag and children of one abbreviation; its specifications follow. NULL at the end of the table. */
+static const uint8_t *abbrev_begin(const uint8_t *at, const uint8_t *end, struct abbrev *abbrev)
+{
+	*abbrev = (struct abbrev){ .code = dwarf_uleb(&at, end) };
+	if (!at || abbrev->code == 0)
+		return NULL;
+	uint64_t tag = dwarf_uleb(&at, end);
+	if (!at || at >= end || tag > UINT16_MAX)
+		return NULL;
+	abbrev->tag = (uint16_t)tag;
+	abbrev->children = *at++ != 0;
+	return at;
+}
+
 /* Reads the attribute specifications of one abbreviation; where they end, or NULL. */
 static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, const uint8_t *end,
-				 struct abbrev_table *table, size_t *spec_count, size_t *spec_capacity,
-				 struct abbrev *abbrev)
+				 struct abbrev_table *table, struct abbrev *abbrev)
 {
 	int64_t fixed = 0;
 
-	abbrev->first = (uint32_t)*spec_count;
+	if (table->spec_count > UINT32_MAX / 2)
+		return NULL;
+	abbrev->first = (uint32_t)table->spec_count;
 	abbrev->sibling = -1;
 	for (;;) {
 		uint64_t name = dwarf_uleb(&at, end), form = dwarf_uleb(&at, end);
@@ -137,9 +152,9 @@ static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, con
 		if (name > UINT16_MAX || form > UINT16_MAX || abbrev->count == UINT16_MAX)
 			return NULL;
 		int64_t implicit = form == DW_FORM_implicit_const ? dwarf_sleb(&at, end) : 0;
-		if (!at || !grow((void **)&table->specs, spec_capacity, *spec_count, sizeof(*table->specs)))
+		if (!at || !grow((void **)&table->specs, &table->spec_capacity, table->spec_count, sizeof(*table->specs)))
 			return NULL;
-		struct attr_spec *spec = &table->specs[(*spec_count)++];
+		struct attr_spec *spec = &table->specs[table->spec_count++];
 		*spec = attr_spec_make(unit, (unsigned)name, (unsigned)form, implicit);
 		abbrev->count++;
 		if (name == DW_AT_sibling && form == DW_FORM_ref4 && fixed >= 0 && abbrev->sibling < 0)
@@ -159,35 +174,84 @@ struct abbrev_table *abbrev_table_read(const struct unit *unit, struct abbrev_ta
 	    reuse->version_class == version_class && reuse->address_size == unit->address_size &&
 	    reuse->offset_size == unit->offset_size)
 		return reuse;
-	abbrev_table_free(reuse);
 
-	struct abbrev_table *table = calloc(1, sizeof(*table));
+	/* What the last unit's table took is enough for most others. */
+	struct abbrev_table *table = reuse ? reuse : calloc(1, sizeof(*table));
 	if (!table)
 		return NULL;
 	*table = (struct abbrev_table){ .file = unit->file, .offset = unit->abbrev_offset, .dense = true,
-		.version_class = version_class, .address_size = unit->address_size, .offset_size = unit->offset_size };
+		.version_class = version_class, .address_size = unit->address_size, .offset_size = unit->offset_size,
+		.abbrevs = table->abbrevs, .capacity = table->capacity,
+		.specs = table->specs, .spec_capacity = table->spec_capacity };
 	if (unit->abbrev_offset >= section->size)
 		return table;
 
 	const uint8_t *at = section->data + unit->abbrev_offset, *end = section->data + section->size;
-	size_t capacity = 0, spec_count = 0, spec_capacity = 0;
-	while (at && at < end) {
-		struct abbrev abbrev = { .code = dwarf_uleb(&at, end) };
-		if (!at || abbrev.code == 0)
-			break;
-		uint64_t tag = dwarf_uleb(&at, end);
-		if (!at || at >= end || tag > UINT16_MAX || spec_count > UINT32_MAX / 2)
-			break;
-		abbrev.tag = (uint16_t)tag;
-		abbrev.children = *at++ != 0;
-		at = specs_read(unit, at, end, table, &spec_count, &spec_capacity, &abbrev);
-		if (!at || !grow((void **)&table->abbrevs, &capacity, table->count, sizeof(abbrev)))
+	struct abbrev abbrev;
+	while (at < end && (at = abbrev_begin(at, end, &abbrev))) {
+		at = specs_read(unit, at, end, table, &abbrev);
+		if (!at || !grow((void **)&table->abbrevs, &table->capacity, table->count, sizeof(abbrev)))
 			break;
 		table->dense &= abbrev.code == table->count + 1;
 		table->abbrevs[table->count++] = abbrev;
 	}
 	if (!table->dense)
 		qsort(table->abbrevs, table->count, sizeof(*table->abbrevs), compare_abbrevs);
+	return table;
+}
+
+/*
+ * Passes over the specifications of one abbreviation; where they end, or NULL. *LINKS_RET says
+ * whether one is a reference to another unit for what is not just a function that is called or inlined.
+ */
+static const uint8_t *specs_pass(const uint8_t *at, const uint8_t *end, bool *links_ret)
+{
+	bool links = false;
+
+	for (unsigned count = 0; count <= UINT16_MAX; count++) {
+		uint64_t name = dwarf_uleb(&at, end), form = dwarf_uleb(&at, end);
+		if (!at || name > UINT16_MAX || form > UINT16_MAX)
+			return NULL;
+		if (name == 0 && form == 0) {
+			*links_ret = links;
+			return at;
+		}
+		if (form == DW_FORM_implicit_const)
+			dwarf_sleb(&at, end);
+		else if (form == DW_FORM_ref_addr)
+			links |= name != DW_AT_abstract_origin && name != DW_AT_call_origin && name != DW_AT_import;
+	}
+	return NULL;
+}
+
+struct abbrev_table *abbrev_table_root(const struct unit *unit, bool *links_ret)
+{
+	const struct section_data *section = &unit->file->sections[DWARF_ABBREV];
+	struct abbrev_table *table = calloc(1, sizeof(*table));
+	const uint8_t *root = unit_section(unit) + unit->root;
+	uint64_t code = dwarf_uleb(&root, unit_end(unit));
+	struct abbrev abbrev;
+
+	if (links_ret)
+		*links_ret = false;
+	if (!table || unit->abbrev_offset >= section->size)
+		return table;
+	const uint8_t *at = section->data + unit->abbrev_offset, *end = section->data + section->size;
+	while (at && at < end && (at = abbrev_begin(at, end, &abbrev))) {
+		const uint8_t *specs = at;
+		bool links = false;
+		at = specs_pass(at, end, &links);
+		if (links && links_ret)
+			*links_ret = true;
+		if (!at || table->count || abbrev.code != code)
+			continue;
+		if (!specs_read(unit, specs, end, table, &abbrev) ||
+		    !grow((void **)&table->abbrevs, &table->capacity, 0, sizeof(abbrev)))
+			break;
+		table->abbrevs[table->count++] = abbrev;
+		if (!links_ret)
+			break;
+	}
 	return table;
 }
 

@@ -549,23 +549,10 @@ static struct sdb_error *scan_together(struct gather *gather)
 /* Whether entries of one unit name types in another. */
 static bool units_are_linked(const struct dwarf *dwarf)
 {
-	struct abbrev_table *table = NULL;
 	bool linked = dwarf->has_alt || dwarf->signature_count;
 
-	for (uint32_t i = 0; i < dwarf->unit_count && !linked; i++) {
-		const struct unit *unit = dwarf->units[i];
-		linked = unit->root_tag == DW_TAG_partial_unit;
-		if (unit->root >= unit->end || linked)
-			continue;
-		table = abbrev_table_read(unit, table);
-		for (size_t a = 0; table && a < table->count && !linked; a++)
-			for (unsigned s = 0; s < table->abbrevs[a].count && !linked; s++) {
-				const struct attr_spec *spec = &table->specs[table->abbrevs[a].first + s];
-				linked = spec->form == DW_FORM_ref_addr && spec->name != DW_AT_abstract_origin &&
-					 spec->name != DW_AT_call_origin && spec->name != DW_AT_import;
-			}
-	}
-	abbrev_table_free(table);
+	for (uint32_t i = 0; i < dwarf->unit_count && !linked; i++)
+		linked = dwarf->units[i]->links || dwarf->units[i]->root_tag == DW_TAG_partial_unit;
 	return linked;
 }
 

@@ -133,12 +133,18 @@ static void root_attribute(struct unit *unit, const struct attr *attr)
 	}
 }
 
-/* The bases come first: strings and addresses of the same entry are found through them. */
-static void read_root(struct unit *unit)
+/*
+ * The bases come first: strings and addresses of the same entry are found through them. LAST is the unit
+ * before, of which the same was read, or NULL.
+ */
+static void read_root(struct unit *unit, const struct unit *last)
 {
-	struct abbrev_table *table = abbrev_table_read(unit, NULL);
+	bool same = last && last->file == unit->file && last->abbrev_offset == unit->abbrev_offset;
+	struct abbrev_table *table = abbrev_table_root(unit, same ? NULL : &unit->links);
 	struct die die;
 
+	if (same) /* dwz has one table for many units */
+		unit->links = last->links;
 	unit->line_offset = UINT64_MAX;
 	/* the default bases of DWARF 5 pass over the section's header */
 	if (unit->version >= 5) {
@@ -186,6 +192,7 @@ static void read_root(struct unit *unit)
 static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *file, bool types)
 {
 	const struct section_data *section = &file->sections[types ? DWARF_TYPES : DWARF_INFO];
+	const struct unit *last = NULL;
 	uint64_t offset = 0;
 
 	dwarf->info_size += section->data ? section->size : 0;
@@ -198,7 +205,8 @@ static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *fi
 		bool sound = read_header(unit, section, offset);
 		offset = unit->end;
 		if (sound) {
-			read_root(unit);
+			read_root(unit, last);
+			last = unit;
 		} else {
 			bool padding = true;
 			for (uint64_t i = unit->offset; i < unit->end && padding; i++)
