@@ -181,7 +181,9 @@ static struct sdb_error *gather_dwarf(struct indexing *indexing)
 	gather->names = indexing->names;
 	gather->units = calloc((size_t)gather->dwarf.unit_count + 1, sizeof(*gather->units));
 	gather->files = sdb_names_create();
-	if (!error && (!gather->units || !gather->files || !intern_init(&gather->functions) ||
+	gather->worker_count = gather->jobs < MAX_WORKERS ? gather->jobs : MAX_WORKERS;
+	gather->workers = calloc(gather->worker_count, sizeof(*gather->workers));
+	if (!error && (!gather->units || !gather->files || !gather->workers || !intern_init(&gather->functions) ||
 		       !intern_init(&gather->variables) || !intern_init(&gather->expressions) ||
 		       pthread_mutex_init(&gather->lock, NULL) != 0))
 		error = no_memory(indexing->result->path);
@@ -193,6 +195,7 @@ static struct sdb_error *gather_dwarf(struct indexing *indexing)
 	progress(indexing, 0.4);
 	if (!error)
 		error = gather_units(gather, code_gather);
+	gather_free_workers(gather, 1); /* the first one writes types */
 	progress(indexing, 0.6);
 	return error ? error : intern_units(indexing);
 }
@@ -209,6 +212,8 @@ static void gather_free(struct gather *gather)
 		buffer_deinit(&gather->units[i].code);
 	}
 	free(gather->units);
+	gather_free_workers(gather, 0);
+	free(gather->workers);
 	free(gather->codes);
 	intern_deinit(&gather->functions);
 	intern_deinit(&gather->variables);

@@ -4,8 +4,8 @@
 
 #include "gather.h"
 
-#define NAME_CACHE 131072
-#define TYPE_CACHE 65536
+#define CACHE_BITS_MIN 8
+#define CACHE_BITS_MAX 17
 #define CHUNK (1 << 20)
 
 /* ---- interning -------------------------------------------------------------------- */
@@ -80,23 +80,23 @@ out:
 
 /* ---- workers ------------------------------------------------------------------------ */
 
-bool worker_init(struct worker *worker, struct gather *gather)
+/* Names and types that occur in so many bytes of entries: caches of a small module are small. */
+static unsigned cache_bits(const struct gather *gather)
 {
-	*worker = (struct worker){ .gather = gather };
-	worker->name_cache = calloc(NAME_CACHE, sizeof(*worker->name_cache));
-	worker->type_cache = calloc(TYPE_CACHE, sizeof(*worker->type_cache));
-	if (worker->name_cache && worker->type_cache)
-		return true;
-	worker_deinit(worker);
-	return false;
+	unsigned bits = CACHE_BITS_MIN;
+
+	while (bits < CACHE_BITS_MAX && gather->dwarf.info_size >> (bits + 8))
+		bits++;
+	return bits;
 }
 
-void worker_deinit(struct worker *worker)
+static void worker_deinit(struct worker *worker)
 {
 	abbrev_table_free(worker->table);
 	abbrev_table_free(worker->foreign_table);
 	free(worker->name_cache);
 	free(worker->type_cache);
+	scan_free(worker->scan);
 	map_deinit(&worker->function_map);
 	free(worker->functions);
 	free(worker->local_refs);
@@ -107,17 +107,39 @@ void worker_deinit(struct worker *worker)
 	*worker = (struct worker){ 0 };
 }
 
-/* The cache slot of a text by its place in memory, which does not change. */
-static size_t name_slot(const char *text)
+struct worker *gather_worker(struct gather *gather, unsigned index)
 {
-	return (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> 40) % NAME_CACHE;
+	struct worker *worker = &gather->workers[index];
+
+	if (worker->gather)
+		return worker;
+	unsigned bits = cache_bits(gather);
+	*worker = (struct worker){ .gather = gather, .cache_bits = bits,
+		.name_cache = calloc((size_t)1 << bits, sizeof(*worker->name_cache)),
+		.type_cache = calloc((size_t)1 << bits, sizeof(*worker->type_cache)) };
+	if (worker->name_cache && worker->type_cache)
+		return worker;
+	worker_deinit(worker);
+	return NULL;
+}
+
+void gather_free_workers(struct gather *gather, unsigned first)
+{
+	for (unsigned i = first; gather->workers && i < gather->worker_count; i++)
+		worker_deinit(&gather->workers[i]);
+}
+
+/* The cache slot of a text by its place in memory, which does not change. */
+static size_t name_slot(const struct worker *worker, const char *text)
+{
+	return (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> (64 - worker->cache_bits));
 }
 
 uint32_t worker_text(struct worker *worker, const char *text)
 {
 	if (!text || !*text)
 		return 0;
-	size_t slot = name_slot(text);
+	size_t slot = name_slot(worker, text);
 	uint32_t id = sdb_names_intern(worker->gather->names, text, strlen(text));
 	if (id == UINT32_MAX) {
 		worker->gather->failed = true;
@@ -134,7 +156,7 @@ uint32_t worker_name(struct worker *worker, const struct unit *unit, const struc
 
 	if (!text)
 		return 0;
-	size_t slot = name_slot(text);
+	size_t slot = name_slot(worker, text);
 	if (worker->name_cache[slot].text == text)
 		return worker->name_cache[slot].id;
 	return memchr(text, 0, (size_t)(limit - text)) ? worker_text(worker, text) : 0;
@@ -157,6 +179,7 @@ bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)
 struct job {
 	struct gather *gather;
 	unit_fn fn;
+	atomic_uint next_worker;
 };
 
 /* Mapped pages of units that are done are given back in runs of this size. */
@@ -166,10 +189,10 @@ static void *work(void *arg)
 {
 	struct job *job = arg;
 	struct gather *gather = job->gather;
-	struct worker worker;
+	struct worker *worker = gather_worker(gather, atomic_fetch_add(&job->next_worker, 1));
 	const uint8_t *release = NULL, *release_end = NULL;
 
-	if (!worker_init(&worker, gather)) {
+	if (!worker) {
 		gather->failed = true;
 		return NULL;
 	}
@@ -178,7 +201,7 @@ static void *work(void *arg)
 		if (index >= gather->dwarf.unit_count || gather->failed)
 			break;
 		struct unit *unit = gather->dwarf.units[index];
-		job->fn(&worker, unit);
+		job->fn(worker, unit);
 		atomic_fetch_add(&gather->done, unit->end - unit->offset);
 		const struct section_data *section =
 			&unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO];
@@ -193,21 +216,21 @@ static void *work(void *arg)
 			release = release_end;
 		}
 	}
-	worker_deinit(&worker);
 	return NULL;
 }
 
 struct sdb_error *gather_units(struct gather *gather, unit_fn fn)
 {
-	struct job job = { gather, fn };
-	pthread_t threads[64];
-	unsigned started = 0, wanted = gather->jobs < 64 ? gather->jobs : 64;
+	struct job job = { .gather = gather, .fn = fn };
+	pthread_t threads[MAX_WORKERS];
+	unsigned started = 0;
 	pthread_attr_t attributes;
 
 	gather->next = 0;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, 16 << 20);
-	while (started + 1 < wanted && pthread_create(&threads[started], &attributes, work, &job) == 0)
+	while (started + 1 < gather->worker_count &&
+	       pthread_create(&threads[started], &attributes, work, &job) == 0)
 		started++;
 	pthread_attr_destroy(&attributes);
 	work(&job);

@@ -99,6 +99,7 @@ struct line_table {
 };
 
 struct type_table;
+struct worker;
 
 struct gather {
 	struct dwarf dwarf;
@@ -119,10 +120,14 @@ struct gather {
 	pthread_mutex_t lock;      /* of codes and sequences */
 	const struct sdb_section *sections;
 	size_t section_count;
+	struct worker *workers;    /* one for each thread, kept from pass to pass */
+	unsigned worker_count;
 	atomic_uint next;          /* work: the next unit to take */
 	atomic_ullong done;        /* bytes of entry sections seen, over all passes */
 	atomic_bool failed;        /* memory was short in some thread */
 };
+
+#define MAX_WORKERS 64
 
 /* What a thread keeps to itself. */
 struct function_info {
@@ -140,10 +145,13 @@ struct static_local {
 	struct attr value;
 };
 struct worker {
-	struct gather *gather;
+	struct gather *gather;   /* NULL: not in use yet */
 	struct abbrev_table *table;
+	unsigned cache_bits;     /* of the number of slots of both caches */
 	struct { const void *text; uint32_t id; } *name_cache;
+	/* pass 1 */
 	struct { uint64_t hash; uint32_t id; } *type_cache;
+	struct scan *scan;
 	/* pass 2 */
 	struct map function_map;           /* root entry to index in `functions` + 1 */
 	struct function_info *functions;
@@ -158,8 +166,10 @@ struct worker {
 	struct buffer expression;
 	unsigned depth;
 };
-bool worker_init(struct worker *worker, struct gather *gather);
-void worker_deinit(struct worker *worker);
+/* The worker of thread INDEX (below gather->worker_count); NULL when memory is short. */
+struct worker *gather_worker(struct gather *gather, unsigned index);
+/* Frees the workers from number FIRST on; those can be asked for again. */
+void gather_free_workers(struct gather *gather, unsigned first);
 
 /* Provisional number of a string attribute's text. */
 uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr);
@@ -179,6 +189,7 @@ void lines_free(struct gather *gather);
 struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *file_ids);
 
 /* types.c */
+void scan_free(struct scan *scan);
 struct sdb_error *types_gather(struct gather *gather);
 void types_free(struct gather *gather);
 uint32_t types_count(const struct gather *gather);

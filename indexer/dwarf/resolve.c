@@ -8,14 +8,11 @@
 
 #include "types.h"
 
-/* Bits a thread's cache of contents covers. */
-#define CACHE_SIZE 65536
-
 uint32_t content_add(struct worker *worker, uint64_t hash, uint64_t key, bool declaration, place first,
 		     const struct edge *edges, size_t edge_count)
 {
 	struct type_table *table = worker->gather->types;
-	size_t slot = hash % CACHE_SIZE;
+	size_t slot = hash >> (64 - worker->cache_bits);
 	uint32_t number = 0;
 
 	if (worker->type_cache[slot].id && worker->type_cache[slot].hash == hash)
