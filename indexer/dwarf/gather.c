@@ -171,7 +171,7 @@ bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)
 	struct abbrev_table *table = worker->table;
 	if (!table || table->file != unit->file || table->offset != unit->abbrev_offset ||
 	    table->address_size != unit->address_size || table->offset_size != unit->offset_size ||
-	    table->version_class != (unit->version <= 2 ? 2 : 3))
+	    table->version_class != unit_version_class(unit))
 		table = worker->foreign_table = abbrev_table_read(unit, worker->foreign_table);
 	return table && die_at(unit, table, unit_section(unit) + DIE_OFFSET(ref), die_ret) && die_ret->abbrev;
 }

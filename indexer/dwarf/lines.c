@@ -177,6 +177,7 @@ static bool new_files(struct gather *gather, struct line_reader *reader, struct 
 
 	file.sections[DWARF_INFO] = file.sections[DWARF_LINE];
 	view.file = &file;
+	view.section = file.sections[DWARF_LINE].data;
 	view.in_types = false;
 	view.version = 5;
 	view.offset_size = (uint8_t)offset_size;

@@ -201,6 +201,7 @@ static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *fi
 		if (!unit)
 			return no_memory();
 		unit->file = file;
+		unit->section = section->data;
 		unit->in_types = types;
 		bool sound = read_header(unit, section, offset);
 		offset = unit->end;
