@@ -152,6 +152,7 @@ struct worker {
 	/* pass 1 */
 	struct { uint64_t hash; uint32_t id; } *type_cache;
 	struct scan *scan;
+	struct unit_resolver *resolver;
 	/* pass 2 */
 	struct map function_map;           /* root entry to index in `functions` + 1 */
 	struct function_info *functions;

@@ -294,7 +294,7 @@ static bool push_edge(struct scan *scan, uint64_t key, uint32_t content)
 {
 	if (!array_room(scan->edges, scan->edge_count, scan->edge_capacity))
 		return false;
-	scan->edges[scan->edge_count++] = (struct edge){ key, content };
+	scan->edges[scan->edge_count++] = (struct edge){ key, content, 0 };
 	return true;
 }
 
