@@ -112,6 +112,10 @@ struct dwarf {
 	struct dwarf_file **files;
 	uint32_t unit_count;
 	struct unit **units;   /* by file, section, offset */
+	/* The first file's .debug_info in equal pieces: the unit at each one's begin, and at the end. */
+	uint32_t *unit_index;
+	size_t unit_index_count;
+	unsigned unit_index_shift;
 	struct line_table *line_tables;
 	uint32_t line_table_count;
 	struct signature *signatures; /* of type units, sorted */

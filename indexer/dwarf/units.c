@@ -296,6 +296,30 @@ static struct sdb_error *gather_signatures(struct dwarf *dwarf)
 	return NULL;
 }
 
+/* One piece of .debug_info a unit or more: a reference then is near its unit. */
+static void index_units(struct dwarf *dwarf)
+{
+	const struct dwarf_file *file = dwarf->file_count ? dwarf->files[0] : NULL;
+	uint32_t count = 0;
+	unsigned shift = 6;
+
+	while (count < dwarf->unit_count && dwarf->units[count]->file == file && !dwarf->units[count]->in_types)
+		count++;
+	if (count < 8)
+		return;
+	uint64_t size = dwarf->units[count - 1]->end;
+	while (size >> shift > count)
+		shift++;
+	dwarf->unit_index = malloc(((size_t)(size >> shift) + 2) * sizeof(*dwarf->unit_index));
+	if (!dwarf->unit_index)
+		return; /* all units are searched */
+	dwarf->unit_index_shift = shift;
+	for (uint32_t unit = 0; unit < count; unit++)
+		while (dwarf->unit_index_count << shift < dwarf->units[unit]->end)
+			dwarf->unit_index[dwarf->unit_index_count++] = unit;
+	dwarf->unit_index[dwarf->unit_index_count] = count - 1;
+}
+
 struct preparation *dwarf_prepare(struct module *module, unsigned jobs)
 {
 	return module_prepare(module, section_names, DWARF_SECTIONS, jobs);
@@ -328,6 +352,7 @@ struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf)
 	for (uint32_t i = 0; i < linked && !error; i++)
 		if (dwarf->units[i]->dwo_name)
 			error = open_split(dwarf, dwarf->units[i]);
+	index_units(dwarf);
 	return error ? error : gather_signatures(dwarf);
 }
 
@@ -341,6 +366,7 @@ void dwarf_close(struct dwarf *dwarf)
 		free(dwarf->files[i]);
 	}
 	free(dwarf->units);
+	free(dwarf->unit_index);
 	free(dwarf->files);
 	free(dwarf->signatures);
 	*dwarf = (struct dwarf){ 0 };
@@ -362,7 +388,12 @@ static int compare_place(const struct unit *unit, die_ref ref)
 struct unit *dwarf_unit_of(const struct dwarf *dwarf, die_ref ref)
 {
 	size_t low = 0, high = dwarf->unit_count;
+	uint64_t piece = DIE_OFFSET(ref) >> dwarf->unit_index_shift;
 
+	if (DIE_FILE(ref) == 1 && !DIE_TYPES(ref) && piece < dwarf->unit_index_count) {
+		low = dwarf->unit_index[piece];
+		high = (size_t)dwarf->unit_index[piece + 1] + 1;
+	}
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		int order = compare_place(dwarf->units[middle], ref);
