@@ -185,7 +185,7 @@ static struct sdb_error *gather_dwarf(struct indexing *indexing)
 	gather->workers = calloc(gather->worker_count, sizeof(*gather->workers));
 	if (!error && (!gather->units || !gather->files || !gather->workers || !intern_init(&gather->functions) ||
 		       !intern_init(&gather->variables) || !intern_init(&gather->expressions) ||
-		       pthread_mutex_init(&gather->lock, NULL) != 0))
+		       !brief_lock_init(&gather->lock)))
 		error = no_memory(indexing->result->path);
 	if (!error)
 		error = lines_gather(gather);

@@ -10,10 +10,24 @@
 
 /* ---- interning -------------------------------------------------------------------- */
 
+bool brief_lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	if (pthread_mutexattr_init(&attributes) != 0)
+		return false;
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+	bool good = pthread_mutex_init(lock, &attributes) == 0;
+	pthread_mutexattr_destroy(&attributes);
+	return good;
+}
+
 bool intern_init(struct intern *intern)
 {
 	memset(intern, 0, sizeof(*intern));
-	return pthread_mutex_init(&intern->lock, NULL) == 0;
+	return brief_lock_init(&intern->lock);
 }
 
 void intern_deinit(struct intern *intern)
@@ -101,6 +115,10 @@ static void worker_deinit(struct worker *worker)
 	free(worker->functions);
 	free(worker->local_refs);
 	free(worker->statics);
+	buffer_deinit(&worker->parts.parameters);
+	buffer_deinit(&worker->parts.locals);
+	buffer_deinit(&worker->parts.templates);
+	buffer_deinit(&worker->parts.whole);
 	buffer_deinit(&worker->scratch);
 	buffer_deinit(&worker->scratch2);
 	buffer_deinit(&worker->expression);

@@ -66,6 +66,8 @@ struct intern {
 	size_t chunk_count, chunk_capacity;
 	bool frozen;             /* numbered: nothing is added any more */
 };
+/* A lock that is held for less time than it takes to sleep and to be woken up: who waits tries again first. */
+bool brief_lock_init(pthread_mutex_t *lock);
 bool intern_init(struct intern *intern);
 void intern_deinit(struct intern *intern);
 /* The index + 1 of the bytes; 0 when memory is short, or the bytes new and INTERN frozen. Thread-safe. */
@@ -144,6 +146,10 @@ struct static_local {
 	const struct unit *unit;
 	struct attr value;
 };
+/* The function being described, in pieces and put together. */
+struct function_parts {
+	struct buffer parameters, locals, templates, whole;
+};
 struct worker {
 	struct gather *gather;   /* NULL: not in use yet */
 	struct abbrev_table *table;
@@ -162,6 +168,7 @@ struct worker {
 	struct static_local *statics;
 	size_t static_count, static_capacity;
 	struct abbrev_table *foreign_table;
+	struct function_parts parts;
 	struct buffer scratch;
 	struct buffer scratch2;
 	struct buffer expression;

@@ -545,7 +545,7 @@ static void number_nodes(struct resolver *resolver)
 struct sdb_error *types_resolve(struct gather *gather, bool linked)
 {
 	struct resolver resolver = { .gather = gather, .table = gather->types };
-	bool good = pthread_mutex_init(&resolver.lock, NULL) == 0 && find_meanings(&resolver);
+	bool good = brief_lock_init(&resolver.lock) && find_meanings(&resolver);
 
 	if (good) {
 		find_dirty(&resolver);

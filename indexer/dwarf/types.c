@@ -586,7 +586,7 @@ static bool units_are_linked(const struct dwarf *dwarf)
 struct sdb_error *types_gather(struct gather *gather)
 {
 	gather->types = calloc(1, sizeof(*gather->types));
-	if (!gather->types || pthread_mutex_init(&gather->types->lock, NULL) != 0)
+	if (!gather->types || !brief_lock_init(&gather->types->lock))
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	bool together = units_are_linked(&gather->dwarf);
 	struct sdb_error *error = together ? scan_together(gather) : gather_units(gather, scan_one);
