@@ -78,6 +78,15 @@ void module_prepare_finish(struct preparation *preparation);
 void section_release(const void *data, size_t size);
 
 /*
+ * The same for what a reader leaves behind as it goes through sections in order: [START, END) of SECTION was
+ * read and, if it is mapped, is released once enough of it has come together in RUN (at first all 0).
+ */
+struct section_run {
+	const uint8_t *start, *end;
+};
+void section_passed(struct section_run *run, const struct section_data *section, uint64_t start, uint64_t end);
+
+/*
  * Split DWARF: opens NAME (DW_AT_dwo_name) relative to COMP_DIR, or finds unit DWO_ID in the .dwp
  * beside the module. Sections of the unit by their plain names (`.debug_info.dwo`): for a .dwp the
  * slice that its index gives. *UNIT_RET is NULL with no error when there is no such file (a

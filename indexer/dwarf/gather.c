@@ -200,15 +200,12 @@ struct job {
 	atomic_uint next_worker;
 };
 
-/* Mapped pages of units that are done are given back in runs of this size. */
-#define RELEASE_RUN (1 << 20)
-
 static void *work(void *arg)
 {
 	struct job *job = arg;
 	struct gather *gather = job->gather;
 	struct worker *worker = gather_worker(gather, atomic_fetch_add(&job->next_worker, 1));
-	const uint8_t *release = NULL, *release_end = NULL;
+	struct section_run run = { 0 };
 
 	if (!worker) {
 		gather->failed = true;
@@ -221,18 +218,8 @@ static void *work(void *arg)
 		struct unit *unit = gather->dwarf.units[index];
 		job->fn(worker, unit);
 		atomic_fetch_add(&gather->done, unit->end - unit->offset);
-		const struct section_data *section =
-			&unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO];
-		if (!section->mapped)
-			continue;
-		const uint8_t *start = section->data + unit->offset;
-		if (!release || start < release_end || start > release_end + RELEASE_RUN)
-			release = start;
-		release_end = section->data + unit->end;
-		if (release_end - release >= RELEASE_RUN) {
-			section_release(release, (size_t)(release_end - release));
-			release = release_end;
-		}
+		section_passed(&run, &unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO],
+			       unit->offset, unit->end);
 	}
 	return NULL;
 }

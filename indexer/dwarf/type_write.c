@@ -11,6 +11,8 @@ struct type_maker {
 	bool failed;
 	size_t member_capacity, enumerator_capacity, dimension_capacity, parameter_capacity, template_capacity;
 	uint32_t variant; /* number of the Rust variant being read */
+	const struct unit *unit; /* of the last type */
+	struct section_run run;
 };
 
 static sdb_name_id name_of(struct type_maker *maker, const struct unit *unit, const struct attr *attr)
@@ -410,6 +412,12 @@ static bool make_type(struct type_maker *maker, sdb_type_id id)
 	struct die die;
 	struct attr attr;
 
+	/* types come in the order of units: what lies before this one is not needed again */
+	if (maker->unit && maker->unit != unit)
+		section_passed(&maker->run,
+			       &maker->unit->file->sections[maker->unit->in_types ? DWARF_TYPES : DWARF_INFO],
+			       maker->unit->offset, maker->unit->end);
+	maker->unit = unit;
 	reset(maker, id);
 	if (type_is_variant(gather, id))
 		type->flags |= SDB_TYPE_VARIANT;

@@ -193,6 +193,7 @@ static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *fi
 {
 	const struct section_data *section = &file->sections[types ? DWARF_TYPES : DWARF_INFO];
 	const struct unit *last = NULL;
+	struct section_run run = { 0 };
 	uint64_t offset = 0;
 
 	dwarf->info_size += section->data ? section->size : 0;
@@ -218,6 +219,7 @@ static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *fi
 					    (unsigned long long)unit->offset);
 			unit->root = unit->end;
 		}
+		section_passed(&run, section, unit->offset, unit->end);
 	}
 	return NULL;
 }
