@@ -109,6 +109,9 @@ struct gather {
 	unsigned jobs;
 	struct sdb_names *names;
 	struct sdb_names *files;
+	uint32_t *file_ids;        /* from provisional numbers in `files` */
+	const char **paths;        /* in their order */
+	size_t path_count;
 	struct unit_data *units;
 	struct type_table *types;
 	struct intern functions;
@@ -194,7 +197,8 @@ struct sdb_error *gather_units(struct gather *gather, unit_fn fn);
 /* lines.c: headers of all line tables, and where their sequences are. */
 struct sdb_error *lines_gather(struct gather *gather);
 void lines_free(struct gather *gather);
-struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *file_ids);
+/* Writes files and line tables; needs no pass but lines_gather() and files_number(). */
+struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer);
 
 /* types.c */
 void scan_free(struct scan *scan);
@@ -258,6 +262,9 @@ void code_builder_destroy(struct code_builder *builder);
 const struct sdb_code *code_build(struct code_builder *builder, const uint8_t *bytes, size_t length, sdb_unit_id unit);
 
 /* write.c */
+/* Numbers the files in the order of their paths; after lines_gather(). */
+struct sdb_error *files_number(struct gather *gather);
+/* Writes all but files and lines. */
 struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *names);
 
 /* Opens a foreign entry: one in a unit that the worker is not walking. */

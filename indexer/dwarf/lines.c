@@ -499,9 +499,9 @@ void lines_free(struct gather *gather)
 	free(gather->sequences);
 }
 
-struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *file_ids)
+struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer)
 {
-	struct sdb_error *error = NULL;
+	struct sdb_error *error = sdb_writer_files(writer, gather->paths, gather->path_count);
 	struct sdb_line *rows = NULL;
 	size_t capacity = 0;
 
@@ -518,7 +518,7 @@ struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, 
 				break;
 			}
 			struct sdb_line row = machine.row;
-			row.file = row.file < table->file_count ? file_ids[table->files[row.file]] : 0;
+			row.file = row.file < table->file_count ? gather->file_ids[table->files[row.file]] : 0;
 			if (count == 0 || row.address >= rows[count - 1].address)
 				rows[count++] = row;
 			if (machine.end)
