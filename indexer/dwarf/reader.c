@@ -92,13 +92,13 @@ static const struct form forms[] = {
 	[DW_FORM_sec_offset] = { SIZE_OFFSET, ATTR_SECTION, true },
 };
 
-static struct form form_of(unsigned form)
+static inline struct form form_of(unsigned form)
 {
+	if (form < sizeof(forms) / sizeof(*forms) && forms[form].known)
+		return forms[form];
 	if (form == DW_FORM_GNU_ref_alt || form == DW_FORM_GNU_strp_alt)
 		return (struct form){ SIZE_OFFSET, form == DW_FORM_GNU_ref_alt ? ATTR_REFERENCE : ATTR_STRING, true };
-	if (form >= sizeof(forms) / sizeof(*forms) || !forms[form].known)
-		return (struct form){ SIZE_VARIABLE, ATTR_UNSIGNED, false };
-	return forms[form];
+	return (struct form){ SIZE_VARIABLE, ATTR_UNSIGNED, false };
 }
 
 /* Attributes whose data4/data8 of DWARF 2 and 3 is an offset into another section. */
@@ -116,19 +116,23 @@ static bool is_section_offset(unsigned name, unsigned version)
 	}
 }
 
-struct attr_spec attr_spec_make(const struct unit *unit, unsigned name, unsigned form, int64_t implicit)
+static inline struct attr_spec make_spec(const struct unit *unit, unsigned name, unsigned form, int64_t implicit)
 {
 	struct form known = form_of(form);
 	int size = known.size;
 
-	if (size == SIZE_ADDRESS || (size == SIZE_REF_ADDR && unit->version <= 2))
-		size = unit->address_size;
-	else if (size == SIZE_OFFSET || size == SIZE_REF_ADDR)
-		size = unit->offset_size;
-	if (known.class == ATTR_UNSIGNED && size >= 4 && unit->version <= 3 && is_section_offset(name, unit->version))
+	if (size < SIZE_VARIABLE)
+		size = size == SIZE_ADDRESS || (size == SIZE_REF_ADDR && unit->version <= 2) ?
+			unit->address_size : unit->offset_size;
+	if (unit->version <= 3 && known.class == ATTR_UNSIGNED && size >= 4 && is_section_offset(name, unit->version))
 		known.class = ATTR_SECTION;
 	return (struct attr_spec){ .name = (uint16_t)name, .form = (uint16_t)form, .size = (int8_t)size,
 		.class = known.class, .implicit = form == DW_FORM_flag_present ? 1 : implicit };
+}
+
+struct attr_spec attr_spec_make(const struct unit *unit, unsigned name, unsigned form, int64_t implicit)
+{
+	return make_spec(unit, name, form, implicit);
 }
 
 void abbrev_table_free(struct abbrev_table *table)
@@ -195,10 +199,11 @@ static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, con
 		if (name > UINT16_MAX || form > UINT16_MAX || abbrev->count == UINT16_MAX)
 			return NULL;
 		int64_t implicit = form == DW_FORM_implicit_const ? dwarf_sleb(&at, end) : 0;
-		if (!at || !grow((void **)&table->specs, &table->spec_capacity, table->spec_count, sizeof(*table->specs)))
+		if (!at || (table->spec_count == table->spec_capacity &&
+			    !grow((void **)&table->specs, &table->spec_capacity, table->spec_count, sizeof(*table->specs))))
 			return NULL;
 		struct attr_spec *spec = &table->specs[table->spec_count++];
-		*spec = attr_spec_make(unit, (unsigned)name, (unsigned)form, implicit);
+		*spec = make_spec(unit, (unsigned)name, (unsigned)form, implicit);
 		abbrev->count++;
 		if (name == DW_AT_sibling && form == DW_FORM_ref4 && fixed >= 0 && abbrev->sibling < 0)
 			abbrev->sibling = (int32_t)fixed;
