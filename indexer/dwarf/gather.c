@@ -153,31 +153,28 @@ static size_t name_slot(const struct worker *worker, const char *text)
 	return (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> (64 - worker->cache_bits));
 }
 
-uint32_t worker_text(struct worker *worker, const char *text)
-{
-	if (!text || !*text)
-		return 0;
-	size_t slot = name_slot(worker, text);
-	uint32_t id = sdb_names_intern(worker->gather->names, text, strlen(text));
-	if (id == UINT32_MAX) {
-		worker->gather->failed = true;
-		return 0;
-	}
-	worker->name_cache[slot].text = text;
-	worker->name_cache[slot].id = id;
-	return id;
-}
-
 uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr)
 {
+	/* What stands in the entry itself is nobody else's text. */
+	bool shared = attr->form != DW_FORM_string;
 	const char *limit, *text = attr_string_start(unit, attr, &limit);
 
 	if (!text)
 		return 0;
 	size_t slot = name_slot(worker, text);
-	if (worker->name_cache[slot].text == text)
+	if (shared && worker->name_cache[slot].text == text)
 		return worker->name_cache[slot].id;
-	return memchr(text, 0, (size_t)(limit - text)) ? worker_text(worker, text) : 0;
+	const char *nul = memchr(text, 0, (size_t)(limit - text));
+	uint32_t id = nul ? sdb_names_intern(worker->gather->names, text, (size_t)(nul - text)) : 0;
+	if (id == UINT32_MAX) {
+		worker->gather->failed = true;
+		return 0;
+	}
+	if (shared && nul) {
+		worker->name_cache[slot].text = text;
+		worker->name_cache[slot].id = id;
+	}
+	return id;
 }
 
 bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)

@@ -184,7 +184,6 @@ void gather_free_workers(struct gather *gather, unsigned first);
 
 /* Provisional number of a string attribute's text. */
 uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr);
-uint32_t worker_text(struct worker *worker, const char *text);
 /* Provisional number of file INDEX of the unit's line table; 0 when unknown. */
 uint32_t unit_file(const struct gather *gather, const struct unit *unit, uint64_t index);
 

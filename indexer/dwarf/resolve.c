@@ -175,12 +175,15 @@ static bool set_add(struct state *state, uint64_t value)
 		at++;
 	if (at < state->set_count && state->set[at] == value)
 		return true;
-	uint64_t *set = realloc(state->set, (state->set_count + 1) * sizeof(*set));
-	if (!set)
-		return false;
+	uint64_t *set = state->set;
+	if ((state->set_count & (state->set_count - 1)) == 0) { /* full: the next power of two */
+		set = realloc(set, (state->set_count ? 2 * (size_t)state->set_count : 1) * sizeof(*set));
+		if (!set)
+			return false;
+		state->set = set;
+	}
 	memmove(set + at + 1, set + at, (state->set_count - at) * sizeof(*set));
 	set[at] = value;
-	state->set = set;
 	state->set_count++;
 	return true;
 }
