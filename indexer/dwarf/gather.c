@@ -61,35 +61,73 @@ static uint8_t *intern_room(struct intern *intern, size_t length)
 	return room;
 }
 
-uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first)
+/* With the lock held. */
+static uint32_t add_locked(struct intern *intern, uint64_t hash, const void *bytes, size_t length, place first)
 {
-	uint64_t hash = hash_bytes(29, bytes, length);
 	uint32_t number = 0;
 
-	pthread_mutex_lock(&intern->lock);
 	while (map_get(&intern->map, hash, &number)) { /* of equal hashes the bytes decide */
 		struct interned *item = &intern->items[number - 1];
 		if (item->length == length && memcmp(item->bytes, bytes, length) == 0) {
 			item->uses++;
 			if (first < item->first)
 				item->first = first;
-			goto out;
+			return number;
 		}
 		hash = hash_mix(hash, 31);
 	}
-	number = 0;
 	if (intern->frozen)
-		goto out;
+		return 0;
 	uint8_t *copy = length <= UINT32_MAX ? intern_room(intern, length) : NULL;
-	if (copy && array_room(intern->items, intern->count, intern->capacity) &&
-	    map_put(&intern->map, hash, (uint32_t)intern->count + 1)) {
-		memcpy(copy, bytes, length);
-		intern->items[intern->count++] = (struct interned){ hash, copy, (uint32_t)length, 1, first };
-		number = (uint32_t)intern->count;
-	}
-out:
+	if (!copy || !array_room(intern->items, intern->count, intern->capacity) ||
+	    !map_put(&intern->map, hash, (uint32_t)intern->count + 1))
+		return 0;
+	memcpy(copy, bytes, length);
+	intern->items[intern->count++] = (struct interned){ hash, copy, (uint32_t)length, 1, first };
+	return (uint32_t)intern->count;
+}
+
+#define INTERN_SEED 29
+
+uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first)
+{
+	uint64_t hash = hash_bytes(INTERN_SEED, bytes, length);
+
+	pthread_mutex_lock(&intern->lock);
+	uint32_t number = add_locked(intern, hash, bytes, length, first);
 	pthread_mutex_unlock(&intern->lock);
 	return number;
+}
+
+uint32_t intern_known(struct intern *intern, struct known_bytes *slots, const void *bytes, size_t length)
+{
+	uint64_t hash = hash_bytes(INTERN_SEED, bytes, length);
+	struct known_bytes *slot = &slots[hash % KNOWN_SLOTS];
+
+	if (slot->number && slot->hash == hash && slot->length == length && memcmp(slot->bytes, bytes, length) == 0) {
+		slot->uses++;
+		return slot->number;
+	}
+	pthread_mutex_lock(&intern->lock);
+	if (slot->number)
+		intern->items[slot->number - 1].uses += slot->uses;
+	*slot = (struct known_bytes){ .hash = hash, .length = (uint32_t)length,
+				      .number = add_locked(intern, hash, bytes, length, UINT64_MAX) };
+	if (slot->number)
+		slot->bytes = intern->items[slot->number - 1].bytes;
+	pthread_mutex_unlock(&intern->lock);
+	return slot->number;
+}
+
+void intern_settle(struct intern *intern, struct known_bytes *slots)
+{
+	pthread_mutex_lock(&intern->lock);
+	for (size_t i = 0; i < KNOWN_SLOTS; i++) {
+		if (slots[i].number)
+			intern->items[slots[i].number - 1].uses += slots[i].uses;
+		slots[i].uses = 0;
+	}
+	pthread_mutex_unlock(&intern->lock);
 }
 
 /* ---- workers ------------------------------------------------------------------------ */
@@ -115,6 +153,7 @@ static void worker_deinit(struct worker *worker)
 	free(worker->functions);
 	free(worker->local_refs);
 	free(worker->statics);
+	free(worker->expressions);
 	buffer_deinit(&worker->parts.parameters);
 	buffer_deinit(&worker->parts.locals);
 	buffer_deinit(&worker->parts.templates);
@@ -218,6 +257,8 @@ static void *work(void *arg)
 		section_passed(&run, &unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO],
 			       unit->offset, unit->end);
 	}
+	if (worker->expressions)
+		intern_settle(&gather->expressions, worker->expressions);
 	return NULL;
 }
 

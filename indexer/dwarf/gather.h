@@ -73,6 +73,20 @@ void intern_deinit(struct intern *intern);
 /* The index + 1 of the bytes; 0 when memory is short, or the bytes new and INTERN frozen. Thread-safe. */
 uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first);
 
+/* What a thread has met before; uses are counted here, without a lock, until others take the slot. */
+#define KNOWN_SLOTS 2048
+struct known_bytes {
+	uint64_t hash;
+	const uint8_t *bytes;
+	uint32_t length;
+	uint32_t number; /* 0: free */
+	uint32_t uses;   /* that INTERN does not know of */
+};
+/* As intern_add(), through the thread's KNOWN_SLOTS slots; the place of a first use is not kept. */
+uint32_t intern_known(struct intern *intern, struct known_bytes *slots, const void *bytes, size_t length);
+/* Hands over the uses that were counted. */
+void intern_settle(struct intern *intern, struct known_bytes *slots);
+
 /* A code instance in a unit's intermediate buffer. */
 struct code_place {
 	uint64_t low;
@@ -172,6 +186,7 @@ struct worker {
 	size_t static_count, static_capacity;
 	struct abbrev_table *foreign_table;
 	struct function_parts parts;
+	struct known_bytes *expressions;
 	struct buffer scratch;
 	struct buffer scratch2;
 	struct buffer expression;
