@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "decompress.h"
 
+#include <libdeflate.h>
 #include <lzma.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -190,6 +192,35 @@ static enum outcome fill(enum compression kind, const uint8_t *data, size_t size
 	return outcome;
 }
 
+/*
+ * The usual case, one zlib stream of exactly DECLARED bytes, by a decoder that takes less than
+ * half of zlib's time. Whatever is out of the ordinary it leaves to fill().
+ */
+static bool inflate_whole(const uint8_t *data, size_t size, uint8_t *bytes, size_t declared)
+{
+	struct libdeflate_decompressor *decompressor = libdeflate_alloc_decompressor();
+	bool good = decompressor && libdeflate_zlib_decompress(decompressor, data, size, bytes, declared,
+							       NULL) == LIBDEFLATE_SUCCESS;
+	libdeflate_free_decompressor(decompressor);
+	return good;
+}
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/*
+ * Room for a section. A big one is written and read from one end to the other: with huge pages that
+ * takes hundreds of page faults less for each of them.
+ */
+static uint8_t *allocate(size_t size)
+{
+	if (size < 2 * HUGE_PAGE)
+		return malloc(size ? size : 1);
+	uint8_t *bytes = aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (bytes) /* whole ones only: no memory is taken for what lies behind the end */
+		madvise(bytes, size & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+	return bytes;
+}
+
 struct sdb_error *decompress_section(enum compression kind, const uint8_t *data, size_t size,
 				     uint64_t declared, uint8_t **bytes_ret)
 {
@@ -199,11 +230,13 @@ struct sdb_error *decompress_section(enum compression kind, const uint8_t *data,
 		return sdb_error_new(SDB_ERROR_CORRUPT,
 				     "%zu compressed bytes cannot hold %llu as the header says", size,
 				     (unsigned long long)declared);
-	uint8_t *bytes = malloc(declared ? declared : 1);
+	uint8_t *bytes = allocate((size_t)declared);
 	if (!bytes)
 		return sdb_error_new(SDB_ERROR_MEMORY, "no memory to decompress %llu bytes",
 				     (unsigned long long)declared);
-	enum outcome outcome = fill(kind, data, size, bytes, (size_t)declared);
+	enum outcome outcome = OUTCOME_END;
+	if (kind != COMPRESSION_ZLIB || !inflate_whole(data, size, bytes, (size_t)declared))
+		outcome = fill(kind, data, size, bytes, (size_t)declared);
 	if (outcome != OUTCOME_END) {
 		free(bytes);
 		return outcome == OUTCOME_MEMORY

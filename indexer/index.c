@@ -15,6 +15,15 @@
 
 #define INDEXER "stackdb " STACKDB_VERSION
 
+/* Something that is written while other things are gathered or written. */
+struct aside {
+	struct indexing *indexing;
+	struct sdb_error *(*fn)(struct indexing *indexing);
+	struct sdb_error *error;
+	pthread_t thread;
+	bool running;
+};
+
 struct indexing {
 	struct sdb_index_options options;
 	struct sdb_index_result *result;
@@ -27,6 +36,8 @@ struct indexing {
 	struct gather gather;
 	bool has_dwarf;
 	struct btf *btf;
+	const uint32_t *ranks;      /* final numbers of names; the writer's */
+	struct aside unwind_aside, lines_aside, symbols_aside;
 };
 
 static void no_warning(void *arg, const char *message)
@@ -52,6 +63,44 @@ static void progress(struct indexing *indexing, double share)
 {
 	if (indexing->options.progress)
 		indexing->options.progress(indexing->options.arg, share);
+}
+
+/* ---- work beside other work ------------------------------------------------------------ */
+
+static void *aside_run(void *arg)
+{
+	struct aside *aside = arg;
+
+	aside->error = aside->fn(aside->indexing);
+	return NULL;
+}
+
+/* With one thread it is done at once. */
+static void aside_start(struct aside *aside, struct indexing *indexing, struct sdb_error *(*fn)(struct indexing *indexing))
+{
+	aside->indexing = indexing;
+	aside->fn = fn;
+	aside->running = indexing->options.jobs > 1 && pthread_create(&aside->thread, NULL, aside_run, aside) == 0;
+	if (!aside->running)
+		aside_run(aside);
+}
+
+/* Waits for all that was started; the first error, ERROR if there is one. */
+static struct sdb_error *asides_wait(struct indexing *indexing, struct sdb_error *error)
+{
+	struct aside *asides[] = { &indexing->unwind_aside, &indexing->lines_aside, &indexing->symbols_aside };
+
+	for (size_t i = 0; i < sizeof(asides) / sizeof(*asides); i++) {
+		if (asides[i]->running)
+			pthread_join(asides[i]->thread, NULL);
+		asides[i]->running = false;
+		if (!error)
+			error = asides[i]->error;
+		else
+			sdb_error_free(asides[i]->error);
+		asides[i]->error = NULL;
+	}
+	return error;
 }
 
 /* ---- where the database goes, and whether it is there already ----------------------- */
@@ -171,6 +220,12 @@ static struct sdb_error *intern_units(struct indexing *indexing)
 	return NULL;
 }
 
+/* Line tables need no other numbers than those of files. */
+static struct sdb_error *write_lines(struct indexing *indexing)
+{
+	return lines_write(&indexing->gather, indexing->writer);
+}
+
 static struct sdb_error *gather_dwarf(struct indexing *indexing)
 {
 	struct gather *gather = &indexing->gather;
@@ -181,18 +236,25 @@ static struct sdb_error *gather_dwarf(struct indexing *indexing)
 	gather->names = indexing->names;
 	gather->units = calloc((size_t)gather->dwarf.unit_count + 1, sizeof(*gather->units));
 	gather->files = sdb_names_create();
-	if (!error && (!gather->units || !gather->files || !intern_init(&gather->functions) ||
+	gather->worker_count = gather->jobs < MAX_WORKERS ? gather->jobs : MAX_WORKERS;
+	gather->workers = calloc(gather->worker_count, sizeof(*gather->workers));
+	if (!error && (!gather->units || !gather->files || !gather->workers || !intern_init(&gather->functions) ||
 		       !intern_init(&gather->variables) || !intern_init(&gather->expressions) ||
-		       pthread_mutex_init(&gather->lock, NULL) != 0))
+		       !brief_lock_init(&gather->lock)))
 		error = no_memory(indexing->result->path);
 	if (!error)
 		error = lines_gather(gather);
+	if (!error)
+		error = files_number(gather);
+	if (!error)
+		aside_start(&indexing->lines_aside, indexing, write_lines);
 	progress(indexing, 0.1);
 	if (!error && gather->detail >= SDB_DETAIL_FULL)
 		error = types_gather(gather);
 	progress(indexing, 0.4);
 	if (!error)
 		error = gather_units(gather, code_gather);
+	gather_free_workers(gather, 1); /* the first one writes types */
 	progress(indexing, 0.6);
 	return error ? error : intern_units(indexing);
 }
@@ -209,6 +271,10 @@ static void gather_free(struct gather *gather)
 		buffer_deinit(&gather->units[i].code);
 	}
 	free(gather->units);
+	gather_free_workers(gather, 0);
+	free(gather->workers);
+	free(gather->file_ids);
+	free(gather->paths);
 	free(gather->codes);
 	intern_deinit(&gather->functions);
 	intern_deinit(&gather->variables);
@@ -235,8 +301,9 @@ static struct sdb_error *write_layout(struct indexing *indexing)
 	return error;
 }
 
-static struct sdb_error *write_symbols(struct indexing *indexing, const uint32_t *ranks)
+static struct sdb_error *write_symbols(struct indexing *indexing)
 {
+	const uint32_t *ranks = indexing->ranks;
 	struct sdb_error *error = NULL;
 
 	for (size_t i = 0; i < indexing->symbol_count && !error; i++) {
@@ -272,71 +339,47 @@ static struct sdb_error *write_unwind(struct indexing *indexing)
 	return error;
 }
 
-/* What needs no names but ranks: runs beside the writing of the DWARF. */
-struct beside {
-	struct indexing *indexing;
-	const uint32_t *ranks;
-	struct sdb_error *error;
-};
-
-static void *write_beside(void *arg)
-{
-	struct beside *beside = arg;
-
-	beside->error = write_symbols(beside->indexing, beside->ranks);
-	if (!beside->error)
-		beside->error = write_unwind(beside->indexing);
-	return NULL;
-}
-
-static struct sdb_error *write_btf(struct indexing *indexing, const uint32_t *ranks)
+static struct sdb_error *write_btf(struct indexing *indexing)
 {
 	struct btf_places places = { .symbols = indexing->symbols, .symbol_count = indexing->symbol_count,
 		.address_size = module_info(indexing->module)->elf_class == 1 ? 4 : 8 };
 
 	places.section_count = module_sections(indexing->module, &places.sections);
-	return btf_write(indexing->btf, indexing->writer, ranks, &places);
+	return btf_write(indexing->btf, indexing->writer, indexing->ranks, &places);
 }
 
-static struct sdb_error *write_records(struct indexing *indexing, const uint32_t *ranks)
+static struct sdb_error *write_records(struct indexing *indexing)
 {
-	struct beside beside = { indexing, ranks, NULL };
 	struct sdb_error *error = NULL;
-	pthread_t thread;
-	bool threaded = indexing->options.jobs > 1 && pthread_create(&thread, NULL, write_beside, &beside) == 0;
 
-	if (!threaded)
-		write_beside(&beside);
+	aside_start(&indexing->symbols_aside, indexing, write_symbols);
 	if (indexing->has_dwarf)
-		error = gather_write(&indexing->gather, indexing->writer, ranks);
+		error = gather_write(&indexing->gather, indexing->writer, indexing->ranks);
 	else if (indexing->btf)
-		error = write_btf(indexing, ranks);
-	if (threaded)
-		pthread_join(thread, NULL);
-	if (!error)
-		return beside.error;
-	sdb_error_free(beside.error);
-	return error;
+		error = write_btf(indexing);
+	return asides_wait(indexing, error);
 }
 
-static struct sdb_error *write_database(struct indexing *indexing)
+static struct sdb_error *create_writer(struct indexing *indexing)
 {
 	struct sdb_writer_options options = { indexing->result->path, indexing->options.jobs,
 					      indexing->options.detail };
-	struct sdb_db_info info = *module_info(indexing->module);
-	const uint32_t *ranks;
-	char size[32];
-	struct sdb_error *error = sdb_writer_create(&options, &indexing->writer);
 
-	if (error)
-		return error;
+	return sdb_writer_create(&options, &indexing->writer);
+}
+
+static struct sdb_error *finish_database(struct indexing *indexing)
+{
+	struct sdb_db_info info = *module_info(indexing->module);
+	char size[32];
+	struct sdb_error *error = sdb_writer_freeze_names(indexing->writer, indexing->names, &indexing->ranks);
+
 	info.indexer = INDEXER;
 	info.detail = indexing->options.detail;
-	error = sdb_writer_freeze_names(indexing->writer, indexing->names, &ranks);
 	if (!error)
 		error = write_layout(indexing);
 	if (!error)
-		error = write_records(indexing, ranks);
+		error = write_records(indexing);
 	info.warnings = module_warnings(indexing->module);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)module_input_size(indexing->module));
 	if (!error)
@@ -345,9 +388,8 @@ static struct sdb_error *write_database(struct indexing *indexing)
 		error = sdb_writer_meta(indexing->writer, "input_size", size);
 	progress(indexing, 0.9);
 	if (error)
-		sdb_writer_abort(indexing->writer);
-	else
-		error = sdb_writer_finish(indexing->writer, &indexing->result->output_size);
+		return error;
+	error = sdb_writer_finish(indexing->writer, &indexing->result->output_size);
 	indexing->writer = NULL;
 	return error;
 }
@@ -358,9 +400,16 @@ static struct sdb_error *index_module(struct indexing *indexing)
 {
 	struct sdb_index_result *result = indexing->result;
 	struct gather *gather = &indexing->gather;
+	bool wants_dwarf = indexing->options.detail > SDB_DETAIL_SYMBOLS;
+	struct preparation *preparation = wants_dwarf ? dwarf_prepare(indexing->module, indexing->options.jobs) : NULL;
 	struct sdb_error *error = gather_symbols(indexing);
 
-	if (!error && indexing->options.detail > SDB_DETAIL_SYMBOLS)
+	module_prepare_finish(preparation);
+	if (!error)
+		error = create_writer(indexing);
+	if (!error)
+		aside_start(&indexing->unwind_aside, indexing, write_unwind);
+	if (!error && wants_dwarf)
 		error = dwarf_open(indexing->module, &gather->dwarf);
 	indexing->has_dwarf = gather->dwarf.unit_count > 0;
 	if (!error && indexing->has_dwarf)
@@ -370,7 +419,10 @@ static struct sdb_error *index_module(struct indexing *indexing)
 	if (!error && indexing->btf)
 		error = btf_intern(indexing->btf, indexing->names, module_info(indexing->module)->module_name);
 	if (!error)
-		error = write_database(indexing);
+		error = finish_database(indexing);
+	error = asides_wait(indexing, error);
+	sdb_writer_abort(indexing->writer); /* when it is not finished */
+	indexing->writer = NULL;
 	result->symbols = indexing->symbol_count;
 	result->types = types_count(gather);
 	result->functions = gather->functions.count;

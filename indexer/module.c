@@ -44,6 +44,23 @@ void section_release(const void *data, size_t size)
 		madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
+/* Mapped pages are given back in runs of this size. */
+#define RELEASE_RUN (1 << 20)
+
+void section_passed(struct section_run *run, const struct section_data *section, uint64_t start, uint64_t end)
+{
+	if (!section->mapped)
+		return;
+	const uint8_t *from = section->data + start;
+	if (!run->start || from < run->end || from > run->end + RELEASE_RUN)
+		run->start = from;
+	run->end = section->data + end;
+	if (run->end - run->start >= RELEASE_RUN) {
+		section_release(run->start, (size_t)(run->end - run->start));
+		run->start = run->end;
+	}
+}
+
 /* ---- identity ------------------------------------------------------------------------ */
 
 /* `tun.ko.xz` and `tun.ko.debug` are `tun.ko`. */

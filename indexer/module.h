@@ -62,10 +62,29 @@ struct sdb_error *module_code_section(struct module *module, const char *name,
 				      struct section_data *data_ret);
 
 /*
+ * Decompresses and relocates the debug sections called NAMES, those that need it, on JOBS threads: all
+ * but the caller's begin at once, module_prepare_finish() joins them and returns when all is done.
+ * Errors are left to who asks for a section. NULL when there is nothing to wait for.
+ */
+struct preparation;
+struct preparation *module_prepare(struct module *module, const char *const *names, size_t count,
+				   unsigned jobs);
+void module_prepare_finish(struct preparation *preparation);
+
+/*
  * Tells the kernel that mapped pages of [data, data+size) are not needed for now. Only for data that
  * is `mapped`: private memory would lose its content.
  */
 void section_release(const void *data, size_t size);
+
+/*
+ * The same for what a reader leaves behind as it goes through sections in order: [START, END) of SECTION was
+ * read and, if it is mapped, is released once enough of it has come together in RUN (at first all 0).
+ */
+struct section_run {
+	const uint8_t *start, *end;
+};
+void section_passed(struct section_run *run, const struct section_data *section, uint64_t start, uint64_t end);
 
 /*
  * Split DWARF: opens NAME (DW_AT_dwo_name) relative to COMP_DIR, or finds unit DWO_ID in the .dwp

@@ -38,8 +38,9 @@ struct dwarf_file {
 struct attr_spec {
 	uint16_t name;
 	uint16_t form;
-	int16_t size;     /* bytes of the form whatever its value, or -1 */
-	int64_t implicit; /* DW_FORM_implicit_const */
+	int8_t size;      /* bytes of the form whatever its value, or -1 */
+	uint8_t class;    /* enum attr_class, when `size` is not -1 */
+	int64_t implicit; /* when `size` is 0 */
 };
 
 struct abbrev {
@@ -54,9 +55,10 @@ struct abbrev {
 
 struct abbrev_table {
 	struct abbrev *abbrevs;
-	size_t count;
+	size_t count, capacity;
 	bool dense; /* abbrevs[i].code == i + 1 */
 	struct attr_spec *specs;
+	size_t spec_count, spec_capacity;
 	const struct dwarf_file *file;
 	uint64_t offset;
 	uint8_t version_class, address_size, offset_size;
@@ -65,10 +67,12 @@ struct abbrev_table {
 struct unit {
 	struct dwarf *dwarf;
 	const struct dwarf_file *file;
+	const uint8_t *section; /* that it lies in */
 	uint32_t index;     /* in dwarf.units */
 	uint8_t type;       /* DW_UT_* */
 	bool in_types;      /* lies in .debug_types */
 	bool parsed;        /* the root's attributes below are valid */
+	bool links;         /* entries of it may refer to types of other units */
 	bool skeleton;      /* its content is in the split unit `split` */
 	uint16_t version;
 	uint8_t address_size;
@@ -108,6 +112,10 @@ struct dwarf {
 	struct dwarf_file **files;
 	uint32_t unit_count;
 	struct unit **units;   /* by file, section, offset */
+	/* The first file's .debug_info in equal pieces: the unit at each one's begin, and at the end. */
+	uint32_t *unit_index;
+	size_t unit_index_count;
+	unsigned unit_index_shift;
 	struct line_table *line_tables;
 	uint32_t line_table_count;
 	struct signature *signatures; /* of type units, sorted */
@@ -117,6 +125,8 @@ struct dwarf {
 	size_t executable_count;
 };
 
+/* Has the sections that dwarf_open() wants prepared, see module_prepare(). */
+struct preparation *dwarf_prepare(struct module *module, unsigned jobs);
 struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf);
 void dwarf_close(struct dwarf *dwarf);
 
@@ -166,8 +176,27 @@ static inline uint64_t dwarf_uleb(const uint8_t **at, const uint8_t *end)
 
 /* ---- entries ------------------------------------------------------------------ */
 
+static inline const uint8_t *unit_section(const struct unit *unit)
+{
+	return unit->section;
+}
+static inline const uint8_t *unit_end(const struct unit *unit)
+{
+	return unit->section + unit->end;
+}
+/* Units of one class and of equal sizes read the same abbreviations alike. */
+static inline uint8_t unit_version_class(const struct unit *unit)
+{
+	return unit->version < 4 ? (uint8_t)unit->version : 4;
+}
+
 /* The abbreviation table of a unit; kept by the caller between units that share it. */
 struct abbrev_table *abbrev_table_read(const struct unit *unit, struct abbrev_table *reuse);
+/*
+ * A table that has the abbreviation of the unit's root entry only: the others are passed over without being
+ * kept. *LINKS_RET says whether one has a reference to another unit that can lead to a type; NULL: not wanted.
+ */
+struct abbrev_table *abbrev_table_root(const struct unit *unit, bool *links_ret);
 void abbrev_table_free(struct abbrev_table *table);
 const struct abbrev *abbrev_find_slow(const struct abbrev_table *table, uint64_t code);
 static inline const struct abbrev *abbrev_find(const struct abbrev_table *table, uint64_t code)
@@ -226,15 +255,6 @@ static inline int64_t attr_constant(const struct attr *attr)
 	return attr->s;
 }
 
-/* Start of the entry section of a unit, and the ends of the unit in it. */
-static inline const uint8_t *unit_section(const struct unit *unit)
-{
-	return unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO].data;
-}
-static inline const uint8_t *unit_end(const struct unit *unit)
-{
-	return unit_section(unit) + unit->end;
-}
 static inline die_ref unit_ref(const struct unit *unit, uint64_t offset)
 {
 	return DIE_REF(unit->file->index, unit->in_types, offset);
@@ -250,7 +270,22 @@ struct die {
 };
 
 /* Looks at the entry at AT; false when damaged. */
-bool die_at(const struct unit *unit, const struct abbrev_table *table, const uint8_t *at, struct die *die);
+static inline bool die_at(const struct unit *unit, const struct abbrev_table *table, const uint8_t *at, struct die *die)
+{
+	const uint8_t *end = unit_end(unit);
+
+	if (!at || at < unit_section(unit) + unit->root || at >= end)
+		return false;
+	die->unit = unit;
+	die->table = table;
+	die->offset = (uint64_t)(at - unit_section(unit));
+	uint64_t code = dwarf_uleb(&at, end);
+	if (!at)
+		return false;
+	die->attrs = at;
+	die->abbrev = code ? abbrev_find(table, code) : NULL;
+	return code == 0 || die->abbrev;
+}
 static inline const struct attr_spec *die_specs(const struct die *die)
 {
 	/* A table of abbreviations without attributes has no array to point into. */

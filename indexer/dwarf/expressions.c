@@ -223,7 +223,10 @@ uint32_t expression_number(struct worker *worker, const struct unit *unit, const
 	to->size = 0;
 	if (length == 0 || !expression_normalize(worker, unit, bytes, length, function, 0, to))
 		return 0;
-	uint32_t number = intern_add(&worker->gather->expressions, to->data, to->size, PLACE(unit->index, 0));
+	if (!worker->expressions)
+		worker->expressions = calloc(KNOWN_SLOTS, sizeof(*worker->expressions));
+	uint32_t number = !worker->expressions ? 0 :
+		intern_known(&worker->gather->expressions, worker->expressions, to->data, to->size);
 	if (!number && !worker->gather->expressions.frozen)
 		worker->gather->failed = true;
 	return number;

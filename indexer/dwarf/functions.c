@@ -382,7 +382,6 @@ static void put_description(struct buffer *to, const struct description *descrip
 static bool intern_function(struct worker *worker, const struct die *die, struct function_info *info)
 {
 	struct description description = { 0 };
-	struct buffer parameters = { 0 }, locals = { 0 }, templates = { 0 }, whole = { 0 };
 	uint32_t template_count = 0;
 	bool declaration, ignored;
 	struct die origin, holder = *die;
@@ -401,35 +400,35 @@ static bool intern_function(struct worker *worker, const struct die *die, struct
 	if (description.scope.kind == SDB_SCOPE_TYPE && !description.has_object_pointer && holder.offset)
 		description.flags |= SDB_FUNCTION_STATIC_MEMBER;
 
-	struct pieces pieces = { worker, &description, &parameters, &locals, 0, 0, false, false };
+	/* No function is described from here on but this one. */
+	struct function_parts *parts = &worker->parts;
+	struct buffer *whole = &parts->whole;
+	parts->parameters.size = parts->locals.size = parts->templates.size = whole->size = 0;
+	struct pieces pieces = { worker, &description, &parts->parameters, &parts->locals, 0, 0, false, false };
 	info->first = (uint32_t)worker->local_count;
 	info->static_first = (uint32_t)worker->static_count;
 	struct die fresh;
 	if (full && worker_die(worker, unit_ref(die->unit, die->offset), &fresh)) {
 		visit_locals(&pieces, &fresh, true, 0);
 		visit_locals(&pieces, &fresh, false, 0);
-		put_templates(worker, &fresh, &templates, &template_count, 0);
+		put_templates(worker, &fresh, &parts->templates, &template_count, 0);
 	}
 	if (pieces.variadic)
 		description.flags |= SDB_FUNCTION_VARIADIC;
-	put_description(&whole, &description);
-	put_uleb(&whole, pieces.parameter_count);
-	put_bytes(&whole, parameters.data, parameters.size);
-	put_uleb(&whole, template_count);
-	put_bytes(&whole, templates.data, templates.size);
-	put_uleb(&whole, pieces.local_count);
-	put_bytes(&whole, locals.data, locals.size);
+	put_description(whole, &description);
+	put_uleb(whole, pieces.parameter_count);
+	put_bytes(whole, parts->parameters.data, parts->parameters.size);
+	put_uleb(whole, template_count);
+	put_bytes(whole, parts->templates.data, parts->templates.size);
+	put_uleb(whole, pieces.local_count);
+	put_bytes(whole, parts->locals.data, parts->locals.size);
 	info->parameters = pieces.parameter_count;
 	info->count = pieces.parameter_count + pieces.local_count;
 	info->static_count = (uint32_t)worker->static_count - info->static_first;
-	bool good = !whole.failed && !pieces.failed && !templates.failed;
+	bool good = !whole->failed && !pieces.failed && !parts->templates.failed;
 	if (good)
-		info->id = intern_add(&worker->gather->functions, whole.data, whole.size,
+		info->id = intern_add(&worker->gather->functions, whole->data, whole->size,
 				      PLACE(die->unit->index, die->offset - die->unit->offset));
-	buffer_deinit(&parameters);
-	buffer_deinit(&locals);
-	buffer_deinit(&templates);
-	buffer_deinit(&whole);
 	return good && info->id;
 }
 

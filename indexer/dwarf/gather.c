@@ -4,16 +4,30 @@
 
 #include "gather.h"
 
-#define NAME_CACHE 131072
-#define TYPE_CACHE 65536
+#define CACHE_BITS_MIN 8
+#define CACHE_BITS_MAX 17
 #define CHUNK (1 << 20)
 
 /* ---- interning -------------------------------------------------------------------- */
 
+bool brief_lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	if (pthread_mutexattr_init(&attributes) != 0)
+		return false;
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+	bool good = pthread_mutex_init(lock, &attributes) == 0;
+	pthread_mutexattr_destroy(&attributes);
+	return good;
+}
+
 bool intern_init(struct intern *intern)
 {
 	memset(intern, 0, sizeof(*intern));
-	return pthread_mutex_init(&intern->lock, NULL) == 0;
+	return brief_lock_init(&intern->lock);
 }
 
 void intern_deinit(struct intern *intern)
@@ -47,97 +61,159 @@ static uint8_t *intern_room(struct intern *intern, size_t length)
 	return room;
 }
 
-uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first)
+/* With the lock held. */
+static uint32_t add_locked(struct intern *intern, uint64_t hash, const void *bytes, size_t length, place first)
 {
-	uint64_t hash = hash_bytes(29, bytes, length);
 	uint32_t number = 0;
 
-	pthread_mutex_lock(&intern->lock);
 	while (map_get(&intern->map, hash, &number)) { /* of equal hashes the bytes decide */
 		struct interned *item = &intern->items[number - 1];
 		if (item->length == length && memcmp(item->bytes, bytes, length) == 0) {
 			item->uses++;
 			if (first < item->first)
 				item->first = first;
-			goto out;
+			return number;
 		}
 		hash = hash_mix(hash, 31);
 	}
-	number = 0;
 	if (intern->frozen)
-		goto out;
+		return 0;
 	uint8_t *copy = length <= UINT32_MAX ? intern_room(intern, length) : NULL;
-	if (copy && array_room(intern->items, intern->count, intern->capacity) &&
-	    map_put(&intern->map, hash, (uint32_t)intern->count + 1)) {
-		memcpy(copy, bytes, length);
-		intern->items[intern->count++] = (struct interned){ hash, copy, (uint32_t)length, 1, first };
-		number = (uint32_t)intern->count;
-	}
-out:
+	if (!copy || !array_room(intern->items, intern->count, intern->capacity) ||
+	    !map_put(&intern->map, hash, (uint32_t)intern->count + 1))
+		return 0;
+	memcpy(copy, bytes, length);
+	intern->items[intern->count++] = (struct interned){ hash, copy, (uint32_t)length, 1, first };
+	return (uint32_t)intern->count;
+}
+
+#define INTERN_SEED 29
+
+uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first)
+{
+	uint64_t hash = hash_bytes(INTERN_SEED, bytes, length);
+
+	pthread_mutex_lock(&intern->lock);
+	uint32_t number = add_locked(intern, hash, bytes, length, first);
 	pthread_mutex_unlock(&intern->lock);
 	return number;
 }
 
-/* ---- workers ------------------------------------------------------------------------ */
-
-bool worker_init(struct worker *worker, struct gather *gather)
+uint32_t intern_known(struct intern *intern, struct known_bytes *slots, const void *bytes, size_t length)
 {
-	*worker = (struct worker){ .gather = gather };
-	worker->name_cache = calloc(NAME_CACHE, sizeof(*worker->name_cache));
-	worker->type_cache = calloc(TYPE_CACHE, sizeof(*worker->type_cache));
-	if (worker->name_cache && worker->type_cache)
-		return true;
-	worker_deinit(worker);
-	return false;
+	uint64_t hash = hash_bytes(INTERN_SEED, bytes, length);
+	struct known_bytes *slot = &slots[hash % KNOWN_SLOTS];
+
+	if (slot->number && slot->hash == hash && slot->length == length && memcmp(slot->bytes, bytes, length) == 0) {
+		slot->uses++;
+		return slot->number;
+	}
+	pthread_mutex_lock(&intern->lock);
+	if (slot->number)
+		intern->items[slot->number - 1].uses += slot->uses;
+	*slot = (struct known_bytes){ .hash = hash, .length = (uint32_t)length,
+				      .number = add_locked(intern, hash, bytes, length, UINT64_MAX) };
+	if (slot->number)
+		slot->bytes = intern->items[slot->number - 1].bytes;
+	pthread_mutex_unlock(&intern->lock);
+	return slot->number;
 }
 
-void worker_deinit(struct worker *worker)
+void intern_settle(struct intern *intern, struct known_bytes *slots)
+{
+	pthread_mutex_lock(&intern->lock);
+	for (size_t i = 0; i < KNOWN_SLOTS; i++) {
+		if (slots[i].number)
+			intern->items[slots[i].number - 1].uses += slots[i].uses;
+		slots[i].uses = 0;
+	}
+	pthread_mutex_unlock(&intern->lock);
+}
+
+/* ---- workers ------------------------------------------------------------------------ */
+
+/* Names and types that occur in so many bytes of entries: caches of a small module are small. */
+static unsigned cache_bits(const struct gather *gather)
+{
+	unsigned bits = CACHE_BITS_MIN;
+
+	while (bits < CACHE_BITS_MAX && gather->dwarf.info_size >> (bits + 8))
+		bits++;
+	return bits;
+}
+
+static void worker_deinit(struct worker *worker)
 {
 	abbrev_table_free(worker->table);
 	abbrev_table_free(worker->foreign_table);
 	free(worker->name_cache);
 	free(worker->type_cache);
+	scan_free(worker->scan);
 	map_deinit(&worker->function_map);
 	free(worker->functions);
 	free(worker->local_refs);
 	free(worker->statics);
+	free(worker->expressions);
+	buffer_deinit(&worker->parts.parameters);
+	buffer_deinit(&worker->parts.locals);
+	buffer_deinit(&worker->parts.templates);
+	buffer_deinit(&worker->parts.whole);
 	buffer_deinit(&worker->scratch);
 	buffer_deinit(&worker->scratch2);
 	buffer_deinit(&worker->expression);
 	*worker = (struct worker){ 0 };
 }
 
-/* The cache slot of a text by its place in memory, which does not change. */
-static size_t name_slot(const char *text)
+struct worker *gather_worker(struct gather *gather, unsigned index)
 {
-	return (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> 40) % NAME_CACHE;
+	struct worker *worker = &gather->workers[index];
+
+	if (worker->gather)
+		return worker;
+	unsigned bits = cache_bits(gather);
+	*worker = (struct worker){ .gather = gather, .cache_bits = bits,
+		.name_cache = calloc((size_t)1 << bits, sizeof(*worker->name_cache)),
+		.type_cache = calloc((size_t)1 << bits, sizeof(*worker->type_cache)) };
+	if (worker->name_cache && worker->type_cache)
+		return worker;
+	worker_deinit(worker);
+	return NULL;
 }
 
-uint32_t worker_text(struct worker *worker, const char *text)
+void gather_free_workers(struct gather *gather, unsigned first)
 {
-	if (!text || !*text)
-		return 0;
-	size_t slot = name_slot(text);
-	uint32_t id = sdb_names_intern(worker->gather->names, text, strlen(text));
-	if (id == UINT32_MAX) {
-		worker->gather->failed = true;
-		return 0;
-	}
-	worker->name_cache[slot].text = text;
-	worker->name_cache[slot].id = id;
-	return id;
+	for (unsigned i = first; gather->workers && i < gather->worker_count; i++)
+		worker_deinit(&gather->workers[i]);
+}
+
+/* The cache slot of a text by its place in memory, which does not change. */
+static size_t name_slot(const struct worker *worker, const char *text)
+{
+	return (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> (64 - worker->cache_bits));
 }
 
 uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr)
 {
+	/* What stands in the entry itself is nobody else's text. */
+	bool shared = attr->form != DW_FORM_string;
 	const char *limit, *text = attr_string_start(unit, attr, &limit);
 
 	if (!text)
 		return 0;
-	size_t slot = name_slot(text);
-	if (worker->name_cache[slot].text == text)
+	size_t slot = name_slot(worker, text);
+	if (shared && worker->name_cache[slot].text == text)
 		return worker->name_cache[slot].id;
-	return memchr(text, 0, (size_t)(limit - text)) ? worker_text(worker, text) : 0;
+	const char *nul = memchr(text, 0, (size_t)(limit - text));
+	uint32_t id = nul ? sdb_names_intern(worker->gather->names, text, (size_t)(nul - text)) : 0;
+	if (id == UINT32_MAX) {
+		worker->gather->failed = true;
+		return 0;
+	}
+	if (shared && nul) {
+		worker->name_cache[slot].text = text;
+		worker->name_cache[slot].id = id;
+	}
+	return id;
 }
 
 bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)
@@ -149,7 +225,7 @@ bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)
 	struct abbrev_table *table = worker->table;
 	if (!table || table->file != unit->file || table->offset != unit->abbrev_offset ||
 	    table->address_size != unit->address_size || table->offset_size != unit->offset_size ||
-	    table->version_class != (unit->version <= 2 ? 2 : 3))
+	    table->version_class != unit_version_class(unit))
 		table = worker->foreign_table = abbrev_table_read(unit, worker->foreign_table);
 	return table && die_at(unit, table, unit_section(unit) + DIE_OFFSET(ref), die_ret) && die_ret->abbrev;
 }
@@ -157,19 +233,17 @@ bool worker_die(struct worker *worker, die_ref ref, struct die *die_ret)
 struct job {
 	struct gather *gather;
 	unit_fn fn;
+	atomic_uint next_worker;
 };
-
-/* Mapped pages of units that are done are given back in runs of this size. */
-#define RELEASE_RUN (1 << 20)
 
 static void *work(void *arg)
 {
 	struct job *job = arg;
 	struct gather *gather = job->gather;
-	struct worker worker;
-	const uint8_t *release = NULL, *release_end = NULL;
+	struct worker *worker = gather_worker(gather, atomic_fetch_add(&job->next_worker, 1));
+	struct section_run run = { 0 };
 
-	if (!worker_init(&worker, gather)) {
+	if (!worker) {
 		gather->failed = true;
 		return NULL;
 	}
@@ -178,36 +252,28 @@ static void *work(void *arg)
 		if (index >= gather->dwarf.unit_count || gather->failed)
 			break;
 		struct unit *unit = gather->dwarf.units[index];
-		job->fn(&worker, unit);
+		job->fn(worker, unit);
 		atomic_fetch_add(&gather->done, unit->end - unit->offset);
-		const struct section_data *section =
-			&unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO];
-		if (!section->mapped)
-			continue;
-		const uint8_t *start = section->data + unit->offset;
-		if (!release || start < release_end || start > release_end + RELEASE_RUN)
-			release = start;
-		release_end = section->data + unit->end;
-		if (release_end - release >= RELEASE_RUN) {
-			section_release(release, (size_t)(release_end - release));
-			release = release_end;
-		}
+		section_passed(&run, &unit->file->sections[unit->in_types ? DWARF_TYPES : DWARF_INFO],
+			       unit->offset, unit->end);
 	}
-	worker_deinit(&worker);
+	if (worker->expressions)
+		intern_settle(&gather->expressions, worker->expressions);
 	return NULL;
 }
 
 struct sdb_error *gather_units(struct gather *gather, unit_fn fn)
 {
-	struct job job = { gather, fn };
-	pthread_t threads[64];
-	unsigned started = 0, wanted = gather->jobs < 64 ? gather->jobs : 64;
+	struct job job = { .gather = gather, .fn = fn };
+	pthread_t threads[MAX_WORKERS];
+	unsigned started = 0;
 	pthread_attr_t attributes;
 
 	gather->next = 0;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, 16 << 20);
-	while (started + 1 < wanted && pthread_create(&threads[started], &attributes, work, &job) == 0)
+	while (started + 1 < gather->worker_count &&
+	       pthread_create(&threads[started], &attributes, work, &job) == 0)
 		started++;
 	pthread_attr_destroy(&attributes);
 	work(&job);

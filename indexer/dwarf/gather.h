@@ -66,10 +66,26 @@ struct intern {
 	size_t chunk_count, chunk_capacity;
 	bool frozen;             /* numbered: nothing is added any more */
 };
+/* A lock that is held for less time than it takes to sleep and to be woken up: who waits tries again first. */
+bool brief_lock_init(pthread_mutex_t *lock);
 bool intern_init(struct intern *intern);
 void intern_deinit(struct intern *intern);
 /* The index + 1 of the bytes; 0 when memory is short, or the bytes new and INTERN frozen. Thread-safe. */
 uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, place first);
+
+/* What a thread has met before; uses are counted here, without a lock, until others take the slot. */
+#define KNOWN_SLOTS 2048
+struct known_bytes {
+	uint64_t hash;
+	const uint8_t *bytes;
+	uint32_t length;
+	uint32_t number; /* 0: free */
+	uint32_t uses;   /* that INTERN does not know of */
+};
+/* As intern_add(), through the thread's KNOWN_SLOTS slots; the place of a first use is not kept. */
+uint32_t intern_known(struct intern *intern, struct known_bytes *slots, const void *bytes, size_t length);
+/* Hands over the uses that were counted. */
+void intern_settle(struct intern *intern, struct known_bytes *slots);
 
 /* A code instance in a unit's intermediate buffer. */
 struct code_place {
@@ -99,6 +115,7 @@ struct line_table {
 };
 
 struct type_table;
+struct worker;
 
 struct gather {
 	struct dwarf dwarf;
@@ -106,6 +123,9 @@ struct gather {
 	unsigned jobs;
 	struct sdb_names *names;
 	struct sdb_names *files;
+	uint32_t *file_ids;        /* from provisional numbers in `files` */
+	const char **paths;        /* in their order */
+	size_t path_count;
 	struct unit_data *units;
 	struct type_table *types;
 	struct intern functions;
@@ -119,10 +139,14 @@ struct gather {
 	pthread_mutex_t lock;      /* of codes and sequences */
 	const struct sdb_section *sections;
 	size_t section_count;
+	struct worker *workers;    /* one for each thread, kept from pass to pass */
+	unsigned worker_count;
 	atomic_uint next;          /* work: the next unit to take */
 	atomic_ullong done;        /* bytes of entry sections seen, over all passes */
 	atomic_bool failed;        /* memory was short in some thread */
 };
+
+#define MAX_WORKERS 64
 
 /* What a thread keeps to itself. */
 struct function_info {
@@ -139,11 +163,19 @@ struct static_local {
 	const struct unit *unit;
 	struct attr value;
 };
+/* The function being described, in pieces and put together. */
+struct function_parts {
+	struct buffer parameters, locals, templates, whole;
+};
 struct worker {
-	struct gather *gather;
+	struct gather *gather;   /* NULL: not in use yet */
 	struct abbrev_table *table;
+	unsigned cache_bits;     /* of the number of slots of both caches */
 	struct { const void *text; uint32_t id; } *name_cache;
+	/* pass 1 */
 	struct { uint64_t hash; uint32_t id; } *type_cache;
+	struct scan *scan;
+	struct unit_resolver *resolver;
 	/* pass 2 */
 	struct map function_map;           /* root entry to index in `functions` + 1 */
 	struct function_info *functions;
@@ -153,17 +185,20 @@ struct worker {
 	struct static_local *statics;
 	size_t static_count, static_capacity;
 	struct abbrev_table *foreign_table;
+	struct function_parts parts;
+	struct known_bytes *expressions;
 	struct buffer scratch;
 	struct buffer scratch2;
 	struct buffer expression;
 	unsigned depth;
 };
-bool worker_init(struct worker *worker, struct gather *gather);
-void worker_deinit(struct worker *worker);
+/* The worker of thread INDEX (below gather->worker_count); NULL when memory is short. */
+struct worker *gather_worker(struct gather *gather, unsigned index);
+/* Frees the workers from number FIRST on; those can be asked for again. */
+void gather_free_workers(struct gather *gather, unsigned first);
 
 /* Provisional number of a string attribute's text. */
 uint32_t worker_name(struct worker *worker, const struct unit *unit, const struct attr *attr);
-uint32_t worker_text(struct worker *worker, const char *text);
 /* Provisional number of file INDEX of the unit's line table; 0 when unknown. */
 uint32_t unit_file(const struct gather *gather, const struct unit *unit, uint64_t index);
 
@@ -176,9 +211,11 @@ struct sdb_error *gather_units(struct gather *gather, unit_fn fn);
 /* lines.c: headers of all line tables, and where their sequences are. */
 struct sdb_error *lines_gather(struct gather *gather);
 void lines_free(struct gather *gather);
-struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *file_ids);
+/* Writes files and line tables; needs no pass but lines_gather() and files_number(). */
+struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer);
 
 /* types.c */
+void scan_free(struct scan *scan);
 struct sdb_error *types_gather(struct gather *gather);
 void types_free(struct gather *gather);
 uint32_t types_count(const struct gather *gather);
@@ -239,6 +276,9 @@ void code_builder_destroy(struct code_builder *builder);
 const struct sdb_code *code_build(struct code_builder *builder, const uint8_t *bytes, size_t length, sdb_unit_id unit);
 
 /* write.c */
+/* Numbers the files in the order of their paths; after lines_gather(). */
+struct sdb_error *files_number(struct gather *gather);
+/* Writes all but files and lines. */
 struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *names);
 
 /* Opens a foreign entry: one in a unit that the worker is not walking. */

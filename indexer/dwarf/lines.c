@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Line tables. Headers are read first, since entries name files by their numbers in them; then
- * each program is run once to find its sequences, and once more, sequence by sequence in order
+ * Line tables. Headers are read before entries, since these name files by their numbers in them; at the
+ * same time each program is run once to find its sequences, and once more, sequence by sequence in order
  * of address, when the database is written, so that no table of rows is held in memory.
  */
 
 #include "gather.h"
-
-#include <stdio.h>
 
 struct line_reader {
 	const struct dwarf *dwarf;
@@ -43,28 +41,44 @@ struct directories {
 	size_t count, capacity;
 };
 
+struct path {
+	char text[4096];
+	size_t length;
+	bool too_long;
+};
+
+static void add_piece(struct path *path, const char *piece)
+{
+	size_t length = strlen(piece), separator = path->length > 0;
+
+	if (length + separator >= sizeof(path->text) - path->length) {
+		path->too_long = true;
+		return;
+	}
+	if (separator)
+		path->text[path->length++] = '/';
+	memcpy(path->text + path->length, piece, length);
+	path->length += length;
+}
+
 /* The provisional number of a file, its path put together as the debuginfo means it. */
 static uint32_t intern_file(struct gather *gather, const struct unit *unit, const struct directories *directories,
 			    uint64_t directory, const char *name)
 {
-	char path[4096];
 	const char *comp_dir = unit->comp_dir ? unit->comp_dir : "";
 	const char *dir = directory < directories->count ? directories->names[directory] : "";
-	int length;
+	struct path path;
 
-	if (name[0] == '/')
-		length = snprintf(path, sizeof(path), "%s", name);
-	else if (dir[0] == '/' || (!comp_dir[0] && dir[0]))
-		length = snprintf(path, sizeof(path), "%s/%s", dir, name);
-	else if (dir[0] && strcmp(dir, comp_dir) != 0)
-		length = snprintf(path, sizeof(path), "%s/%s/%s", comp_dir, dir, name);
-	else if (comp_dir[0])
-		length = snprintf(path, sizeof(path), "%s/%s", comp_dir, name);
-	else
-		length = snprintf(path, sizeof(path), "%s", name);
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return 0;
-	return sdb_names_intern(gather->files, path, (size_t)length);
+	path.length = 0;
+	path.too_long = false;
+	if (name[0] != '/') {
+		if (comp_dir[0] && dir[0] != '/')
+			add_piece(&path, comp_dir);
+		if (dir[0] && (dir[0] == '/' || strcmp(dir, comp_dir) != 0))
+			add_piece(&path, dir);
+	}
+	add_piece(&path, name);
+	return path.too_long ? 0 : sdb_names_intern(gather->files, path.text, path.length);
 }
 
 static bool add_directory(struct directories *directories, const char *name)
@@ -163,6 +177,7 @@ static bool new_files(struct gather *gather, struct line_reader *reader, struct 
 
 	file.sections[DWARF_INFO] = file.sections[DWARF_LINE];
 	view.file = &file;
+	view.section = file.sections[DWARF_LINE].data;
 	view.in_types = false;
 	view.version = 5;
 	view.offset_size = (uint8_t)offset_size;
@@ -189,7 +204,6 @@ static bool read_header(struct gather *gather, const struct unit *unit, struct l
 	if (!reader.at || length > (uint64_t)(reader.end - reader.at))
 		return false;
 	reader.end = reader.at + length;
-	table->unit = unit;
 	table->end = reader.end;
 	table->version = (uint16_t)number(&reader, 2);
 	if (table->version < 2 || table->version > 5)
@@ -408,22 +422,25 @@ static int compare_sequences(const void *a, const void *b)
 static void scan_unit(struct worker *worker, struct unit *unit)
 {
 	struct gather *gather = worker->gather;
-	uint32_t index = unit->line_table;
+	struct line_table *table = unit->line_table ? &gather->dwarf.line_tables[unit->line_table - 1] : NULL;
 
-	if (index && gather->dwarf.line_tables[index - 1].unit == unit)
-		find_sequences(gather, index - 1);
+	if (!table || table->unit != unit)
+		return;
+	if (read_header(gather, unit, table)) {
+		find_sequences(gather, unit->line_table - 1);
+	} else {
+		free(table->files);
+		*table = (struct line_table){ .unit = unit };
+	}
 }
 
-struct sdb_error *lines_gather(struct gather *gather)
+/* Gives each unit the number of its table; each table is read by the first unit that has it. */
+static bool number_tables(struct dwarf *dwarf)
 {
-	struct dwarf *dwarf = &gather->dwarf;
 	struct map by_offset = { 0 };
-	struct sdb_error *error = NULL;
+	bool good = true;
 
-	dwarf->line_tables = calloc((size_t)dwarf->unit_count + 1, sizeof(*dwarf->line_tables));
-	if (!dwarf->line_tables)
-		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	for (uint32_t i = 0; i < dwarf->unit_count; i++) {
+	for (uint32_t i = 0; i < dwarf->unit_count && good; i++) {
 		struct unit *unit = dwarf->units[i];
 		uint32_t known;
 		if (!unit->parsed || unit->line_offset == UINT64_MAX)
@@ -436,25 +453,42 @@ struct sdb_error *lines_gather(struct gather *gather)
 			unit->line_table = known;
 			continue;
 		}
-		struct line_table *table = &dwarf->line_tables[dwarf->line_table_count];
-		if (!read_header(gather, unit, table)) {
-			free(table->files);
-			*table = (struct line_table){ 0 };
-			if (unit->file->sections[DWARF_LINE].data)
-				module_warn(dwarf->module, ".debug_line: the header at 0x%llx makes no sense",
-					    (unsigned long long)unit->line_offset);
-			continue;
-		}
-		unit->line_table = ++dwarf->line_table_count;
-		if (!map_put(&by_offset, key, unit->line_table))
-			error = sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+		dwarf->line_tables[dwarf->line_table_count++].unit = unit;
+		unit->line_table = dwarf->line_table_count;
+		good = map_put(&by_offset, key, unit->line_table);
 	}
 	map_deinit(&by_offset);
-	if (!error)
-		error = gather_units(gather, scan_unit);
-	if (!error && gather->sequence_count > 1)
+	return good;
+}
+
+/* Takes tables without a sound header away from their units. */
+static void drop_damaged(struct dwarf *dwarf)
+{
+	for (uint32_t i = 0; i < dwarf->unit_count; i++) {
+		struct unit *unit = dwarf->units[i];
+		if (!unit->line_table || dwarf->line_tables[unit->line_table - 1].program)
+			continue;
+		if (unit->file->sections[DWARF_LINE].data)
+			module_warn(dwarf->module, ".debug_line: the header at 0x%llx makes no sense",
+				    (unsigned long long)unit->line_offset);
+		unit->line_table = 0;
+	}
+}
+
+struct sdb_error *lines_gather(struct gather *gather)
+{
+	struct dwarf *dwarf = &gather->dwarf;
+
+	dwarf->line_tables = calloc((size_t)dwarf->unit_count + 1, sizeof(*dwarf->line_tables));
+	if (!dwarf->line_tables || !number_tables(dwarf))
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	struct sdb_error *error = gather_units(gather, scan_unit);
+	if (error)
+		return error;
+	drop_damaged(dwarf);
+	if (gather->sequence_count > 1)
 		qsort(gather->sequences, gather->sequence_count, sizeof(*gather->sequences), compare_sequences);
-	return error;
+	return NULL;
 }
 
 void lines_free(struct gather *gather)
@@ -465,9 +499,9 @@ void lines_free(struct gather *gather)
 	free(gather->sequences);
 }
 
-struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *file_ids)
+struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer)
 {
-	struct sdb_error *error = NULL;
+	struct sdb_error *error = sdb_writer_files(writer, gather->paths, gather->path_count);
 	struct sdb_line *rows = NULL;
 	size_t capacity = 0;
 
@@ -484,7 +518,7 @@ struct sdb_error *lines_write(struct gather *gather, struct sdb_writer *writer, 
 				break;
 			}
 			struct sdb_line row = machine.row;
-			row.file = row.file < table->file_count ? file_ids[table->files[row.file]] : 0;
+			row.file = row.file < table->file_count ? gather->file_ids[table->files[row.file]] : 0;
 			if (count == 0 || row.address >= rows[count - 1].address)
 				rows[count++] = row;
 			if (machine.end)

@@ -51,41 +51,88 @@ int64_t dwarf_sleb(const uint8_t **at, const uint8_t *end)
 
 /* ---- abbreviations ----------------------------------------------------------- */
 
-/* Bytes that a form takes whatever its value, or -1. */
-static int form_fixed_size(unsigned form, unsigned version, unsigned address_size, unsigned offset_size)
+/* Sizes that depend on the unit, and sizes that depend on the value. */
+enum { SIZE_VARIABLE = -1, SIZE_ADDRESS = -2, SIZE_OFFSET = -3, SIZE_REF_ADDR = -4 };
+
+struct form {
+	int8_t size;
+	uint8_t class;
+	bool known;
+};
+
+static const struct form forms[] = {
+	[DW_FORM_flag_present] = { 0, ATTR_FLAG, true },
+	[DW_FORM_implicit_const] = { 0, ATTR_SIGNED, true },
+	[DW_FORM_data1] = { 1, ATTR_UNSIGNED, true },
+	[DW_FORM_data2] = { 2, ATTR_UNSIGNED, true },
+	[DW_FORM_data4] = { 4, ATTR_UNSIGNED, true },
+	[DW_FORM_data8] = { 8, ATTR_UNSIGNED, true },
+	[DW_FORM_data16] = { 16, ATTR_BLOCK, true },
+	[DW_FORM_flag] = { 1, ATTR_FLAG, true },
+	[DW_FORM_ref1] = { 1, ATTR_REFERENCE, true },
+	[DW_FORM_ref2] = { 2, ATTR_REFERENCE, true },
+	[DW_FORM_ref4] = { 4, ATTR_REFERENCE, true },
+	[DW_FORM_ref8] = { 8, ATTR_REFERENCE, true },
+	[DW_FORM_ref_addr] = { SIZE_REF_ADDR, ATTR_REFERENCE, true },
+	[DW_FORM_ref_sup4] = { 4, ATTR_REFERENCE, true },
+	[DW_FORM_ref_sup8] = { 8, ATTR_REFERENCE, true },
+	[DW_FORM_ref_sig8] = { 8, ATTR_SIGNATURE, true },
+	[DW_FORM_addr] = { SIZE_ADDRESS, ATTR_ADDRESS, true },
+	[DW_FORM_addrx1] = { 1, ATTR_ADDRESS_INDEX, true },
+	[DW_FORM_addrx2] = { 2, ATTR_ADDRESS_INDEX, true },
+	[DW_FORM_addrx3] = { 3, ATTR_ADDRESS_INDEX, true },
+	[DW_FORM_addrx4] = { 4, ATTR_ADDRESS_INDEX, true },
+	[DW_FORM_strx1] = { 1, ATTR_STRING, true },
+	[DW_FORM_strx2] = { 2, ATTR_STRING, true },
+	[DW_FORM_strx3] = { 3, ATTR_STRING, true },
+	[DW_FORM_strx4] = { 4, ATTR_STRING, true },
+	[DW_FORM_strp] = { SIZE_OFFSET, ATTR_STRING, true },
+	[DW_FORM_line_strp] = { SIZE_OFFSET, ATTR_STRING, true },
+	[DW_FORM_strp_sup] = { SIZE_OFFSET, ATTR_STRING, true },
+	[DW_FORM_sec_offset] = { SIZE_OFFSET, ATTR_SECTION, true },
+};
+
+static inline struct form form_of(unsigned form)
 {
-	switch (form) {
-	case DW_FORM_flag_present:
-	case DW_FORM_implicit_const:
-		return 0;
-	case DW_FORM_data1: case DW_FORM_ref1: case DW_FORM_flag: case DW_FORM_strx1: case DW_FORM_addrx1:
-		return 1;
-	case DW_FORM_data2: case DW_FORM_ref2: case DW_FORM_strx2: case DW_FORM_addrx2:
-		return 2;
-	case DW_FORM_strx3: case DW_FORM_addrx3:
-		return 3;
-	case DW_FORM_data4: case DW_FORM_ref4: case DW_FORM_strx4: case DW_FORM_addrx4: case DW_FORM_ref_sup4:
-		return 4;
-	case DW_FORM_data8: case DW_FORM_ref8: case DW_FORM_ref_sig8: case DW_FORM_ref_sup8:
-		return 8;
-	case DW_FORM_data16:
-		return 16;
-	case DW_FORM_addr:
-		return (int)address_size;
-	case DW_FORM_ref_addr:
-		return (int)(version <= 2 ? address_size : offset_size);
-	case DW_FORM_strp: case DW_FORM_line_strp: case DW_FORM_sec_offset: case DW_FORM_strp_sup:
-	case DW_FORM_GNU_ref_alt: case DW_FORM_GNU_strp_alt:
-		return (int)offset_size;
+	if (form < sizeof(forms) / sizeof(*forms) && forms[form].known)
+		return forms[form];
+	if (form == DW_FORM_GNU_ref_alt || form == DW_FORM_GNU_strp_alt)
+		return (struct form){ SIZE_OFFSET, form == DW_FORM_GNU_ref_alt ? ATTR_REFERENCE : ATTR_STRING, true };
+	return (struct form){ SIZE_VARIABLE, ATTR_UNSIGNED, false };
+}
+
+/* Attributes whose data4/data8 of DWARF 2 and 3 is an offset into another section. */
+static bool is_section_offset(unsigned name, unsigned version)
+{
+	switch (name) {
+	case DW_AT_data_member_location:
+		return version == 3;
+	case DW_AT_location: case DW_AT_stmt_list: case DW_AT_string_length: case DW_AT_return_addr:
+	case DW_AT_frame_base: case DW_AT_macro_info: case DW_AT_segment:
+	case DW_AT_static_link: case DW_AT_use_location: case DW_AT_vtable_elem_location: case DW_AT_ranges:
+		return version <= 3;
 	default:
-		return -1;
+		return false;
 	}
+}
+
+static inline struct attr_spec make_spec(const struct unit *unit, unsigned name, unsigned form, int64_t implicit)
+{
+	struct form known = form_of(form);
+	int size = known.size;
+
+	if (size < SIZE_VARIABLE)
+		size = size == SIZE_ADDRESS || (size == SIZE_REF_ADDR && unit->version <= 2) ?
+			unit->address_size : unit->offset_size;
+	if (unit->version <= 3 && known.class == ATTR_UNSIGNED && size >= 4 && is_section_offset(name, unit->version))
+		known.class = ATTR_SECTION;
+	return (struct attr_spec){ .name = (uint16_t)name, .form = (uint16_t)form, .size = (int8_t)size,
+		.class = known.class, .implicit = form == DW_FORM_flag_present ? 1 : implicit };
 }
 
 struct attr_spec attr_spec_make(const struct unit *unit, unsigned name, unsigned form, int64_t implicit)
 {
-	return (struct attr_spec){ .name = (uint16_t)name, .form = (uint16_t)form, .implicit = implicit,
-		.size = (int16_t)form_fixed_size(form, unit->version, unit->address_size, unit->offset_size) };
+	return make_spec(unit, name, form, implicit);
 }
 
 void abbrev_table_free(struct abbrev_table *table)
@@ -119,14 +166,29 @@ static int compare_abbrevs(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* Code, tag and children of one abbreviation; its specifications follow. NULL at the end of the table. */
+static const uint8_t *abbrev_begin(const uint8_t *at, const uint8_t *end, struct abbrev *abbrev)
+{
+	*abbrev = (struct abbrev){ .code = dwarf_uleb(&at, end) };
+	if (!at || abbrev->code == 0)
+		return NULL;
+	uint64_t tag = dwarf_uleb(&at, end);
+	if (!at || at >= end || tag > UINT16_MAX)
+		return NULL;
+	abbrev->tag = (uint16_t)tag;
+	abbrev->children = *at++ != 0;
+	return at;
+}
+
 /* Reads the attribute specifications of one abbreviation; where they end, or NULL. */
 static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, const uint8_t *end,
-				 struct abbrev_table *table, size_t *spec_count, size_t *spec_capacity,
-				 struct abbrev *abbrev)
+				 struct abbrev_table *table, struct abbrev *abbrev)
 {
 	int64_t fixed = 0;
 
-	abbrev->first = (uint32_t)*spec_count;
+	if (table->spec_count > UINT32_MAX / 2)
+		return NULL;
+	abbrev->first = (uint32_t)table->spec_count;
 	abbrev->sibling = -1;
 	for (;;) {
 		uint64_t name = dwarf_uleb(&at, end), form = dwarf_uleb(&at, end);
@@ -137,10 +199,11 @@ static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, con
 		if (name > UINT16_MAX || form > UINT16_MAX || abbrev->count == UINT16_MAX)
 			return NULL;
 		int64_t implicit = form == DW_FORM_implicit_const ? dwarf_sleb(&at, end) : 0;
-		if (!at || !grow((void **)&table->specs, spec_capacity, *spec_count, sizeof(*table->specs)))
+		if (!at || (table->spec_count == table->spec_capacity &&
+			    !grow((void **)&table->specs, &table->spec_capacity, table->spec_count, sizeof(*table->specs))))
 			return NULL;
-		struct attr_spec *spec = &table->specs[(*spec_count)++];
-		*spec = attr_spec_make(unit, (unsigned)name, (unsigned)form, implicit);
+		struct attr_spec *spec = &table->specs[table->spec_count++];
+		*spec = make_spec(unit, (unsigned)name, (unsigned)form, implicit);
 		abbrev->count++;
 		if (name == DW_AT_sibling && form == DW_FORM_ref4 && fixed >= 0 && abbrev->sibling < 0)
 			abbrev->sibling = (int32_t)fixed;
@@ -153,41 +216,89 @@ static const uint8_t *specs_read(const struct unit *unit, const uint8_t *at, con
 struct abbrev_table *abbrev_table_read(const struct unit *unit, struct abbrev_table *reuse)
 {
 	const struct section_data *section = &unit->file->sections[DWARF_ABBREV];
-	uint8_t version_class = unit->version <= 2 ? 2 : 3;
 
 	if (reuse && reuse->file == unit->file && reuse->offset == unit->abbrev_offset &&
-	    reuse->version_class == version_class && reuse->address_size == unit->address_size &&
+	    reuse->version_class == unit_version_class(unit) && reuse->address_size == unit->address_size &&
 	    reuse->offset_size == unit->offset_size)
 		return reuse;
-	abbrev_table_free(reuse);
 
-	struct abbrev_table *table = calloc(1, sizeof(*table));
+	/* What the last unit's table took is enough for most others. */
+	struct abbrev_table *table = reuse ? reuse : calloc(1, sizeof(*table));
 	if (!table)
 		return NULL;
 	*table = (struct abbrev_table){ .file = unit->file, .offset = unit->abbrev_offset, .dense = true,
-		.version_class = version_class, .address_size = unit->address_size, .offset_size = unit->offset_size };
+		.version_class = unit_version_class(unit), .address_size = unit->address_size, .offset_size = unit->offset_size,
+		.abbrevs = table->abbrevs, .capacity = table->capacity,
+		.specs = table->specs, .spec_capacity = table->spec_capacity };
 	if (unit->abbrev_offset >= section->size)
 		return table;
 
 	const uint8_t *at = section->data + unit->abbrev_offset, *end = section->data + section->size;
-	size_t capacity = 0, spec_count = 0, spec_capacity = 0;
-	while (at && at < end) {
-		struct abbrev abbrev = { .code = dwarf_uleb(&at, end) };
-		if (!at || abbrev.code == 0)
-			break;
-		uint64_t tag = dwarf_uleb(&at, end);
-		if (!at || at >= end || tag > UINT16_MAX || spec_count > UINT32_MAX / 2)
-			break;
-		abbrev.tag = (uint16_t)tag;
-		abbrev.children = *at++ != 0;
-		at = specs_read(unit, at, end, table, &spec_count, &spec_capacity, &abbrev);
-		if (!at || !grow((void **)&table->abbrevs, &capacity, table->count, sizeof(abbrev)))
+	struct abbrev abbrev;
+	while (at < end && (at = abbrev_begin(at, end, &abbrev))) {
+		at = specs_read(unit, at, end, table, &abbrev);
+		if (!at || !grow((void **)&table->abbrevs, &table->capacity, table->count, sizeof(abbrev)))
 			break;
 		table->dense &= abbrev.code == table->count + 1;
 		table->abbrevs[table->count++] = abbrev;
 	}
 	if (!table->dense)
 		qsort(table->abbrevs, table->count, sizeof(*table->abbrevs), compare_abbrevs);
+	return table;
+}
+
+/*
+ * Passes over the specifications of one abbreviation; where they end, or NULL. *LINKS_RET says
+ * whether one is a reference to another unit for what is not just a function that is called or inlined.
+ */
+static const uint8_t *specs_pass(const uint8_t *at, const uint8_t *end, bool *links_ret)
+{
+	bool links = false;
+
+	for (unsigned count = 0; count <= UINT16_MAX; count++) {
+		uint64_t name = dwarf_uleb(&at, end), form = dwarf_uleb(&at, end);
+		if (!at || name > UINT16_MAX || form > UINT16_MAX)
+			return NULL;
+		if (name == 0 && form == 0) {
+			*links_ret = links;
+			return at;
+		}
+		if (form == DW_FORM_implicit_const)
+			dwarf_sleb(&at, end);
+		else if (form == DW_FORM_ref_addr)
+			links |= name != DW_AT_abstract_origin && name != DW_AT_call_origin && name != DW_AT_import;
+	}
+	return NULL;
+}
+
+struct abbrev_table *abbrev_table_root(const struct unit *unit, bool *links_ret)
+{
+	const struct section_data *section = &unit->file->sections[DWARF_ABBREV];
+	struct abbrev_table *table = calloc(1, sizeof(*table));
+	const uint8_t *root = unit_section(unit) + unit->root;
+	uint64_t code = dwarf_uleb(&root, unit_end(unit));
+	struct abbrev abbrev;
+
+	if (links_ret)
+		*links_ret = false;
+	if (!table || unit->abbrev_offset >= section->size)
+		return table;
+	const uint8_t *at = section->data + unit->abbrev_offset, *end = section->data + section->size;
+	while (at && at < end && (at = abbrev_begin(at, end, &abbrev))) {
+		const uint8_t *specs = at;
+		bool links = false;
+		at = specs_pass(at, end, &links);
+		if (links && links_ret)
+			*links_ret = true;
+		if (!at || table->count || abbrev.code != code)
+			continue;
+		if (!specs_read(unit, specs, end, table, &abbrev) ||
+		    !grow((void **)&table->abbrevs, &table->capacity, 0, sizeof(abbrev)))
+			break;
+		table->abbrevs[table->count++] = abbrev;
+		if (!links_ret)
+			break;
+	}
 	return table;
 }
 
@@ -206,19 +317,6 @@ const struct abbrev *abbrev_find_slow(const struct abbrev_table *table, uint64_t
 }
 
 /* ---- attribute values ------------------------------------------------------------ */
-
-/* Attributes whose data4/data8 of DWARF 2 and 3 is an offset into another section. */
-static bool is_section_offset(unsigned name)
-{
-	switch (name) {
-	case DW_AT_location: case DW_AT_stmt_list: case DW_AT_string_length: case DW_AT_return_addr:
-	case DW_AT_data_member_location: case DW_AT_frame_base: case DW_AT_macro_info: case DW_AT_segment:
-	case DW_AT_static_link: case DW_AT_use_location: case DW_AT_vtable_elem_location: case DW_AT_ranges:
-		return true;
-	default:
-		return false;
-	}
-}
 
 static const uint8_t *read_block(const uint8_t *at, const uint8_t *end, uint64_t length, struct attr *attr)
 {
@@ -298,46 +396,16 @@ static const uint8_t *read_variable(const struct unit *unit, const struct attr_s
 	}
 }
 
-static void classify_fixed(const struct unit *unit, const struct attr_spec *spec, unsigned size, struct attr *attr)
+/* What a reference's value refers to. */
+static die_ref resolve(const struct unit *unit, unsigned form, uint64_t value)
 {
-	switch (spec->form) {
-	case DW_FORM_addr:
-		attr->class = ATTR_ADDRESS;
-		break;
-	case DW_FORM_addrx1: case DW_FORM_addrx2: case DW_FORM_addrx3: case DW_FORM_addrx4:
-		attr->class = ATTR_ADDRESS_INDEX;
-		break;
-	case DW_FORM_flag:
-		attr->class = ATTR_FLAG;
-		break;
-	case DW_FORM_ref1: case DW_FORM_ref2: case DW_FORM_ref4: case DW_FORM_ref8:
-		attr->class = ATTR_REFERENCE;
-		attr->u = unit_ref(unit, (unit->offset + attr->u) & (UINT64_MAX >> 17));
-		break;
+	switch (form) {
 	case DW_FORM_ref_addr:
-		attr->class = ATTR_REFERENCE;
-		attr->u = DIE_REF(unit->file->index, 0, attr->u & (UINT64_MAX >> 17));
-		break;
+		return DIE_REF(unit->file->index, 0, value & (UINT64_MAX >> 17));
 	case DW_FORM_GNU_ref_alt: case DW_FORM_ref_sup4: case DW_FORM_ref_sup8:
-		attr->class = ATTR_REFERENCE;
-		attr->u = unit->dwarf->has_alt ? DIE_REF(2, 0, attr->u & (UINT64_MAX >> 17)) : DIE_NONE;
-		break;
-	case DW_FORM_ref_sig8:
-		attr->class = ATTR_SIGNATURE;
-		break;
-	case DW_FORM_strp: case DW_FORM_line_strp: case DW_FORM_strp_sup: case DW_FORM_GNU_strp_alt:
-	case DW_FORM_strx1: case DW_FORM_strx2: case DW_FORM_strx3: case DW_FORM_strx4:
-		attr->class = ATTR_STRING;
-		break;
-	case DW_FORM_sec_offset:
-		attr->class = ATTR_SECTION;
-		break;
+		return unit->dwarf->has_alt ? DIE_REF(2, 0, value & (UINT64_MAX >> 17)) : DIE_NONE;
 	default:
-		attr->class = ATTR_UNSIGNED;
-		if (unit->version <= 3 && size >= 4 && is_section_offset(spec->name) &&
-		    !(spec->name == DW_AT_data_member_location && unit->version < 3))
-			attr->class = ATTR_SECTION;
-		break;
+		return unit_ref(unit, (unit->offset + value) & (UINT64_MAX >> 17));
 	}
 }
 
@@ -345,29 +413,30 @@ const uint8_t *attr_read(const struct unit *unit, const struct attr_spec *spec, 
 			 struct attr *attr)
 {
 	const uint8_t *end = unit_end(unit);
+	int size = spec->size;
 
 	attr->name = spec->name;
 	attr->form = spec->form;
+	attr->class = spec->class;
 	attr->bytes = NULL;
-	if (spec->form == DW_FORM_flag_present) {
-		attr->class = ATTR_FLAG;
-		attr->u = 1;
-		return at;
-	}
-	if (spec->form == DW_FORM_implicit_const) {
-		attr->class = ATTR_SIGNED;
+	if (size == 0) { /* also the value of a flag that is present */
 		attr->s = spec->implicit;
 		return at;
 	}
-	int size = spec->size;
 	if (size < 0)
 		return read_variable(unit, spec, at, end, attr);
 	if (end - at < size)
 		return NULL;
-	if (size == 16)
-		return read_block(at, end, 16, attr);
-	attr->u = dwarf_number(unit->dwarf, at, (unsigned)size);
-	classify_fixed(unit, spec, (unsigned)size, attr);
+	switch (size) {
+	case 1: attr->u = *at; break;
+	case 2: attr->u = dwarf_number(unit->dwarf, at, 2); break;
+	case 4: attr->u = dwarf_number(unit->dwarf, at, 4); break;
+	case 8: attr->u = dwarf_number(unit->dwarf, at, 8); break;
+	case 16: return read_block(at, end, 16, attr);
+	default: attr->u = dwarf_number(unit->dwarf, at, (unsigned)size);
+	}
+	if (attr->class == ATTR_REFERENCE)
+		attr->u = resolve(unit, spec->form, attr->u);
 	return at + size;
 }
 
@@ -461,23 +530,6 @@ bool attr_address(const struct unit *unit, const struct attr *attr, uint64_t *ad
 }
 
 /* ---- entries -------------------------------------------------------------------------- */
-
-bool die_at(const struct unit *unit, const struct abbrev_table *table, const uint8_t *at, struct die *die)
-{
-	const uint8_t *end = unit_end(unit);
-
-	if (!at || at < unit_section(unit) + unit->root || at >= end)
-		return false;
-	die->unit = unit;
-	die->table = table;
-	die->offset = (uint64_t)(at - unit_section(unit));
-	uint64_t code = dwarf_uleb(&at, end);
-	if (!at)
-		return false;
-	die->attrs = at;
-	die->abbrev = code ? abbrev_find(table, code) : NULL;
-	return code == 0 || die->abbrev;
-}
 
 const uint8_t *die_skip(const struct die *start)
 {

@@ -8,14 +8,11 @@
 
 #include "types.h"
 
-/* Bits a thread's cache of contents covers. */
-#define CACHE_SIZE 65536
-
 uint32_t content_add(struct worker *worker, uint64_t hash, uint64_t key, bool declaration, place first,
 		     const struct edge *edges, size_t edge_count)
 {
 	struct type_table *table = worker->gather->types;
-	size_t slot = hash % CACHE_SIZE;
+	size_t slot = hash >> (64 - worker->cache_bits);
 	uint32_t number = 0;
 
 	if (worker->type_cache[slot].id && worker->type_cache[slot].hash == hash)
@@ -60,10 +57,17 @@ struct resolver {
 	struct map keys;          /* key to index in meanings + 1 */
 	struct meaning *meanings;
 	size_t meaning_count, meaning_capacity;
+	pthread_mutex_t lock;     /* of what follows */
 	struct map variants;      /* content and meanings to variant number + 1 */
 	struct variant *variants_list;
 	size_t variant_count, variant_capacity;
-	/* of the unit being resolved */
+};
+
+#define KNOWN_VARIANTS 4096
+
+/* What a thread keeps to itself, most of it about the unit that it is at. */
+struct unit_resolver {
+	struct resolver *resolver;
 	struct map local;         /* key to the content that defines it here */
 	struct map visited;       /* content to its index in `states` + 1 */
 	struct state *states;
@@ -72,6 +76,7 @@ struct resolver {
 	size_t stack_count, stack_capacity;
 	struct frame *frames;
 	size_t frame_count, frame_capacity;
+	struct { uint64_t hash; uint32_t number; } known[KNOWN_VARIANTS]; /* variants met before */
 };
 
 /* A content told apart by what the ambiguous keys mean. */
@@ -128,10 +133,15 @@ static bool find_meanings(struct resolver *resolver)
 
 static bool edge_is_dirty(struct resolver *resolver, const struct edge *edge)
 {
-	if (!edge->key)
-		return edge->content && resolver->table->contents[edge->content - 1].dirty;
-	const struct meaning *meaning = meaning_of(resolver, edge->key);
-	return meaning && (meaning->count > 1 || resolver->table->contents[meaning->definition - 1].dirty);
+	uint32_t content = edge->content;
+
+	if (edge->meaning) {
+		const struct meaning *meaning = &resolver->meanings[edge->meaning - 1];
+		if (meaning->count > 1)
+			return true;
+		content = meaning->definition;
+	}
+	return content && resolver->table->contents[content - 1].dirty;
 }
 
 static void find_dirty(struct resolver *resolver)
@@ -139,6 +149,11 @@ static void find_dirty(struct resolver *resolver)
 	struct type_table *table = resolver->table;
 	bool changed = true;
 
+	for (size_t i = 0; i < table->edge_count; i++) {
+		struct edge *edge = &table->edges[i];
+		if (edge->key)
+			map_get(&resolver->keys, edge->key, &edge->meaning);
+	}
 	while (changed) {
 		changed = false;
 		for (size_t i = table->count; i-- > 0;) {
@@ -160,12 +175,15 @@ static bool set_add(struct state *state, uint64_t value)
 		at++;
 	if (at < state->set_count && state->set[at] == value)
 		return true;
-	uint64_t *set = realloc(state->set, (state->set_count + 1) * sizeof(*set));
-	if (!set)
-		return false;
+	uint64_t *set = state->set;
+	if ((state->set_count & (state->set_count - 1)) == 0) { /* full: the next power of two */
+		set = realloc(set, (state->set_count ? 2 * (size_t)state->set_count : 1) * sizeof(*set));
+		if (!set)
+			return false;
+		state->set = set;
+	}
 	memmove(set + at + 1, set + at, (state->set_count - at) * sizeof(*set));
 	set[at] = value;
-	state->set = set;
 	state->set_count++;
 	return true;
 }
@@ -178,7 +196,7 @@ static bool set_merge(struct state *into, const struct state *from)
 	return true;
 }
 
-static bool enter(struct resolver *resolver, uint32_t content)
+static bool enter(struct unit_resolver *resolver, uint32_t content)
 {
 	if (!array_room(resolver->states, resolver->state_count, resolver->state_capacity) ||
 	    !array_room(resolver->stack, resolver->stack_count, resolver->stack_capacity) ||
@@ -193,7 +211,7 @@ static bool enter(struct resolver *resolver, uint32_t content)
 }
 
 /* The content that an edge leads to in this unit; 0 when nothing is said about it here. */
-static uint32_t edge_target(struct resolver *resolver, const struct edge *edge)
+static uint32_t edge_target(struct unit_resolver *resolver, const struct edge *edge)
 {
 	uint32_t content = 0;
 
@@ -203,7 +221,7 @@ static uint32_t edge_target(struct resolver *resolver, const struct edge *edge)
 	return content;
 }
 
-static bool leave(struct resolver *resolver, struct state *state)
+static bool leave(struct unit_resolver *resolver, struct state *state)
 {
 	uint32_t index = state->index;
 
@@ -224,9 +242,9 @@ static bool leave(struct resolver *resolver, struct state *state)
 	}
 }
 
-static bool reach(struct resolver *resolver, uint32_t root)
+static bool reach(struct unit_resolver *resolver, uint32_t root)
 {
-	struct type_table *table = resolver->table;
+	struct type_table *table = resolver->resolver->table;
 	uint32_t seen;
 
 	if (map_get(&resolver->visited, root, &seen))
@@ -254,8 +272,8 @@ static bool reach(struct resolver *resolver, uint32_t root)
 		}
 		const struct edge *edge = &table->edges[content->edges + frame->edge++];
 		uint32_t target = edge_target(resolver, edge);
-		const struct meaning *meaning = edge->key ? meaning_of(resolver, edge->key) : NULL;
-		if (target && meaning && meaning->count > 1 && !set_add(state, target))
+		bool ambiguous = edge->meaning && resolver->resolver->meanings[edge->meaning - 1].count > 1;
+		if (target && ambiguous && !set_add(state, target))
 			return false;
 		if (!target || !table->contents[target - 1].dirty)
 			continue;
@@ -274,9 +292,28 @@ static bool reach(struct resolver *resolver, uint32_t root)
 
 /* ---- variants ---------------------------------------------------------------------------- */
 
-static uint32_t variant_of(struct resolver *resolver, uint32_t content, place first)
+/* The number of the variant with HASH; 0 when memory is short. */
+static uint32_t variant_number(struct resolver *resolver, uint64_t hash, uint32_t content, place first)
 {
-	uint32_t index = 0, number = 0;
+	uint32_t number = 0;
+
+	pthread_mutex_lock(&resolver->lock);
+	if (map_get(&resolver->variants, hash, &number)) {
+		struct variant *variant = &resolver->variants_list[number - 1];
+		if (first < variant->first)
+			variant->first = first;
+	} else if (array_room(resolver->variants_list, resolver->variant_count, resolver->variant_capacity) &&
+		   map_put(&resolver->variants, hash, (uint32_t)resolver->variant_count + 1)) {
+		resolver->variants_list[resolver->variant_count++] = (struct variant){ content, first, 0 };
+		number = (uint32_t)resolver->variant_count;
+	}
+	pthread_mutex_unlock(&resolver->lock);
+	return number;
+}
+
+static uint32_t variant_of(struct unit_resolver *resolver, uint32_t content, place first)
+{
+	uint32_t index = 0;
 	uint64_t hash = hash_mix(23, content);
 
 	if (map_get(&resolver->visited, content, &index)) {
@@ -284,20 +321,19 @@ static uint32_t variant_of(struct resolver *resolver, uint32_t content, place fi
 		for (uint32_t i = 0; i < state->set_count; i++) /* contents by hash: numbers depend on threads */
 			hash = hash_mix(hash, state->set[i]);
 	}
-	if (map_get(&resolver->variants, hash, &number)) {
-		struct variant *variant = &resolver->variants_list[number - 1];
-		if (first < variant->first)
-			variant->first = first;
-		return number;
+	/* A thread meets places in their order, except that those of skeletons count as the last. */
+	size_t slot = hash % KNOWN_VARIANTS;
+	if (resolver->known[slot].number && resolver->known[slot].hash == hash && first != UINT64_MAX)
+		return resolver->known[slot].number;
+	uint32_t number = variant_number(resolver->resolver, hash, content, first);
+	if (first != UINT64_MAX) {
+		resolver->known[slot].hash = hash;
+		resolver->known[slot].number = number;
 	}
-	if (!array_room(resolver->variants_list, resolver->variant_count, resolver->variant_capacity))
-		return 0;
-	resolver->variants_list[resolver->variant_count++] = (struct variant){ content, first, 0 };
-	number = (uint32_t)resolver->variant_count;
-	return map_put(&resolver->variants, hash, number) ? number : 0;
+	return number;
 }
 
-static void forget_unit(struct resolver *resolver)
+static void forget_unit(struct unit_resolver *resolver)
 {
 	for (size_t i = 0; i < resolver->state_count; i++)
 		free(resolver->states[i].set);
@@ -306,11 +342,13 @@ static void forget_unit(struct resolver *resolver)
 	map_clear(&resolver->visited);
 }
 
-static bool learn_unit(struct resolver *resolver, const struct unit_data *data)
+static bool learn_unit(struct unit_resolver *resolver, const struct unit_data *data)
 {
+	const struct content *contents = resolver->resolver->table->contents;
+
 	for (uint32_t i = 0; i < data->node_count; i++) {
 		uint32_t number = data->nodes[i].type & ~IS_ALIAS, known;
-		const struct content *content = &resolver->table->contents[number - 1];
+		const struct content *content = &contents[number - 1];
 		if (content->key && !content->declaration && !map_get(&resolver->local, content->key, &known) &&
 		    !map_put(&resolver->local, content->key, number))
 			return false;
@@ -321,16 +359,18 @@ static bool learn_unit(struct resolver *resolver, const struct unit_data *data)
 /* Numbers that stand for variants have the top bit set until all types are numbered. */
 #define IS_VARIANT 0x80000000u
 
-static bool resolve_unit(struct resolver *resolver, uint32_t unit)
+/* Gives the nodes from number FIRST on, the first dirty one, their variants. */
+static bool resolve_nodes(struct unit_resolver *resolver, uint32_t unit, uint32_t first)
 {
-	struct unit_data *data = &resolver->gather->units[unit];
+	struct unit_data *data = &resolver->resolver->gather->units[unit];
+	const struct content *contents = resolver->resolver->table->contents;
 
-	for (uint32_t i = 0; i < data->node_count; i++) {
+	for (uint32_t i = first; i < data->node_count; i++) {
 		struct type_node *node = &data->nodes[i];
 		/* A skeleton says nothing itself: a variant is read from where its definition is. */
 		place here = node->type & IS_ALIAS ? UINT64_MAX : PLACE(unit, node->offset);
 		node->type &= ~IS_ALIAS;
-		if (!resolver->table->contents[node->type - 1].dirty)
+		if (!contents[node->type - 1].dirty)
 			continue;
 		if (!reach(resolver, node->type))
 			return false;
@@ -342,21 +382,87 @@ static bool resolve_unit(struct resolver *resolver, uint32_t unit)
 	return true;
 }
 
+/* Passes over the nodes in front of the first dirty one; its number. */
+static uint32_t first_dirty(const struct resolver *resolver, struct unit_data *data)
+{
+	for (uint32_t i = 0; i < data->node_count; i++) {
+		if (resolver->table->contents[(data->nodes[i].type & ~IS_ALIAS) - 1].dirty)
+			return i;
+		data->nodes[i].type &= ~IS_ALIAS;
+	}
+	return data->node_count;
+}
+
+static struct unit_resolver *unit_resolver_create(struct resolver *resolver)
+{
+	struct unit_resolver *created = calloc(1, sizeof(*created));
+
+	if (created)
+		created->resolver = resolver;
+	return created;
+}
+
+static void unit_resolver_free(struct unit_resolver *resolver)
+{
+	if (!resolver)
+		return;
+	forget_unit(resolver);
+	map_deinit(&resolver->local);
+	map_deinit(&resolver->visited);
+	free(resolver->states);
+	free(resolver->stack);
+	free(resolver->frames);
+	free(resolver);
+}
+
+/* A unit whose entries name no types of other units. */
+static void resolve_alone(struct worker *worker, struct unit *unit)
+{
+	struct gather *gather = worker->gather;
+	struct resolver *resolver = gather->types->resolver;
+	struct unit_data *data = &gather->units[unit->index];
+	uint32_t first = first_dirty(resolver, data);
+
+	if (first == data->node_count)
+		return;
+	if (!worker->resolver)
+		worker->resolver = unit_resolver_create(resolver);
+	if (!worker->resolver || !learn_unit(worker->resolver, data) ||
+	    !resolve_nodes(worker->resolver, unit->index, first))
+		gather->failed = true;
+	if (worker->resolver)
+		forget_unit(worker->resolver);
+}
+
+static bool resolve_together(struct resolver *resolver)
+{
+	struct unit_resolver *units = unit_resolver_create(resolver);
+	uint32_t count = resolver->gather->dwarf.unit_count;
+	bool good = units;
+
+	for (uint32_t i = 0; i < count && good; i++)
+		good = learn_unit(units, &resolver->gather->units[i]);
+	for (uint32_t i = 0; i < count && good; i++)
+		good = resolve_nodes(units, i, 0);
+	unit_resolver_free(units);
+	return good;
+}
+
 static bool resolve_units(struct resolver *resolver, bool linked)
 {
-	uint32_t count = resolver->gather->dwarf.unit_count;
-	bool good = true;
+	struct gather *gather = resolver->gather;
 
-	for (uint32_t i = 0; i < count && good && linked; i++)
-		good = learn_unit(resolver, &resolver->gather->units[i]);
-	for (uint32_t i = 0; i < count && good; i++) {
-		if (!linked)
-			good = learn_unit(resolver, &resolver->gather->units[i]);
-		good = good && resolve_unit(resolver, i);
-		if (!linked)
-			forget_unit(resolver);
+	if (linked)
+		return resolve_together(resolver);
+	gather->types->resolver = resolver;
+	struct sdb_error *error = gather_units(gather, resolve_alone);
+	gather->types->resolver = NULL;
+	for (unsigned i = 0; i < gather->worker_count; i++) {
+		unit_resolver_free(gather->workers[i].resolver);
+		gather->workers[i].resolver = NULL;
 	}
-	forget_unit(resolver);
+	bool good = !error;
+	sdb_error_free(error);
 	return good;
 }
 
@@ -442,7 +548,7 @@ static void number_nodes(struct resolver *resolver)
 struct sdb_error *types_resolve(struct gather *gather, bool linked)
 {
 	struct resolver resolver = { .gather = gather, .table = gather->types };
-	bool good = find_meanings(&resolver);
+	bool good = brief_lock_init(&resolver.lock) && find_meanings(&resolver);
 
 	if (good) {
 		find_dirty(&resolver);
@@ -450,15 +556,11 @@ struct sdb_error *types_resolve(struct gather *gather, bool linked)
 	}
 	if (good)
 		number_nodes(&resolver);
+	pthread_mutex_destroy(&resolver.lock);
 	map_deinit(&resolver.keys);
 	map_deinit(&resolver.variants);
-	map_deinit(&resolver.local);
-	map_deinit(&resolver.visited);
 	free(resolver.meanings);
 	free(resolver.variants_list);
-	free(resolver.states);
-	free(resolver.stack);
-	free(resolver.frames);
 	map_deinit(&gather->types->by_hash);
 	free(gather->types->edges);
 	gather->types->edges = NULL;

@@ -5,22 +5,24 @@
 #include "gather.h"
 
 struct type_maker {
-	struct worker worker;
+	struct worker *worker;
 	const struct numbering *numbering;
 	struct sdb_type type;
 	bool failed;
 	size_t member_capacity, enumerator_capacity, dimension_capacity, parameter_capacity, template_capacity;
 	uint32_t variant; /* number of the Rust variant being read */
+	const struct unit *unit; /* of the last type */
+	struct section_run run;
 };
 
 static sdb_name_id name_of(struct type_maker *maker, const struct unit *unit, const struct attr *attr)
 {
-	return maker->numbering->names[worker_name(&maker->worker, unit, attr)];
+	return maker->numbering->names[worker_name(maker->worker, unit, attr)];
 }
 
 static sdb_file_id file_of(struct type_maker *maker, const struct unit *unit, uint64_t index)
 {
-	return maker->numbering->files[unit_file(maker->worker.gather, unit, index)];
+	return maker->numbering->files[unit_file(maker->worker->gather, unit, index)];
 }
 
 static enum sdb_type_kind kind_of(unsigned tag)
@@ -62,7 +64,7 @@ static uint32_t type_bits(struct type_maker *maker, die_ref ref)
 	struct die die;
 	struct attr attr;
 
-	for (int hop = 0; hop < 32 && worker_die(&maker->worker, ref, &die); hop++) {
+	for (int hop = 0; hop < 32 && worker_die(maker->worker, ref, &die); hop++) {
 		if (die_attr(&die, DW_AT_byte_size, &attr))
 			return (uint32_t)attr.u * 8;
 		if (!die_attr(&die, DW_AT_type, &attr) || attr.class != ATTR_REFERENCE)
@@ -75,7 +77,7 @@ static uint32_t type_bits(struct type_maker *maker, die_ref ref)
 /* Bit position of the field: DWARF 2 and 3 count DW_AT_bit_offset from the other end. */
 static void place_field(struct type_maker *maker, struct sdb_member *member, const struct bits *bits, die_ref type)
 {
-	bool big = maker->worker.gather->dwarf.big_endian;
+	bool big = maker->worker->gather->dwarf.big_endian;
 
 	member->bit_offset = bits->byte_offset * 8;
 	if (bits->has_data_bit_offset)
@@ -138,7 +140,7 @@ static void add_member(struct type_maker *maker, const struct die *die)
 		switch (attr.name) {
 		case DW_AT_name: member.name = name_of(maker, die->unit, &attr); break;
 		case DW_AT_type:
-			member.type = type_of_attr(maker->worker.gather, &attr);
+			member.type = type_of_attr(maker->worker->gather, &attr);
 			target = attr.class == ATTR_REFERENCE ? attr.u : DIE_NONE;
 			break;
 		case DW_AT_decl_file: member.file = file_of(maker, die->unit, attr.u); break;
@@ -235,7 +237,7 @@ static void add_dimension(struct type_maker *maker, const struct die *die)
 	if (die_attr(die, DW_AT_lower_bound, &attr) && attr.class != ATTR_BLOCK && attr.class != ATTR_REFERENCE)
 		dimension.lower = attr.s;
 	if (die_attr(die, DW_AT_type, &attr))
-		dimension.index_type = type_of_attr(maker->worker.gather, &attr);
+		dimension.index_type = type_of_attr(maker->worker->gather, &attr);
 	bool count = die_attr(die, DW_AT_count, &attr);
 	if (count || die_attr(die, DW_AT_upper_bound, &attr)) {
 		switch (attr.class) {
@@ -270,7 +272,7 @@ static void add_parameter(struct type_maker *maker, const struct die *die)
 	if (die_attr(die, DW_AT_name, &attr))
 		parameter.name = name_of(maker, die->unit, &attr);
 	if (die_attr(die, DW_AT_type, &attr))
-		parameter.type = type_of_attr(maker->worker.gather, &attr);
+		parameter.type = type_of_attr(maker->worker->gather, &attr);
 	if (die_attr(die, DW_AT_artificial, &attr) && attr.u)
 		parameter.flags |= SDB_LOCAL_ARTIFICIAL;
 	if (!array_room(type->parameters, type->parameter_count, maker->parameter_capacity))
@@ -291,7 +293,7 @@ static void add_template(struct type_maker *maker, const struct die *die, unsign
 	if (die_attr(die, DW_AT_name, &attr))
 		item.name = name_of(maker, die->unit, &attr);
 	if (die_attr(die, DW_AT_type, &attr))
-		item.type = type_of_attr(maker->worker.gather, &attr);
+		item.type = type_of_attr(maker->worker->gather, &attr);
 	if (die_attr(die, DW_AT_GNU_template_name, &attr))
 		item.text = name_of(maker, die->unit, &attr);
 	item.is_default = die_attr(die, DW_AT_default_value, &attr);
@@ -348,13 +350,13 @@ static void type_attr(struct type_maker *maker, const struct unit *unit, const s
 	switch (attr->name) {
 	case DW_AT_name: type->name = name_of(maker, unit, attr); break;
 	case DW_AT_specification:
-		if (!type->name && attr->class == ATTR_REFERENCE && worker_die(&maker->worker, attr->u, &declaration) &&
+		if (!type->name && attr->class == ATTR_REFERENCE && worker_die(maker->worker, attr->u, &declaration) &&
 		    die_attr(&declaration, DW_AT_name, &name))
 			type->name = name_of(maker, declaration.unit, &name);
 		break;
 	case DW_AT_linkage_name: type->linkage_name = name_of(maker, unit, attr); break;
-	case DW_AT_type: type->target = type_of_attr(maker->worker.gather, attr); break;
-	case DW_AT_containing_type: type->containing = type_of_attr(maker->worker.gather, attr); break;
+	case DW_AT_type: type->target = type_of_attr(maker->worker->gather, attr); break;
+	case DW_AT_containing_type: type->containing = type_of_attr(maker->worker->gather, attr); break;
 	case DW_AT_decl_file: type->decl.file = file_of(maker, unit, attr->u); break;
 	case DW_AT_decl_line: type->decl.line = (uint32_t)attr->u; break;
 	case DW_AT_decl_column: type->decl.column = (uint32_t)attr->u; break;
@@ -402,7 +404,7 @@ static void reset(struct type_maker *maker, sdb_type_id id)
 
 static bool make_type(struct type_maker *maker, sdb_type_id id)
 {
-	struct gather *gather = maker->worker.gather;
+	struct gather *gather = maker->worker->gather;
 	place first = type_first(gather, id);
 	struct unit *unit = gather->dwarf.units[PLACE_UNIT(first)];
 	die_ref ref = unit_ref(unit, unit->offset + PLACE_OFFSET(first));
@@ -410,15 +412,21 @@ static bool make_type(struct type_maker *maker, sdb_type_id id)
 	struct die die;
 	struct attr attr;
 
+	/* types come in the order of units: what lies before this one is not needed again */
+	if (maker->unit && maker->unit != unit)
+		section_passed(&maker->run,
+			       &maker->unit->file->sections[maker->unit->in_types ? DWARF_TYPES : DWARF_INFO],
+			       maker->unit->offset, maker->unit->end);
+	maker->unit = unit;
 	reset(maker, id);
 	if (type_is_variant(gather, id))
 		type->flags |= SDB_TYPE_VARIANT;
-	type->scope = scope_of_entry(&maker->worker, ref);
+	type->scope = scope_of_entry(maker->worker, ref);
 	if (type->scope.kind == SDB_SCOPE_FUNCTION)
 		type->scope.id = maker->numbering->functions[type->scope.id];
 	/* every entry below is of this unit: its table is not replaced while it is read */
-	maker->worker.table = abbrev_table_read(unit, maker->worker.table);
-	if (!maker->worker.table || !worker_die(&maker->worker, ref, &die)) {
+	maker->worker->table = abbrev_table_read(unit, maker->worker->table);
+	if (!maker->worker->table || !worker_die(maker->worker, ref, &die)) {
 		type->kind = SDB_TYPE_OTHER;
 		return true;
 	}
@@ -446,7 +454,8 @@ struct sdb_error *types_write(struct gather *gather, struct sdb_writer *writer, 
 	struct sdb_error *error = NULL;
 	uint32_t count = types_count(gather);
 
-	if (!worker_init(&maker.worker, gather))
+	maker.worker = gather_worker(gather, 0);
+	if (!maker.worker)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	for (uint32_t id = 1; id <= count && !error; id++) {
 		if (!make_type(&maker, id))
@@ -459,6 +468,5 @@ struct sdb_error *types_write(struct gather *gather, struct sdb_writer *writer, 
 	free(maker.type.dimensions);
 	free(maker.type.parameters);
 	free(maker.type.templates);
-	worker_deinit(&maker.worker);
 	return error;
 }

@@ -91,7 +91,7 @@ struct scan {
 	struct scan_node *nodes;
 	size_t count, capacity;
 	uint32_t *index;        /* by offset in the unit, of a scan of one unit: node + 1 */
-	size_t index_size;
+	size_t index_size, index_capacity;
 	uint32_t *parents;
 	size_t parent_capacity;
 	struct edge *edges;     /* a stack: what the content being hashed refers to */
@@ -294,7 +294,7 @@ static bool push_edge(struct scan *scan, uint64_t key, uint32_t content)
 {
 	if (!array_room(scan->edges, scan->edge_count, scan->edge_capacity))
 		return false;
-	scan->edges[scan->edge_count++] = (struct edge){ key, content };
+	scan->edges[scan->edge_count++] = (struct edge){ key, content, 0 };
 	return true;
 }
 
@@ -473,8 +473,10 @@ static bool scan_keep(struct scan *scan)
 	return true;
 }
 
-static void scan_deinit(struct scan *scan)
+void scan_free(struct scan *scan)
 {
+	if (!scan)
+		return;
 	for (uint32_t i = 0; i < scan->unit_count; i++)
 		if (i == 0 || scan->units[i].table != scan->units[i - 1].table)
 			abbrev_table_free(scan->units[i].table);
@@ -483,98 +485,116 @@ static void scan_deinit(struct scan *scan)
 	free(scan->index);
 	free(scan->parents);
 	free(scan->edges);
+	free(scan);
+}
+
+/* The memory of a scan of single units, kept from unit to unit; all of `index` is 0. */
+static struct scan *scan_of(struct worker *worker, size_t index_size)
+{
+	struct scan *scan = worker->scan;
+
+	if (!scan) {
+		scan = worker->scan = calloc(1, sizeof(*scan));
+		if (!scan)
+			return NULL;
+		scan->worker = worker;
+		scan->units = calloc(1, sizeof(*scan->units));
+	}
+	if (index_size > scan->index_capacity) {
+		free(scan->index);
+		scan->index = calloc(index_size, sizeof(*scan->index));
+		scan->index_capacity = scan->index ? index_size : 0;
+	}
+	scan->index_size = index_size;
+	scan->count = 0;
+	return scan->units && scan->index ? scan : NULL;
 }
 
 static void scan_one(struct worker *worker, struct unit *unit)
 {
 	uint64_t size = unit->end - unit->offset;
-	struct scan scan = { .worker = worker, .unit_count = 1, .index_size = size };
 
 	if (unit->root >= unit->end || size > UINT32_MAX)
 		return;
-	scan.units = calloc(1, sizeof(*scan.units));
-	scan.index = calloc(size, sizeof(*scan.index));
+	struct scan *scan = scan_of(worker, size);
 	worker->table = abbrev_table_read(unit, worker->table);
-	if (!scan.units || !scan.index || !worker->table) {
-		scan_failed(&scan);
-	} else {
-		scan.units[0] = (struct scan_unit){ unit, worker->table, 0, 0 };
-		bool good = scan_entries(&scan, 0);
-		scan.units[0].count = (uint32_t)scan.count;
-		for (size_t i = 0; i < scan.count; i++)
-			scan.index[scan.nodes[i].offset] = (uint32_t)i + 1;
-		hash_all(&scan);
-		if (!good || !scan_keep(&scan))
-			scan_failed(&scan);
-		scan.units[0].table = NULL;
+	if (!scan || !worker->table) {
+		worker->gather->failed = true;
+		return;
 	}
-	scan_deinit(&scan);
+	scan->unit_count = 1;
+	scan->units[0] = (struct scan_unit){ unit, worker->table, 0, 0 };
+	bool good = scan_entries(scan, 0);
+	scan->units[0].count = (uint32_t)scan->count;
+	for (size_t i = 0; i < scan->count; i++)
+		scan->index[scan->nodes[i].offset] = (uint32_t)i + 1;
+	hash_all(scan);
+	if (!good || !scan_keep(scan))
+		scan_failed(scan);
+	for (size_t i = 0; i < scan->count; i++)
+		scan->index[scan->nodes[i].offset] = 0;
+	scan->units[0].table = NULL; /* the worker's */
 }
 
 /* Units that refer to each other's types are looked at together. */
 static struct sdb_error *scan_together(struct gather *gather)
 {
-	struct worker worker;
-	struct scan scan = { .worker = &worker };
-	bool good = worker_init(&worker, gather);
+	struct worker *worker = gather_worker(gather, 0);
+	struct scan *scan = calloc(1, sizeof(*scan));
+	bool good = worker && scan;
 
-	scan.units = calloc(gather->dwarf.unit_count, sizeof(*scan.units));
-	good = good && scan.units;
+	if (good) {
+		scan->worker = worker;
+		scan->units = calloc(gather->dwarf.unit_count, sizeof(*scan->units));
+		good = scan->units;
+	}
 	for (uint32_t i = 0; i < gather->dwarf.unit_count && good; i++) {
 		struct unit *unit = gather->dwarf.units[i];
-		const struct scan_unit *last = i ? &scan.units[i - 1] : NULL;
+		const struct scan_unit *last = i ? &scan->units[i - 1] : NULL;
 		struct abbrev_table *table = NULL;
-		scan.unit_count = i + 1;
-		scan.units[i] = (struct scan_unit){ unit, NULL, (uint32_t)scan.count, 0 };
+		scan->unit_count = i + 1;
+		scan->units[i] = (struct scan_unit){ unit, NULL, (uint32_t)scan->count, 0 };
 		if (unit->root >= unit->end || unit->end - unit->offset > UINT32_MAX)
 			continue;
 		if (last && last->table && last->table->offset == unit->abbrev_offset &&
 		    last->table->file == unit->file && last->unit->version == unit->version &&
 		    last->unit->offset_size == unit->offset_size)
 			table = last->table;
-		scan.units[i].table = table ? table : abbrev_table_read(unit, NULL);
-		good = scan.units[i].table && scan_entries(&scan, i);
-		scan.units[i].count = (uint32_t)scan.count - scan.units[i].first;
+		scan->units[i].table = table ? table : abbrev_table_read(unit, NULL);
+		good = scan->units[i].table && scan_entries(scan, i);
+		scan->units[i].count = (uint32_t)scan->count - scan->units[i].first;
 	}
 	if (good) {
-		scan.unit_count = gather->dwarf.unit_count;
-		hash_all(&scan);
-		good = scan_keep(&scan);
+		scan->unit_count = gather->dwarf.unit_count;
+		hash_all(scan);
+		good = scan_keep(scan);
 	}
-	scan_deinit(&scan);
-	worker_deinit(&worker);
+	scan_free(scan);
 	return good ? NULL : sdb_error_new(SDB_ERROR_MEMORY, "out of memory while reading types");
 }
 
 /* Whether entries of one unit name types in another. */
 static bool units_are_linked(const struct dwarf *dwarf)
 {
-	struct abbrev_table *table = NULL;
 	bool linked = dwarf->has_alt || dwarf->signature_count;
 
-	for (uint32_t i = 0; i < dwarf->unit_count && !linked; i++) {
-		const struct unit *unit = dwarf->units[i];
-		linked = unit->root_tag == DW_TAG_partial_unit;
-		if (unit->root >= unit->end || linked)
-			continue;
-		table = abbrev_table_read(unit, table);
-		for (size_t a = 0; table && a < table->count && !linked; a++)
-			for (unsigned s = 0; s < table->abbrevs[a].count && !linked; s++) {
-				const struct attr_spec *spec = &table->specs[table->abbrevs[a].first + s];
-				linked = spec->form == DW_FORM_ref_addr && spec->name != DW_AT_abstract_origin &&
-					 spec->name != DW_AT_call_origin && spec->name != DW_AT_import;
-			}
-	}
-	abbrev_table_free(table);
+	for (uint32_t i = 0; i < dwarf->unit_count && !linked; i++)
+		linked = dwarf->units[i]->links || dwarf->units[i]->root_tag == DW_TAG_partial_unit;
 	return linked;
 }
 
 struct sdb_error *types_gather(struct gather *gather)
 {
 	gather->types = calloc(1, sizeof(*gather->types));
-	if (!gather->types || pthread_mutex_init(&gather->types->lock, NULL) != 0)
+	if (!gather->types || !brief_lock_init(&gather->types->lock))
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	bool together = units_are_linked(&gather->dwarf);
 	struct sdb_error *error = together ? scan_together(gather) : gather_units(gather, scan_one);
+	for (unsigned i = 0; i < gather->worker_count; i++) {
+		scan_free(gather->workers[i].scan);
+		gather->workers[i].scan = NULL;
+		free(gather->workers[i].type_cache);
+		gather->workers[i].type_cache = NULL;
+	}
 	return error ? error : types_resolve(gather, together);
 }

@@ -10,6 +10,7 @@
 struct edge {
 	uint64_t key;     /* 0: by content */
 	uint32_t content;
+	uint32_t meaning; /* of the key: its number, from 1, when it has one (resolve.c) */
 };
 
 struct content {
@@ -33,6 +34,7 @@ struct type_table {
 	place *first;             /* by type id - 1 */
 	bool *is_variant;         /* by type id - 1: a content's second and further types */
 	uint32_t type_count;
+	struct resolver *resolver; /* while types are resolved */
 };
 
 bool is_type_tag(unsigned tag);

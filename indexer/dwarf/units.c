@@ -133,12 +133,18 @@ static void root_attribute(struct unit *unit, const struct attr *attr)
 	}
 }
 
-/* The bases come first: strings and addresses of the same entry are found through them. */
-static void read_root(struct unit *unit)
+/*
+ * The bases come first: strings and addresses of the same entry are found through them. LAST is the unit
+ * before, of which the same was read, or NULL.
+ */
+static void read_root(struct unit *unit, const struct unit *last)
 {
-	struct abbrev_table *table = abbrev_table_read(unit, NULL);
+	bool same = last && last->file == unit->file && last->abbrev_offset == unit->abbrev_offset;
+	struct abbrev_table *table = abbrev_table_root(unit, same ? NULL : &unit->links);
 	struct die die;
 
+	if (same) /* dwz has one table for many units */
+		unit->links = last->links;
 	unit->line_offset = UINT64_MAX;
 	/* the default bases of DWARF 5 pass over the section's header */
 	if (unit->version >= 5) {
@@ -186,6 +192,8 @@ static void read_root(struct unit *unit)
 static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *file, bool types)
 {
 	const struct section_data *section = &file->sections[types ? DWARF_TYPES : DWARF_INFO];
+	const struct unit *last = NULL;
+	struct section_run run = { 0 };
 	uint64_t offset = 0;
 
 	dwarf->info_size += section->data ? section->size : 0;
@@ -194,11 +202,13 @@ static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *fi
 		if (!unit)
 			return no_memory();
 		unit->file = file;
+		unit->section = section->data;
 		unit->in_types = types;
 		bool sound = read_header(unit, section, offset);
 		offset = unit->end;
 		if (sound) {
-			read_root(unit);
+			read_root(unit, last);
+			last = unit;
 		} else {
 			bool padding = true;
 			for (uint64_t i = unit->offset; i < unit->end && padding; i++)
@@ -209,6 +219,7 @@ static struct sdb_error *scan_section(struct dwarf *dwarf, struct dwarf_file *fi
 					    (unsigned long long)unit->offset);
 			unit->root = unit->end;
 		}
+		section_passed(&run, section, unit->offset, unit->end);
 	}
 	return NULL;
 }
@@ -287,6 +298,35 @@ static struct sdb_error *gather_signatures(struct dwarf *dwarf)
 	return NULL;
 }
 
+/* One piece of .debug_info a unit or more: a reference then is near its unit. */
+static void index_units(struct dwarf *dwarf)
+{
+	const struct dwarf_file *file = dwarf->file_count ? dwarf->files[0] : NULL;
+	uint32_t count = 0;
+	unsigned shift = 6;
+
+	while (count < dwarf->unit_count && dwarf->units[count]->file == file && !dwarf->units[count]->in_types)
+		count++;
+	if (count < 8)
+		return;
+	uint64_t size = dwarf->units[count - 1]->end;
+	while (size >> shift > count)
+		shift++;
+	dwarf->unit_index = malloc(((size_t)(size >> shift) + 2) * sizeof(*dwarf->unit_index));
+	if (!dwarf->unit_index)
+		return; /* all units are searched */
+	dwarf->unit_index_shift = shift;
+	for (uint32_t unit = 0; unit < count; unit++)
+		while (dwarf->unit_index_count << shift < dwarf->units[unit]->end)
+			dwarf->unit_index[dwarf->unit_index_count++] = unit;
+	dwarf->unit_index[dwarf->unit_index_count] = count - 1;
+}
+
+struct preparation *dwarf_prepare(struct module *module, unsigned jobs)
+{
+	return module_prepare(module, section_names, DWARF_SECTIONS, jobs);
+}
+
 struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf)
 {
 	struct sdb_error *error = NULL;
@@ -314,6 +354,7 @@ struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf)
 	for (uint32_t i = 0; i < linked && !error; i++)
 		if (dwarf->units[i]->dwo_name)
 			error = open_split(dwarf, dwarf->units[i]);
+	index_units(dwarf);
 	return error ? error : gather_signatures(dwarf);
 }
 
@@ -327,6 +368,7 @@ void dwarf_close(struct dwarf *dwarf)
 		free(dwarf->files[i]);
 	}
 	free(dwarf->units);
+	free(dwarf->unit_index);
 	free(dwarf->files);
 	free(dwarf->signatures);
 	*dwarf = (struct dwarf){ 0 };
@@ -348,7 +390,12 @@ static int compare_place(const struct unit *unit, die_ref ref)
 struct unit *dwarf_unit_of(const struct dwarf *dwarf, die_ref ref)
 {
 	size_t low = 0, high = dwarf->unit_count;
+	uint64_t piece = DIE_OFFSET(ref) >> dwarf->unit_index_shift;
 
+	if (DIE_FILE(ref) == 1 && !DIE_TYPES(ref) && piece < dwarf->unit_index_count) {
+		low = dwarf->unit_index[piece];
+		high = (size_t)dwarf->unit_index[piece + 1] + 1;
+	}
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		int order = compare_place(dwarf->units[middle], ref);

@@ -18,7 +18,7 @@ struct writing {
 	uint32_t *function_order; /* provisional numbers in final order */
 	uint32_t *variable_order;
 	size_t function_count, variable_count;
-	uint32_t *files;
+	const uint32_t *files;
 	struct sdb_error *error;  /* the first of any thread */
 	pthread_mutex_t lock;
 	atomic_uint next;
@@ -129,43 +129,37 @@ static bool number_items(const struct intern *intern, uint32_t external, uint32_
 	return good;
 }
 
-static const struct sdb_names *sort_names; /* for qsort: only ever one thread sorts */
-static pthread_mutex_t sort_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int compare_paths(const void *a, const void *b)
+static int compare_paths(const void *a, const void *b, void *arg)
 {
-	return strcmp(sdb_names_text(sort_names, *(const uint32_t *)a, NULL),
-		      sdb_names_text(sort_names, *(const uint32_t *)b, NULL));
+	const struct sdb_names *files = arg;
+
+	return strcmp(sdb_names_text(files, *(const uint32_t *)a, NULL),
+		      sdb_names_text(files, *(const uint32_t *)b, NULL));
 }
 
-static struct sdb_error *write_files(struct writing *writing)
+struct sdb_error *files_number(struct gather *gather)
 {
-	struct sdb_names *files = writing->gather->files;
+	struct sdb_names *files = gather->files;
 	uint32_t bound = sdb_names_bound(files), count = 0;
 	uint32_t *order = malloc((bound + 1) * sizeof(*order));
-	const char **paths = malloc((bound + 1) * sizeof(*paths));
-	struct sdb_error *error = NULL;
 
-	writing->files = calloc(bound + 1, sizeof(*writing->files));
-	if (!order || !paths || !writing->files) {
-		error = no_memory();
-	} else {
-		for (uint32_t i = 1; i < bound; i++)
-			if (sdb_names_text(files, i, NULL))
-				order[count++] = i;
-		pthread_mutex_lock(&sort_lock);
-		sort_names = files;
-		qsort(order, count, sizeof(*order), compare_paths);
-		pthread_mutex_unlock(&sort_lock);
-		for (uint32_t i = 0; i < count; i++) {
-			paths[i] = sdb_names_text(files, order[i], NULL);
-			writing->files[order[i]] = i + 1;
-		}
-		error = sdb_writer_files(writing->writer, paths, count);
+	gather->file_ids = calloc(bound + 1, sizeof(*gather->file_ids));
+	gather->paths = malloc((bound + 1) * sizeof(*gather->paths));
+	if (!order || !gather->paths || !gather->file_ids) {
+		free(order);
+		return no_memory();
 	}
+	for (uint32_t i = 1; i < bound; i++)
+		if (sdb_names_text(files, i, NULL))
+			order[count++] = i;
+	qsort_r(order, count, sizeof(*order), compare_paths, files);
+	for (uint32_t i = 0; i < count; i++) {
+		gather->paths[i] = sdb_names_text(files, order[i], NULL);
+		gather->file_ids[order[i]] = i + 1;
+	}
+	gather->path_count = count;
 	free(order);
-	free(paths);
-	return error;
+	return NULL;
 }
 
 /* ---- expressions worth sharing ------------------------------------------------------------ */
@@ -359,15 +353,10 @@ static struct sdb_error *write_types(struct writing *writing)
 	return types_write(writing->gather, writing->writer, &writing->numbering);
 }
 
-static struct sdb_error *write_lines(struct writing *writing)
-{
-	return lines_write(writing->gather, writing->writer, writing->files);
-}
-
 /* ---- all of it --------------------------------------------------------------------------------- */
 
 typedef struct sdb_error *(*task_fn)(struct writing *writing);
-static const task_fn tasks[] = { write_codes, write_lines, write_types, write_functions, write_variables, write_units };
+static const task_fn tasks[] = { write_codes, write_types, write_functions, write_variables, write_units };
 
 static void *work(void *arg)
 {
@@ -388,7 +377,7 @@ static void *work(void *arg)
 
 struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer, const uint32_t *names)
 {
-	struct writing writing = { .gather = gather, .writer = writer };
+	struct writing writing = { .gather = gather, .writer = writer, .files = gather->file_ids };
 	pthread_t threads[8];
 	unsigned started = 0;
 	struct sdb_error *error = NULL;
@@ -399,8 +388,6 @@ struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer,
 	    !number_items(&gather->variables, SDB_VARIABLE_EXTERNAL, SDB_VARIABLE_DECLARATION, &writing.variables,
 			  &writing.variable_order, &writing.variable_count))
 		error = no_memory();
-	if (!error)
-		error = write_files(&writing);
 	if (!error)
 		error = write_expressions(&writing);
 	writing.numbering = (struct numbering){ names, writing.files, writing.functions, writing.variables };
@@ -418,6 +405,5 @@ struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer,
 	free(writing.function_order);
 	free(writing.variables);
 	free(writing.variable_order);
-	free(writing.files);
 	return error;
 }
