@@ -232,7 +232,7 @@ static void answer_shares(struct share *shares)
 {
 	struct addr2line_command *command = &shares[1].command;
 	pthread_t thread;
-	command->session = session_share(shares[0].command.session);
+	command->session = session_share(shares[0].command.session, false);
 	command->resolver = resolver_create(command->session, &command->options);
 	bool threaded = pthread_create(&thread, NULL, answer_share, &shares[1]) == 0;
 	answer_share(&shares[0]);
