@@ -9,7 +9,6 @@
 #include "ordered.h"
 #include "rules.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -385,9 +384,7 @@ void dump_all(struct dump *dump)
 	void *workers[WORKERS];
 	put_module(dump);
 	text_flush(dump->out);
-#ifdef M_ARENA_MAX
-	mallopt(M_ARENA_MAX, 1); /* blocks outlive the thread that read them: two heaps would both have holes */
-#endif
+	tool_share_heap();
 	struct sdb_error *error = list_everything(dump, &all);
 	for (size_t i = 0; i < count; i++) {
 		dumps[i] = *dump;

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,13 @@ char *tool_strdup(const char *string)
 	if (!copy)
 		out_of_memory();
 	return copy;
+}
+
+void tool_share_heap(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 struct text text_to(int fd)

@@ -77,4 +77,10 @@ void *tool_alloc(size_t size);               /* zeroed, never NULL */
 void *tool_realloc(void *memory, size_t count, size_t size);
 char *tool_strdup(const char *string);
 
+/*
+ * For threads that share blocks: one heap for all of them, where blocks that outlive the thread that
+ * read them leave holes for everybody.
+ */
+void tool_share_heap(void);
+
 #endif
