@@ -14,6 +14,7 @@
 struct cached_block {
 	struct block block; /* first, so that a pointer to one is a pointer to the other */
 	atomic_uint references; /* the cache's own counts as one */
+	atomic_uint_least64_t place; /* of the record found last: number and offset */
 	struct cached_block *newer, *older;
 	uint8_t raw[];
 };
@@ -34,6 +35,18 @@ void block_release(const struct block *block)
 	if (block && atomic_fetch_sub_explicit(&cached(block)->references, 1,
 					       memory_order_acq_rel) == 1)
 		free(cached(block));
+}
+
+void block_recall(const struct block *block, uint32_t *number_ret, uint32_t *offset_ret)
+{
+	uint64_t place = atomic_load_explicit(&cached(block)->place, memory_order_relaxed);
+	*number_ret = (uint32_t)(place >> 32);
+	*offset_ret = (uint32_t)place;
+}
+
+void block_remember(const struct block *block, uint32_t number, uint32_t offset)
+{
+	atomic_store_explicit(&cached(block)->place, (uint64_t)number << 32 | offset, memory_order_relaxed);
 }
 
 static size_t footprint(const struct cached_block *block)
@@ -167,6 +180,7 @@ static struct sdb_error *decode(struct sdb_db *db, enum part part, uint64_t firs
 		.data = block->raw,
 	};
 	atomic_init(&block->references, 1);
+	atomic_init(&block->place, 0);
 	*block_ret = block;
 	return NULL;
 }
