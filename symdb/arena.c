@@ -21,9 +21,9 @@ struct arena {
 
 static struct chunk *chunk_create(size_t size)
 {
-	struct chunk *chunk = calloc(1, sizeof(*chunk) + size);
+	struct chunk *chunk = malloc(sizeof(*chunk) + size);
 	if (chunk)
-		chunk->size = size;
+		*chunk = (struct chunk){ .size = size };
 	return chunk;
 }
 
@@ -40,6 +40,7 @@ void *arena_record(size_t size, struct arena **arena_ret)
 	if (!chunk)
 		return NULL;
 	struct arena *arena = (struct arena *)chunk->bytes;
+	memset(chunk->bytes, 0, head + padded(size)); /* what is handed out alone: chunks are larger */
 	arena->chunks = chunk;
 	chunk->used = head + padded(size);
 	*arena_ret = arena;
@@ -66,6 +67,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 	}
 	void *array = chunk->bytes + chunk->used;
 	chunk->used += bytes;
+	memset(array, 0, bytes);
 	return array;
 }
 

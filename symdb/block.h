@@ -112,6 +112,13 @@ static inline struct cursor block_cursor(const struct block *block)
 	return (struct cursor){ block->data, block->data + block->size, false };
 }
 
+/*
+ * Where a record of BLOCK was found last: its number from the block's first key and its offset; 0
+ * and 0 at first. Only a hint, for those who ask for the records one after the other.
+ */
+void block_recall(const struct block *block, uint32_t *number_ret, uint32_t *offset_ret);
+void block_remember(const struct block *block, uint32_t number, uint32_t offset);
+
 /* The error for a record that does not decode: names the file, the part and the block. */
 struct sdb_error *block_damaged(struct sdb_db *db, const struct block *block, const char *what);
 

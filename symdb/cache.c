@@ -14,6 +14,7 @@
 struct cached_block {
 	struct block block; /* first, so that a pointer to one is a pointer to the other */
 	atomic_uint references; /* the cache's own counts as one */
+	atomic_uint_least64_t place; /* of the record found last: number and offset */
 	struct cached_block *newer, *older;
 	uint8_t raw[];
 };
@@ -47,6 +48,18 @@ static void row_release(struct stored_row *row)
 {
 	if (row && atomic_fetch_sub_explicit(&row->references, 1, memory_order_acq_rel) == 1)
 		free(row);
+}
+
+void block_recall(const struct block *block, uint32_t *number_ret, uint32_t *offset_ret)
+{
+	uint64_t place = atomic_load_explicit(&cached(block)->place, memory_order_relaxed);
+	*number_ret = (uint32_t)(place >> 32);
+	*offset_ret = (uint32_t)place;
+}
+
+void block_remember(const struct block *block, uint32_t number, uint32_t offset)
+{
+	atomic_store_explicit(&cached(block)->place, (uint64_t)number << 32 | offset, memory_order_relaxed);
 }
 
 static size_t footprint(const struct cached_block *block)
@@ -181,6 +194,7 @@ static struct sdb_error *decode(struct sdb_db *db, const struct block_header *he
 		.data = block->raw,
 	};
 	atomic_init(&block->references, 1);
+	atomic_init(&block->place, 0);
 	*block_ret = block;
 	return NULL;
 }

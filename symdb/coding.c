@@ -29,11 +29,19 @@ struct sdb_error *record_find(struct sdb_db *db, enum part part, uint64_t id, co
 
 	if (error)
 		return error;
-	struct cursor from = block_cursor(*block_ret);
-	for (uint64_t i = (*block_ret)->first; from.at < from.end && !from.failed; i++) {
+	const struct block *block = *block_ret;
+	struct cursor from = block_cursor(block);
+	uint32_t number, offset;
+	block_recall(block, &number, &offset);
+	if (id - block->first < number)
+		number = offset = 0;
+	from.at += offset;
+	for (uint64_t i = block->first + number; from.at < from.end && !from.failed; i++) {
+		const uint8_t *record = from.at;
 		size_t length = get_count(&from);
 		const uint8_t *payload = get_bytes(&from, length);
 		if (payload && i == id) {
+			block_remember(block, (uint32_t)(id - block->first), (uint32_t)(record - block->data));
 			*from_ret = (struct cursor){ payload, payload + length, false };
 			return NULL;
 		}

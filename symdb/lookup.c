@@ -16,6 +16,7 @@ struct search {
 	void *arg;
 	const char *qualified; /* the whole pattern, when it has a scope; else NULL */
 	regex_t *regex;
+	const char *required; /* bytes that every match of a pattern has in it; NULL: not known */
 	struct posting_reader postings;
 };
 
@@ -156,6 +157,45 @@ static size_t literal_prefix(const char *glob, char *prefix)
 	return length;
 }
 
+/* Keeps LENGTH bytes at RUN in BEST when they are more than those there. */
+static void keep_longest(char *best, const char *run, size_t length)
+{
+	if (length > strlen(best)) {
+		memcpy(best, run, length);
+		best[length] = '\0';
+	}
+}
+
+/* The longest run of bytes that every match of a glob has in it. */
+static void required_by_glob(const char *glob, char *best)
+{
+	size_t length;
+	*best = '\0';
+	for (const char *at = glob; *at && *at != '[' && *at != '\\'; at += length ? length : 1) {
+		length = strcspn(at, "*?[\\");
+		keep_longest(best, at, length);
+	}
+}
+
+/*
+ * The same for a regular expression without alternatives, as far as it has no brackets. PREFIX: only
+ * what it must begin with, when it is anchored.
+ */
+static void required_by_regex(const char *regex, bool prefix, char *best)
+{
+	size_t length;
+	*best = '\0';
+	if (strchr(regex, '|') || (prefix && *regex != '^'))
+		return;
+	for (const char *at = regex + prefix; *at && !strchr("[]({})\\", *at); at += length ? length : 1) {
+		length = strcspn(at, ".^$*+?[]({})\\");
+		bool optional = length && at[length] && strchr("*?{", at[length]);
+		keep_longest(best, at, length - optional);
+		if (prefix)
+			break;
+	}
+}
+
 /*
  * `*` and `?` and nothing else: the usual glob, matched without fnmatch's care for character
  * sets. Linear in the text for each `*`.
@@ -185,6 +225,8 @@ static bool match_simple(const char *glob, const char *text)
 
 static bool matches(const struct search *search, bool simple, const char *text)
 {
+	if (search->required && !strstr(text, search->required))
+		return false;
 	if (search->regex)
 		return regexec(search->regex, text, 0, NULL, 0) == 0;
 	return simple ? match_simple(search->pattern, text) :
@@ -240,18 +282,15 @@ static struct sdb_error *scan(struct search *search, const char *prefix, size_t 
 	return error;
 }
 
-static struct sdb_error *scan_glob(struct search *search)
+static struct sdb_error *scan_glob(struct search *search, char *prefix, char *required)
 {
-	char *prefix = malloc(strlen(search->pattern) + 1);
-	if (!prefix)
-		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	size_t length = literal_prefix(search->pattern, prefix);
-	struct sdb_error *error = scan(search, prefix, length);
-	free(prefix);
-	return error;
+	required_by_glob(search->pattern + strcspn(search->pattern, "*?[\\"), required);
+	search->required = *required ? required : NULL;
+	return scan(search, prefix, length);
 }
 
-static struct sdb_error *scan_regex(struct search *search)
+static struct sdb_error *scan_regex(struct search *search, char *prefix, char *required)
 {
 	regex_t regex;
 	int code = regcomp(&regex, search->pattern, REG_EXTENDED | REG_NOSUB);
@@ -262,8 +301,23 @@ static struct sdb_error *scan_regex(struct search *search)
 				     search->pattern, why);
 	}
 	search->regex = &regex;
-	struct sdb_error *error = scan(search, NULL, 0);
+	required_by_regex(search->pattern, true, prefix);
+	required_by_regex(search->pattern, false, required);
+	search->required = *required ? required : NULL;
+	struct sdb_error *error = scan(search, prefix, strlen(prefix));
 	regfree(&regex);
+	return error;
+}
+
+static struct sdb_error *scan_pattern(struct search *search, bool is_regex)
+{
+	size_t size = strlen(search->pattern) + 1;
+	char *prefix = calloc(2, size);
+	if (!prefix)
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	struct sdb_error *error = is_regex ? scan_regex(search, prefix, prefix + size) :
+					     scan_glob(search, prefix, prefix + size);
+	free(prefix);
 	return error;
 }
 
@@ -274,10 +328,8 @@ struct sdb_error *sdb_lookup(struct sdb_db *db, const char *pattern, enum sdb_ma
 		.db = db, .pattern = pattern, .kinds = kinds, .fn = fn, .arg = arg
 	};
 	struct sdb_error *error = NULL;
-	if (match == SDB_MATCH_GLOB) {
-		error = scan_glob(&search);
-	} else if (match == SDB_MATCH_REGEX) {
-		error = scan_regex(&search);
+	if (match == SDB_MATCH_GLOB || match == SDB_MATCH_REGEX) {
+		error = scan_pattern(&search, match == SDB_MATCH_REGEX);
 	} else {
 		error = exact(&search, pattern);
 		const char *last = last_component(pattern);

@@ -11,6 +11,7 @@
 
 #define MAX_DEPTH 32
 #define MAX_VISITS 2000
+#define MAX_KNOWN 400 /* characters; longer ones are not remembered */
 
 struct decl {
 	struct session *session;
@@ -18,6 +19,19 @@ struct decl {
 	struct text *right; /* outer constructors first: each is nearer to the name than the next */
 	unsigned visits;
 	size_t declarator; /* where the declarator begins in `left` when it has parentheses; else 0 */
+	unsigned deepest;
+	bool cut; /* depth or visits did not suffice */
+};
+
+/*
+ * The two parts of a type's declaration, remembered by the session. They are the same wherever
+ * there is room for its depth and its visits.
+ */
+struct known {
+	uint32_t left, right, declarator; /* lengths of the two; as in struct decl */
+	uint16_t visits;
+	uint16_t depth; /* of what it is made of */
+	char text[];    /* left, right */
 };
 
 static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth);
@@ -38,11 +52,71 @@ static const char *qualifier(enum sdb_type_kind kind)
 	}
 }
 
+static bool wants_space(const char *left, size_t size)
+{
+	return size && !strchr("*&( ", left[size - 1]);
+}
+
 static void space_before_declarator(struct text *left)
 {
-	if (left->size && !strchr("*&( ", left->data[left->size - 1]))
+	if (wants_space(left->data, left->size))
 		text_char(left, ' ');
 }
+
+/* ---- what is remembered ----------------------------------------------------------------- */
+
+/* As put_decl(), which it remembers. */
+static void put_type(struct decl *decl, sdb_type_id id, unsigned depth)
+{
+	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
+	struct decl inner = { decl->session, &left, &right, decl->visits, 0, depth, false };
+	put_decl(&inner, id, depth);
+	if (!inner.cut && !session_failed(decl->session) && left.size + right.size <= MAX_KNOWN) {
+		struct known *known = tool_alloc(sizeof(*known) + left.size + right.size);
+		*known = (struct known){ (uint32_t)left.size, (uint32_t)right.size, (uint32_t)inner.declarator,
+					 (uint16_t)(decl->visits - inner.visits), (uint16_t)(inner.deepest - depth) };
+		memcpy(known->text, left.data, left.size);
+		if (right.size)
+			memcpy(known->text + left.size, right.data, right.size);
+		session_remember(decl->session, SESSION_DECLARATIONS, id, known);
+	}
+	if (inner.declarator)
+		decl->declarator = decl->left->size + inner.declarator;
+	text_addn(decl->left, left.data, left.size);
+	text_addn(decl->right, right.data, right.size);
+	decl->visits = inner.visits;
+	decl->cut |= inner.cut;
+	if (inner.deepest > decl->deepest)
+		decl->deepest = inner.deepest;
+	free(left.data);
+	free(right.data);
+}
+
+/* What is known of ID, if there is room for it at DEPTH. */
+static const struct known *find_known(const struct decl *decl, sdb_type_id id, unsigned depth)
+{
+	const struct known *known = session_recall(decl->session, SESSION_DECLARATIONS, id);
+	return known && known->visits < decl->visits && depth + known->depth <= MAX_DEPTH ? known : NULL;
+}
+
+/* Both parts of ID, which begins a declaration of its own (no declarator is open). */
+static void put_whole(struct decl *decl, sdb_type_id id, unsigned depth)
+{
+	const struct known *known = find_known(decl, id, depth);
+	if (!known) {
+		put_type(decl, id, depth);
+		return;
+	}
+	decl->visits -= known->visits;
+	if (depth + known->depth > decl->deepest)
+		decl->deepest = depth + known->depth;
+	if (known->declarator)
+		decl->declarator = decl->left->size + known->declarator;
+	text_addn(decl->left, known->text, known->left);
+	text_addn(decl->right, known->text + known->left, known->right);
+}
+
+/* ---- kinds of types ----------------------------------------------------------------------- */
 
 void cdecl_head(struct session *session, struct text *to, const struct type_outline *type)
 {
@@ -115,12 +189,15 @@ static void put_parameters(struct decl *decl, const struct sdb_parameter *parame
 			text_add(decl->right, ", ");
 		if (decl->visits == 0) {
 			text_add(decl->right, "...");
+			decl->cut = true;
 			break;
 		}
 		struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-		struct decl inner = { decl->session, &left, &right, decl->visits, 0 };
-		put_decl(&inner, parameters[i].type, depth + 1);
+		struct decl inner = { decl->session, &left, &right, decl->visits, 0, decl->deepest, false };
+		put_whole(&inner, parameters[i].type, depth + 1);
 		decl->visits = inner.visits;
+		decl->deepest = inner.deepest;
+		decl->cut |= inner.cut;
 		if (names && parameters[i].name) {
 			space_before_declarator(&left);
 			text_add(&left, session_name(decl->session, parameters[i].name));
@@ -205,9 +282,12 @@ static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth)
 {
 	if (depth > MAX_DEPTH || decl->visits == 0) {
 		text_add(decl->left, "...");
+		decl->cut = true;
 		return;
 	}
 	decl->visits--;
+	if (depth > decl->deepest)
+		decl->deepest = depth;
 	struct type_outline type = session_type(decl->session, id);
 	switch (type.kind) {
 	case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE: case SDB_TYPE_RVALUE_REFERENCE:
@@ -236,20 +316,27 @@ static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth)
 	}
 }
 
-static void finish(struct text *to, struct decl *decl, const char *name, unsigned width)
+/* NAME between the two parts of KNOWN, whose texts are LEFT and RIGHT. */
+static void finish(struct text *to, const struct known *known, const char *left, const char *right,
+		   const char *name, unsigned width)
 {
-	struct text *left = decl->left;
-	size_t split = decl->declarator ? decl->declarator : left->size;
-	if (name && *name && !decl->declarator && left->size >= width)
-		space_before_declarator(left);
-	split = decl->declarator ? split : left->size;
-	text_addn(to, left->data, split);
-	if (name && *name && split < width)
+	bool named = name && *name;
+	size_t split = known->declarator ? known->declarator : known->left;
+	text_addn(to, left, split);
+	if (named && !known->declarator && split >= width && wants_space(left, split))
+		text_char(to, ' ');
+	else if (named && split < width)
 		text_repeat(to, ' ', width - split);
-	text_addn(to, left->data + split, left->size - split);
-	if (name)
+	text_addn(to, left + split, known->left - split);
+	if (named)
 		text_add(to, name);
-	text_addn(to, decl->right->data, decl->right->size);
+	text_addn(to, right, known->right);
+}
+
+static void finish_decl(struct text *to, struct decl *decl, const char *name, unsigned width)
+{
+	struct known known = { (uint32_t)decl->left->size, (uint32_t)decl->right->size, (uint32_t)decl->declarator, 0, 0 };
+	finish(to, &known, decl->left->data, decl->right->data, name, width);
 	free(decl->left->data);
 	free(decl->right->data);
 }
@@ -258,11 +345,16 @@ void cdecl_put(struct session *session, struct text *to, sdb_type_id type, const
 	       unsigned width)
 {
 	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-	struct decl decl = { session, &left, &right, MAX_VISITS, 0 };
+	struct decl decl = { session, &left, &right, MAX_VISITS, 0, 0, false };
+	const struct known *known = find_known(&decl, type, 0);
+	if (known) {
+		finish(to, known, known->text, known->text + known->left, name, width);
+		return;
+	}
 	/* NAME may be one that the session forgets as soon as it is asked for others. */
 	char *kept = name && *name ? tool_strdup(name) : NULL;
-	put_decl(&decl, type, 0);
-	finish(to, &decl, kept, width);
+	put_type(&decl, type, 0);
+	finish_decl(to, &decl, kept, width);
 	free(kept);
 }
 
@@ -306,7 +398,7 @@ void cdecl_prototype(struct session *session, struct text *to, const struct sdb_
 {
 	char *name = tool_strdup(given_name);
 	struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-	struct decl decl = { session, &left, &right, MAX_VISITS, 0 };
+	struct decl decl = { session, &left, &right, MAX_VISITS, 0, 0, false };
 	put_function_prefix(&left, function);
 	put_parameters(&decl, function->parameters, function->parameter_count,
 		       function->flags & SDB_FUNCTION_VARIADIC, function->flags & SDB_FUNCTION_PROTOTYPED,
@@ -319,8 +411,8 @@ void cdecl_prototype(struct session *session, struct text *to, const struct sdb_
 				       && strcmp(last, session_name(session, session_type(
 						 session, function->scope.id).name)) == 0));
 	if (!unreturning)
-		put_decl(&decl, function->type, 0);
-	finish(to, &decl, name, 0);
+		put_whole(&decl, function->type, 0);
+	finish_decl(to, &decl, name, 0);
 	free(name);
 	if (member && object_is_const(session, function))
 		text_add(to, " const");

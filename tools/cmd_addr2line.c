@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BATCH_BYTES ((size_t)256 << 10) /* of input */
 #define ENOUGH_FOR_TWO 1000              /* questions, for a second thread to be worth it */
+#define RUN 128                         /* questions that are neighbours, for one thread */
 #define LINE_BYTES 100                  /* what binutils takes for one line */
 
 struct question {
@@ -197,24 +199,30 @@ static void add_question(struct addr2line_command *command, uint64_t address)
 	command->count++;
 }
 
-/* A run of the sorted questions, answered by one thread. */
-struct share {
-	struct addr2line_command command; /* with a session and resolver of its own */
+/* The sorted questions of a batch, taken run by run. */
+struct batch {
 	const struct question *questions;
 	size_t count;
 	struct answer *answers;
+	atomic_size_t taken; /* runs that somebody answers or has answered */
+};
+
+/* What one thread answers: runs from the front, or from the back, till both meet. */
+struct share {
+	struct addr2line_command command; /* with a session and resolver of its own */
+	struct batch *batch;
+	bool back;
 	struct text texts;
 };
 
-static void *answer_share(void *arg)
+static void answer_run(struct share *share, size_t first, size_t end)
 {
-	struct share *share = arg;
 	struct addr2line_command *command = &share->command;
-	for (size_t i = 0; i < share->count && !session_failed(command->session); i++) {
-		const struct question *question = &share->questions[i];
-		struct answer *slot = &share->answers[question->index];
-		if (i && question->address == question[-1].address) {
-			*slot = share->answers[question[-1].index];
+	for (size_t i = first; i < end && !session_failed(command->session); i++) {
+		const struct question *question = &share->batch->questions[i];
+		struct answer *answers = share->batch->answers, *slot = &answers[question->index];
+		if (i > first && question->address == question[-1].address) {
+			*slot = answers[question[-1].index];
 			continue;
 		}
 		slot->texts = &share->texts;
@@ -224,6 +232,17 @@ static void *answer_share(void *arg)
 		if (share->texts.size > (UINT32_MAX >> 1))
 			session_note(command->session, sdb_error_new(SDB_ERROR_MEMORY, "too much output in one batch"));
 	}
+}
+
+static void *answer_share(void *arg)
+{
+	struct share *share = arg;
+	struct batch *batch = share->batch;
+	size_t runs = (batch->count + RUN - 1) / RUN;
+	for (size_t i = 0; atomic_fetch_add(&batch->taken, 1) < runs; i++) {
+		size_t first = (share->back ? runs - 1 - i : i) * RUN;
+		answer_run(share, first, first + RUN < batch->count ? first + RUN : batch->count);
+	}
 	return NULL;
 }
 
@@ -232,14 +251,13 @@ static void answer_shares(struct share *shares)
 {
 	struct addr2line_command *command = &shares[1].command;
 	pthread_t thread;
-	command->session = session_share(shares[0].command.session);
+	tool_share_heap();
+	command->session = session_share(shares[0].command.session, false);
 	command->resolver = resolver_create(command->session, &command->options);
 	bool threaded = pthread_create(&thread, NULL, answer_share, &shares[1]) == 0;
 	answer_share(&shares[0]);
 	if (threaded)
 		pthread_join(thread, NULL);
-	else
-		answer_share(&shares[1]);
 	session_note(shares[0].command.session, session_take_error(command->session));
 	resolver_destroy(command->resolver);
 	session_close(command->session, STATUS_DONE);
@@ -254,11 +272,8 @@ static void answer_batch(struct addr2line_command *command)
 		return;
 	qsort(command->questions, count, sizeof(*command->questions), by_address);
 	struct answer *answers = tool_alloc(count * sizeof(*answers));
-	size_t first = two ? count / 2 : count;
-	struct share shares[2] = {
-		{ *command, command->questions, first, answers, TEXT_EMPTY },
-		{ *command, command->questions + first, count - first, answers, TEXT_EMPTY },
-	};
+	struct batch batch = { .questions = command->questions, .count = count, .answers = answers };
+	struct share shares[2] = { { *command, &batch, false, TEXT_EMPTY }, { *command, &batch, true, TEXT_EMPTY } };
 	if (two)
 		answer_shares(shares);
 	else

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DUMP_ROOM ((size_t)3 << 20) /* the names of all kinds of things are needed again and again */
+
 struct dump_command {
 	struct common common;
 	struct dump dump;
@@ -255,6 +257,8 @@ int command_dumpdebuginfo(int argc, char **argv)
 	};
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	int status;
+	if (!command.name_count)
+		command.common.room = DUMP_ROOM;
 	struct session *session = session_open(&command.common, &status);
 	if (!session)
 		return status;

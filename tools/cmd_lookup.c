@@ -1,42 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /* `stackdb lookup`: what a name stands for. */
-#include "cdecl.h"
-#include "json.h"
-#include "names.h"
-#include "session.h"
+#include "describe.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_GROUP 4096 /* entities of one name that are held at a time */
+#define MAX_GATHERED 1024 /* of all names */
+#define ENOUGH_FOR_TWO 16 /* names, for a second thread to be worth it */
+
+/* What a name stands for, and what a describer said of it. */
+struct group {
+	sdb_name_id name;
+	char *text;
+	size_t first, count; /* entities */
+	const struct describer *describer;
+	size_t first_match, match_count;
+	bool done;
+};
 
 struct lookup_command {
 	struct common common;
+	struct describe_options options;
 	unsigned kinds;
-	bool brief;
 	char **names;
 	int name_count;
 	struct text out;
-	const struct colours *colours;
 	struct session *session;
-	sdb_name_id group_name; /* the entities of this name are being gathered */
-	char *group_text;
-	struct text last; /* what was printed last */
-	struct sdb_entity *group;
+	/* names that are gathered before they are described: */
+	struct group *groups;
 	size_t group_count, group_capacity;
+	struct sdb_entity *entities;
+	size_t entity_count, entity_capacity;
+	struct describer describers[2];
+	atomic_size_t taken; /* groups that somebody describes or has described */
+	struct text last;    /* what was printed last */
 	size_t found;
-};
-
-/* What is printed of one match. */
-struct match {
-	const char *kind;
-	bool has_address, has_size;
-	uint64_t address, size;
-	const struct sdb_symbol *symbol;
-	sdb_file_id file;
-	uint32_t line;
-	struct text declaration;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -47,7 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &command->common;
 		return 0;
 	case 'b':
-		command->brief = true;
+		command->options.brief = true;
 		return 0;
 	case 'k':
 		for (const char *c = arg; *c; c++) {
@@ -87,313 +89,122 @@ static const struct argp argp = {
 	children, NULL, NULL
 };
 
-/* ---- printing -------------------------------------------------------------------------- */
+/* ---- describing -------------------------------------------------------------------------- */
 
-static void print_json(struct lookup_command *command, const struct match *match)
+/* What a thread does: the first one takes names from the front, the other from the back, till they meet. */
+struct share {
+	struct lookup_command *command;
+	struct describer *describer;
+	bool back;
+};
+
+static void *describe_share(void *arg)
 {
-	struct json json;
-	json_begin(&json, &command->out);
-	json_string(&json, "name", command->group_text);
-	json_string(&json, "kind", match->kind);
-	if (match->has_address)
-		json_hex(&json, "address", match->address);
-	if (match->has_size)
-		json_number(&json, "size", match->size);
-	if (match->declaration.size)
-		json_stringn(&json, "declaration", match->declaration.data, match->declaration.size);
-	if (match->file) {
-		json_string(&json, "file", session_file(command->session, match->file));
-		json_number(&json, "line", match->line);
+	struct share *share = arg;
+	struct lookup_command *command = share->command;
+	struct describer *describer = share->describer;
+	for (size_t i = 0; atomic_fetch_add(&command->taken, 1) < command->group_count; i++) {
+		struct group *group = &command->groups[share->back ? command->group_count - 1 - i : i];
+		group->describer = describer;
+		group->first_match = describer->match_count;
+		describe(describer, group->name, group->text, command->entities + group->first, group->count);
+		group->match_count = describer->match_count - group->first_match;
+		if (session_failed(describer->session))
+			break;
+		group->done = true;
 	}
-	if (match->symbol) {
-		json_string(&json, "symbol_type", symbol_type_name(match->symbol->type));
-		json_string(&json, "binding", symbol_binding_name(match->symbol->binding));
-		json_string(&json, "visibility", symbol_visibility_name(match->symbol->visibility));
-		json_number(&json, "section", match->symbol->section);
-		if (match->symbol->version)
-			json_string(&json, "version", session_name(command->session, match->symbol->version));
-	}
-	json_end(&json);
+	return NULL;
 }
 
-static void print_text(struct lookup_command *command, const struct match *match)
+/* The second thread's session shares the first one's blocks. */
+static void describe_all(struct lookup_command *command)
 {
-	const struct colours *colours = command->colours;
-	struct text *out = &command->out;
-	text_format(out, "%s%-10s%s ", colours->kind, match->kind, colours->off);
-	if (match->has_address) {
-		text_addn(out, "0x", 2);
-		text_hex_digits(out, match->address, session_address_size(command->session) * 2);
-	} else {
-		text_repeat(out, ' ', session_address_size(command->session) * 2 + 2);
+	struct share shares[2] = { { command, &command->describers[0], false },
+				   { command, &command->describers[1], true } };
+	pthread_t thread;
+	bool two = command->group_count >= ENOUGH_FOR_TWO && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	for (int i = 0; i < 2; i++) {
+		command->describers[i].match_count = 0;
+		command->describers[i].out.size = 0;
 	}
-	if (match->has_size)
-		text_format(out, " %7llu  ", (unsigned long long)match->size);
-	else
-		text_repeat(out, ' ', 10);
-	text_add(out, colours->name);
-	if (match->declaration.size && !command->brief)
-		text_addn(out, match->declaration.data, match->declaration.size);
-	else
-		text_add(out, command->group_text);
-	text_add(out, colours->off);
-	if (match->file && !command->brief) {
-		text_add(out, "  ");
-		text_add(out, colours->comment);
-		session_put_decl(command->session, out, match->file, match->line);
-		text_add(out, colours->off);
-	}
-	text_char(out, '\n');
+	atomic_store(&command->taken, 0);
+	if (two && !command->describers[1].session)
+		command->describers[1].session = session_share(command->session, false);
+	two = two && pthread_create(&thread, NULL, describe_share, &shares[1]) == 0;
+	describe_share(&shares[0]);
+	if (two)
+		pthread_join(thread, NULL);
+	if (two)
+		session_note(command->session, session_take_error(command->describers[1].session));
 }
+
+/* ---- printing ------------------------------------------------------------------------------ */
 
 /*
  * Functions that units inline are there once for each meaning of the types they use: what reads
  * the same as the one before is not said again.
  */
-static void print_match(struct lookup_command *command, struct match *match)
+static void print_match(struct lookup_command *command, const char *text, size_t length)
 {
-	struct text *out = &command->out;
-	size_t start = out->size;
 	command->found++;
-	if (command->common.json)
-		print_json(command, match);
-	else
-		print_text(command, match);
-	free(match->declaration.data);
-	if (start > out->size) /* a full buffer was written out */
-		start = out->size;
-	size_t length = out->size - start;
-	if (length && length == command->last.size && memcmp(out->data + start, command->last.data, length) == 0) {
-		out->size = start;
+	if (length && length == command->last.size && memcmp(text, command->last.data, length) == 0)
 		return;
-	}
+	text_addn(&command->out, text, length);
 	command->last.size = 0;
-	text_addn(&command->last, out->data + start, length);
+	text_addn(&command->last, text, length);
 }
 
-static bool wants_text(const struct lookup_command *command)
+/* Prints what has been gathered. */
+static void print_groups(struct lookup_command *command)
 {
-	return command->common.json || !command->brief;
-}
-
-/* ---- each kind --------------------------------------------------------------------------- */
-
-/* Symbols that say the same as a function or variable at ADDRESS are not printed again. */
-static void drop_symbols(struct lookup_command *command, uint64_t address, bool *dropped,
-			 struct sdb_symbol *symbol_ret)
-{
+	bool whole = true;
+	if (command->group_count)
+		describe_all(command);
 	for (size_t i = 0; i < command->group_count; i++) {
-		struct sdb_symbol symbol;
-		if (command->group[i].kind != SDB_ENTITY_SYMBOL
-		    || session_note(command->session, sdb_symbol(session_db(command->session),
-								 command->group[i].id, &symbol)))
-			continue;
-		if (symbol.address == address) {
-			if (!*dropped || symbol.in_symtab)
-				*symbol_ret = symbol;
-			*dropped = true;
-			command->group[i].kind = 0;
+		const struct group *group = &command->groups[i];
+		const struct describer *describer = group->describer;
+		for (size_t m = 0; m < group->match_count && whole; m++) {
+			const struct described *match = &describer->matches[group->first_match + m];
+			print_match(command, describer->out.data + match->start, match->length);
 		}
+		whole = whole && group->done;
+		free(group->text);
 	}
-}
-
-/* Bytes of code of the instance that begins at ADDRESS. */
-static bool code_size(struct lookup_command *command, uint64_t address, uint64_t *size_ret)
-{
-	struct sdb_code *code;
-	if (session_missed(command->session, sdb_code_at(session_db(command->session), address, 0, &code)))
-		return false;
-	*size_ret = 0;
-	if (code->scope_count)
-		for (size_t i = 0; i < code->scopes[0].range_count; i++)
-			*size_ret += code->scopes[0].ranges[i].high - code->scopes[0].ranges[i].low;
-	sdb_code_free(code);
-	return true;
-}
-
-static void declare_function(struct lookup_command *command, const struct sdb_function *function,
-			     struct match *match)
-{
-	match->file = function->decl.file;
-	match->line = function->decl.line;
-	if (!wants_text(command))
-		return;
-	const char *name = function->scope.kind == SDB_SCOPE_UNIT
-		? session_name(command->session, function->name)
-		: session_qualified(command->session,
-				    (struct sdb_entity){ SDB_ENTITY_FUNCTION, function->id });
-	cdecl_prototype(command->session, &match->declaration, function, name);
-}
-
-static void print_function(struct lookup_command *command, sdb_function_id id)
-{
-	struct sdb_db *db = session_db(command->session);
-	struct sdb_function *function;
-	struct sdb_instance *instances = NULL;
-	size_t count = 0, outlined = 0, inlined = 0;
-	if (session_note(command->session, sdb_function(db, id, false, &function)))
-		return;
-	session_note(command->session, sdb_function_instances(db, id, &instances, &count));
-	for (size_t i = 0; i < count; i++) {
-		if (instances[i].inlined) {
-			inlined++;
-			continue;
-		}
-		struct sdb_symbol symbol;
-		bool has_symbol = false;
-		struct match match = { .kind = "function", .has_address = true,
-				       .address = instances[i].address, .declaration = TEXT_EMPTY };
-		outlined++;
-		drop_symbols(command, match.address, &has_symbol, &symbol);
-		match.symbol = has_symbol ? &symbol : NULL;
-		match.size = has_symbol ? symbol.size : 0;
-		match.has_size = (has_symbol && symbol.size)
-			|| code_size(command, match.address, &match.size);
-		declare_function(command, function, &match);
-		print_match(command, &match);
-	}
-	if (!outlined) {
-		struct match match = { .kind = inlined ? "inlined" : "declared", .declaration = TEXT_EMPTY };
-		declare_function(command, function, &match);
-		print_match(command, &match);
-	}
-	free(instances);
-	sdb_function_free(function);
-}
-
-static void print_variable(struct lookup_command *command, sdb_variable_id id)
-{
-	struct sdb_variable *variable;
-	if (session_note(command->session, sdb_variable(session_db(command->session), id, &variable)))
-		return;
-	struct sdb_symbol symbol;
-	bool has_symbol = false;
-	struct match match = {
-		.kind = variable->flags & SDB_VARIABLE_TLS ? "tls" : variable->flags & SDB_VARIABLE_PERCPU ? "percpu"
-			: variable->flags & SDB_VARIABLE_DECLARATION ? "declared" : "variable",
-		.has_address = variable->location.kind == SDB_LOCATION_ADDRESS,
-		.address = variable->location.address,
-		.file = variable->decl.file, .line = variable->decl.line, .declaration = TEXT_EMPTY,
-	};
-	if (match.has_address)
-		drop_symbols(command, match.address, &has_symbol, &symbol);
-	match.symbol = has_symbol ? &symbol : NULL;
-	match.has_size = session_type_size(command->session, variable->type, &match.size);
-	if (wants_text(command)) {
-		if (!(variable->flags & (SDB_VARIABLE_EXTERNAL | SDB_VARIABLE_DECLARATION)))
-			text_add(&match.declaration, "static ");
-		cdecl_put(command->session, &match.declaration, variable->type,
-			  variable->scope.kind == SDB_SCOPE_UNIT ? session_name(command->session, variable->name)
-			  : session_qualified(command->session,
-					      (struct sdb_entity){ SDB_ENTITY_VARIABLE, id }), 0);
-	}
-	print_match(command, &match);
-	sdb_variable_free(variable);
-}
-
-static void print_type(struct lookup_command *command, sdb_type_id id, bool enumerator)
-{
-	struct sdb_type *type;
-	if (session_note(command->session, sdb_type(session_db(command->session), id, &type)))
-		return;
-	struct match match = { .kind = enumerator ? "enumerator" : type->kind == SDB_TYPE_NAMESPACE
-			       ? "namespace" : "type", .file = type->decl.file, .line = type->decl.line,
-			       .declaration = TEXT_EMPTY };
-	match.has_size = session_type_size(command->session, id, &match.size);
-	struct type_outline outline = session_type(command->session, id);
-	if (enumerator) {
-		match.has_size = false;
-		text_add(&match.declaration, command->group_text);
-		for (size_t i = 0; i < type->enumerator_count; i++) {
-			if (type->enumerators[i].name != command->group_name)
-				continue;
-			text_add(&match.declaration, " = ");
-			text_s64(&match.declaration, type->enumerators[i].value);
-			break;
-		}
-		text_add(&match.declaration, "  ");
-		cdecl_head(command->session, &match.declaration, &outline);
-	} else if (type->kind == SDB_TYPE_TYPEDEF) {
-		text_add(&match.declaration, "typedef ");
-		cdecl_put(command->session, &match.declaration, type->target, command->group_text, 0);
-	} else {
-		cdecl_head(command->session, &match.declaration, &outline);
-		if (type->flags & SDB_TYPE_DECLARATION)
-			text_add(&match.declaration, " (declared)");
-	}
-	print_match(command, &match);
-	sdb_type_free(type);
-}
-
-static void print_symbol(struct lookup_command *command, sdb_symbol_id id)
-{
-	struct sdb_symbol symbol;
-	if (session_note(command->session, sdb_symbol(session_db(command->session), id, &symbol)))
-		return;
-	bool undefined = symbol.section == 0;
-	struct match match = { .kind = undefined ? "undefined" : "symbol", .has_address = !undefined,
-			       .address = symbol.address, .has_size = true, .size = symbol.size,
-			       .symbol = &symbol, .declaration = TEXT_EMPTY };
-	if (!command->common.json) {
-		text_add(&match.declaration, command->group_text);
-		if (symbol.version)
-			text_format(&match.declaration, "%s%s", symbol.default_version ? "@@" : "@",
-				    session_name(command->session, symbol.version));
-		text_format(&match.declaration, "  (%s %s)", symbol_binding_name(symbol.binding),
-			    symbol_type_name(symbol.type));
-	}
-	if (symbol.type == 2 && !undefined) { /* a function without an entry of its own in the debuginfo */
-		struct sdb_line line;
-		if (!session_missed(command->session, sdb_line_at(session_db(command->session),
-								  symbol.address, &line))) {
-			match.file = line.file;
-			match.line = line.line;
-		}
-	}
-	print_match(command, &match);
+	command->group_count = command->entity_count = 0;
 }
 
 /* ---- gathering ----------------------------------------------------------------------------- */
 
-/* Prints what has been gathered of one name: functions and variables, types, the symbols left. */
-static void print_group(struct lookup_command *command)
+static void open_group(struct lookup_command *command, sdb_name_id name, const char *text)
 {
-	static const enum sdb_entity_kind order[] = { SDB_ENTITY_FUNCTION, SDB_ENTITY_VARIABLE,
-						      SDB_ENTITY_TYPE, SDB_ENTITY_ENUMERATOR,
-						      SDB_ENTITY_SYMBOL };
-	for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++)
-		for (size_t i = 0; i < command->group_count; i++) {
-			struct sdb_entity entity = command->group[i];
-			if (entity.kind != order[k] || session_failed(command->session))
-				continue;
-			if (entity.kind == SDB_ENTITY_FUNCTION)
-				print_function(command, entity.id);
-			else if (entity.kind == SDB_ENTITY_VARIABLE)
-				print_variable(command, entity.id);
-			else if (entity.kind == SDB_ENTITY_SYMBOL)
-				print_symbol(command, entity.id);
-			else
-				print_type(command, entity.id, entity.kind == SDB_ENTITY_ENUMERATOR);
-		}
-	command->group_count = 0;
+	if (command->group_count == command->group_capacity) {
+		command->group_capacity = command->group_capacity ? command->group_capacity * 2 : 16;
+		command->groups = tool_realloc(command->groups, command->group_capacity, sizeof(*command->groups));
+	}
+	command->groups[command->group_count++] = (struct group){
+		.name = name, .text = text_clean(tool_strdup(text)), .first = command->entity_count,
+	};
 }
 
 static struct sdb_error *take(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
 {
 	struct lookup_command *command = arg;
-	if (name != command->group_name || command->group_count == MAX_GROUP) {
-		print_group(command);
+	struct group *group = command->group_count ? &command->groups[command->group_count - 1] : NULL;
+	if (!group || name != group->name || group->count == MAX_GROUP) {
+		if (command->entity_count >= MAX_GATHERED)
+			print_groups(command);
 		if (session_failed(command->session))
 			return sdb_error_new(SDB_ERROR_STOPPED, "stopped");
-		free(command->group_text);
-		command->group_text = text_clean(tool_strdup(text));
-		command->group_name = name;
+		open_group(command, name, text);
+		group = &command->groups[command->group_count - 1];
 	}
-	if (command->group_count == command->group_capacity) {
-		command->group_capacity = command->group_capacity ? command->group_capacity * 2 : 16;
-		command->group = tool_realloc(command->group, command->group_capacity, sizeof(*command->group));
+	if (command->entity_count == command->entity_capacity) {
+		command->entity_capacity = command->entity_capacity ? command->entity_capacity * 2 : 16;
+		command->entities = tool_realloc(command->entities, command->entity_capacity,
+						 sizeof(*command->entities));
 	}
-	command->group[command->group_count++] = entity;
+	command->entities[command->entity_count++] = entity;
+	group->count++;
 	return NULL;
 }
 
@@ -409,16 +220,15 @@ static bool look_up(struct lookup_command *command, const char *name)
 		match = SDB_MATCH_GLOB;
 	}
 	size_t before = command->found;
-	command->group_name = 0;
 	struct sdb_error *error = sdb_lookup(session_db(command->session),
 					     match == SDB_MATCH_REGEX ? pattern + 1 : pattern, match,
 					     command->kinds, take, command);
-	print_group(command);
+	print_groups(command);
 	/* `operator*` and types such as `char [16]` look like globs. */
 	if (!error && match == SDB_MATCH_GLOB && command->found == before)
 		error = sdb_lookup(session_db(command->session), name, SDB_MATCH_EXACT, command->kinds,
 				   take, command);
-	print_group(command);
+	print_groups(command);
 	free(pattern);
 	if (error && sdb_error_code(error) == SDB_ERROR_INVALID) {
 		text_flush(&command->out);
@@ -439,17 +249,25 @@ static bool look_up(struct lookup_command *command, const char *name)
 int command_lookup(int argc, char **argv)
 {
 	struct lookup_command command = { .out = text_to(STDOUT_FILENO), .last = TEXT_EMPTY,
-					  .colours = tool_colours() };
+					  .options.colours = tool_colours() };
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	int status;
 	command.session = session_open(&command.common, &status);
 	if (!command.session)
 		return status;
+	command.options.json = command.common.json;
+	for (int i = 0; i < 2; i++)
+		command.describers[i] = (struct describer){ .options = &command.options, .out = TEXT_EMPTY };
+	command.describers[0].session = command.session;
 	for (int i = 0; i < command.name_count && !session_failed(command.session); i++)
 		if (!look_up(&command, command.names[i]))
 			status = STATUS_NOT_FOUND;
-	free(command.group);
-	free(command.group_text);
+	if (command.describers[1].session)
+		session_close(command.describers[1].session, STATUS_DONE);
+	for (int i = 0; i < 2; i++)
+		describer_deinit(&command.describers[i]);
+	free(command.groups);
+	free(command.entities);
 	text_deinit(&command.last);
 	text_deinit(&command.out);
 	return session_close(command.session, status);

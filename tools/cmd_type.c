@@ -71,10 +71,15 @@ static const struct argp argp = {
 
 /* ---- types by name --------------------------------------------------------------- */
 
+#define MAX_SAID 16 /* texts of one name that are compared */
+
 struct type_search {
 	struct type_command *command;
 	const char *tag; /* `struct` and so on, or NULL */
 	size_t found;
+	sdb_name_id name;           /* of the types printed last */
+	struct text said[MAX_SAID]; /* what was printed of that name */
+	size_t said_count;
 	sdb_type_id declared; /* one that is only declared: shown when there is nothing better */
 };
 
@@ -88,30 +93,67 @@ static bool kind_matches(enum sdb_type_kind kind, const char *tag)
 		: strcmp(tag, "enum") == 0 ? kind == SDB_TYPE_ENUM : kind == SDB_TYPE_TYPEDEF;
 }
 
-static void print_type(struct type_command *command, sdb_type_id id)
+static void print_type(struct type_command *command, struct text *to, sdb_type_id id)
 {
 	if (command->common.json) {
 		struct json json;
-		json_begin(&json, &command->out);
+		json_begin(&json, to);
 		layout_json(command->session, &json, id, command->layout.expand);
 		json_end(&json);
 		return;
 	}
 	struct type_outline outline = session_type(command->session, id);
-	layout_print(command->session, &command->out, id, &command->layout);
+	layout_print(command->session, to, id, &command->layout);
 	/* A typedef of something nameless has its definition nowhere else. */
 	struct type_outline target = session_stripped(command->session, id);
 	if (outline.kind == SDB_TYPE_TYPEDEF && !target.name
 	    && (target.kind == SDB_TYPE_STRUCT || target.kind == SDB_TYPE_UNION
 		|| target.kind == SDB_TYPE_ENUM || target.kind == SDB_TYPE_CLASS))
-		layout_print(command->session, &command->out, target.id, &command->layout);
+		layout_print(command->session, to, target.id, &command->layout);
+}
+
+static void forget_said(struct type_search *search)
+{
+	while (search->said_count)
+		free(search->said[--search->said_count].data);
+}
+
+static bool was_said(const struct type_search *search, const struct text *text)
+{
+	for (size_t i = 0; i < search->said_count; i++)
+		if (search->said[i].size == text->size && memcmp(search->said[i].data, text->data, text->size) == 0)
+			return true;
+	return false;
+}
+
+/* Types of one name that differ in what their members lead to alone read the same: that is said once. */
+static void print_found(struct type_search *search, sdb_name_id name, sdb_type_id id)
+{
+	struct type_command *command = search->command;
+	struct text text = TEXT_EMPTY;
+	print_type(command, &text, id);
+	if (name != search->name)
+		forget_said(search);
+	search->name = name;
+	search->found++;
+	if (was_said(search, &text)) {
+		free(text.data);
+		return;
+	}
+	if (search->found > 1 && !command->common.json)
+		text_char(&command->out, '\n');
+	text_addn(&command->out, text.data, text.size);
+	if (search->said_count < MAX_SAID)
+		search->said[search->said_count++] = text;
+	else
+		free(text.data);
 }
 
 static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text,
 				   struct sdb_entity entity)
 {
 	struct type_search *search = arg;
-	(void)name, (void)text;
+	(void)text;
 	struct type_outline outline = session_type(search->command->session, entity.id);
 	if (session_failed(search->command->session))
 		return sdb_error_new(SDB_ERROR_STOPPED, "stopped");
@@ -122,10 +164,7 @@ static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text
 		search->declared = entity.id;
 		return NULL;
 	}
-	if (search->found && !search->command->common.json)
-		text_char(&search->command->out, '\n');
-	print_type(search->command, entity.id);
-	search->found++;
+	print_found(search, name, entity.id);
 	return NULL;
 }
 
@@ -159,9 +198,10 @@ static bool print_types(struct type_command *command, const char *text)
 			break;
 	}
 	if (!search.found && search.declared) {
-		print_type(command, search.declared);
+		print_type(command, &command->out, search.declared);
 		search.found++;
 	}
+	forget_said(&search);
 	return search.found != 0;
 }
 

@@ -62,8 +62,8 @@ static void put_operations(struct dump *dump, const struct sdb_location *locatio
 	for (size_t i = 0; location->kind == SDB_LOCATION_LIST && i < location->entry_count; i++) {
 		const struct sdb_location_entry *entry = &location->entries[i];
 		indent(dump, depth + 1);
-		text_format(dump->out, "0x%llx-0x%llx ", (unsigned long long)entry->low,
-			    (unsigned long long)entry->high);
+		text_range(dump->out, entry->low, entry->high);
+		text_char(dump->out, ' ');
 		expression_operations(dump->session, dump->out, &entry->expression);
 		text_char(dump->out, '\n');
 	}
@@ -127,6 +127,45 @@ static void put_variables(struct instance *instance, uint32_t scope, const struc
 		json_close(instance->json);
 }
 
+/* ---- functions that are inlined -------------------------------------------------------------- */
+
+#define MAX_REMEMBERED 200 /* parameters and locals of a function */
+
+/* FUNCTION in one piece, with what its variables are described by. */
+static struct sdb_function *copy_function(const struct sdb_function *function)
+{
+	size_t parameters = function->parameter_count * sizeof(*function->parameters);
+	size_t locals = function->local_count * sizeof(*function->locals);
+	struct sdb_function *copy = tool_alloc(sizeof(*copy) + parameters + locals);
+	*copy = (struct sdb_function){ .id = function->id, .parameter_count = function->parameter_count,
+				       .local_count = function->local_count };
+	copy->parameters = (struct sdb_parameter *)(copy + 1);
+	copy->locals = (struct sdb_local *)(copy->parameters + copy->parameter_count);
+	if (parameters)
+		memcpy(copy->parameters, function->parameters, parameters);
+	if (locals)
+		memcpy(copy->locals, function->locals, locals);
+	return copy;
+}
+
+/* The parameters and locals of function ID; *READ_RET is to be freed when it is not remembered. */
+static const struct sdb_function *find_function(struct dump *dump, sdb_function_id id,
+						struct sdb_function **read_ret)
+{
+	const struct sdb_function *known = session_recall(dump->session, SESSION_FUNCTIONS, id);
+	if (known || !id)
+		return known;
+	struct sdb_function *function;
+	if (session_note(dump->session, sdb_function(session_db(dump->session), id, true, &function)))
+		return NULL;
+	if (function->parameter_count + function->local_count > MAX_REMEMBERED)
+		return *read_ret = function;
+	struct sdb_function *copy = copy_function(function);
+	sdb_function_free(function);
+	session_remember(dump->session, SESSION_FUNCTIONS, id, copy);
+	return copy;
+}
+
 /* ---- scopes ----------------------------------------------------------------------------------- */
 
 static void put_scope_heading(struct instance *instance, const struct sdb_code_scope *scope, unsigned depth)
@@ -178,7 +217,6 @@ static void put_scopes(struct instance *instance, unsigned depth)
 {
 	struct dump *dump = instance->dump;
 	const struct sdb_code *code = instance->code;
-	struct sdb_function *inlined = NULL;
 	if (instance->json)
 		json_array(instance->json, "scopes");
 	for (uint32_t i = 0; i < code->scope_count && !session_failed(dump->session); i++) {
@@ -186,24 +224,18 @@ static void put_scopes(struct instance *instance, unsigned depth)
 		unsigned level = depth + scope_depth(code, i);
 		sdb_function_id owner = variables_function(code, i);
 		const struct sdb_function *function = instance->function;
+		struct sdb_function *read = NULL;
 		bool variables = instance->next_variable < code->variable_count;
 		put_scope_heading(instance, scope, level);
-		if (variables && (!function || owner != function->id)) {
-			if (!inlined || inlined->id != owner) {
-				sdb_function_free(inlined);
-				inlined = NULL;
-				if (owner)
-					session_note(dump->session, sdb_function(session_db(dump->session), owner, true, &inlined));
-			}
-			function = inlined;
-		}
+		if (variables && (!function || owner != function->id))
+			function = find_function(dump, owner, &read);
 		put_variables(instance, i, function, level + 1);
 		if (instance->json)
 			json_close(instance->json);
+		sdb_function_free(read);
 	}
 	if (instance->json)
 		json_close(instance->json);
-	sdb_function_free(inlined);
 }
 
 /* ---- calls and lines ----------------------------------------------------------------------------- */

@@ -600,21 +600,19 @@ static bool put_place(struct session *session, struct text *to, const struct sdb
 	return sound;
 }
 
-void expression_place(struct session *session, struct text *to, const struct sdb_expression *expression,
-		      const struct sdb_expression *frame_base)
+static void put_place_or_operations(struct session *session, struct text *to,
+				    const struct sdb_expression *expression,
+				    const struct sdb_expression *frame_base)
 {
-	struct text words = TEXT_EMPTY;
 	if (expression->length == 0)
-		text_add(&words, "optimized out");
-	else if (!put_place(session, &words, expression, frame_base)) {
-		words.size = 0;
-		expression_operations(session, &words, expression);
+		text_add(to, "optimized out");
+	else if (!put_place(session, to, expression, frame_base)) {
+		to->size = 0;
+		expression_operations(session, to, expression);
 	}
-	text_addn(to, words.data, words.size);
-	free(words.data);
 }
 
-void expression_value(struct session *session, struct text *to, const struct sdb_expression *expression,
+static void put_value(struct session *session, struct text *to, const struct sdb_expression *expression,
 		      const struct sdb_expression *frame_base)
 {
 	struct machine machine = { .session = session, .frame_base = frame_base };
@@ -629,6 +627,88 @@ void expression_value(struct session *session, struct text *to, const struct sdb
 	else
 		expression_operations(session, to, expression);
 	machine_deinit(&machine);
+}
+
+/* ---- what is remembered ------------------------------------------------------------------------ */
+
+/* The words for an expression: most of a program's are few that come back. */
+struct known {
+	uint8_t value; /* what was asked: the value, else the place */
+	uint8_t base;  /* length of the frame base */
+	uint16_t length, words;
+	uint8_t bytes[]; /* the expression, the frame base, the words */
+};
+
+#define MAX_KNOWN 64        /* bytes of an expression with its frame base */
+#define MAX_KNOWN_WORDS 200 /* characters */
+
+static uint32_t hash_bytes(uint32_t hash, const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ bytes[i]) * UINT32_C(0x01000193);
+	return hash;
+}
+
+static bool is_known(const struct known *known, bool value, const struct sdb_expression *expression,
+		     const struct sdb_expression *base)
+{
+	return known && known->value == value && known->length == expression->length
+		&& known->base == base->length && memcmp(known->bytes, expression->bytes, known->length) == 0
+		&& memcmp(known->bytes + known->length, base->bytes, known->base) == 0;
+}
+
+static void remember(struct session *session, uint32_t hash, bool value, const struct sdb_expression *expression,
+		     const struct sdb_expression *base, const struct text *words)
+{
+	struct known *known = tool_alloc(sizeof(*known) + expression->length + base->length + words->size);
+	*known = (struct known){ value, (uint8_t)base->length, (uint16_t)expression->length, (uint16_t)words->size };
+	uint8_t *at = known->bytes;
+	memcpy(at, expression->bytes, expression->length);
+	memcpy(at + expression->length, base->bytes, base->length);
+	memcpy(at + expression->length + base->length, words->data, words->size);
+	session_remember(session, SESSION_EXPRESSIONS, hash, known);
+}
+
+/* The words for the place or the value, remembered when they are short. */
+static void put_words(struct session *session, struct text *to, bool value,
+		      const struct sdb_expression *expression, const struct sdb_expression *frame_base)
+{
+	static const uint8_t nothing[1];
+	struct sdb_expression base = frame_base && frame_base->length ? *frame_base
+		: (struct sdb_expression){ nothing, 0 };
+	bool is_short = expression->length && (size_t)expression->length + base.length <= MAX_KNOWN;
+	uint32_t hash = 0;
+	if (is_short) {
+		hash = hash_bytes(hash_bytes(value ? 1 : 2, base.bytes, base.length), expression->bytes,
+				  expression->length);
+		hash ^= hash >> 15;
+		const struct known *known = session_recall(session, SESSION_EXPRESSIONS, hash);
+		if (is_known(known, value, expression, &base)) {
+			text_addn(to, (const char *)known->bytes + known->length + known->base, known->words);
+			return;
+		}
+	}
+	struct text words = TEXT_EMPTY;
+	if (value)
+		put_value(session, &words, expression, frame_base);
+	else
+		put_place_or_operations(session, &words, expression, frame_base);
+	if (is_short && words.size && words.size <= MAX_KNOWN_WORDS && !session_failed(session))
+		remember(session, hash, value, expression, &base, &words);
+	text_addn(to, words.data, words.size);
+	free(words.data);
+}
+
+void expression_place(struct session *session, struct text *to, const struct sdb_expression *expression,
+		      const struct sdb_expression *frame_base)
+{
+	put_words(session, to, false, expression, frame_base);
+}
+
+void expression_value(struct session *session, struct text *to, const struct sdb_expression *expression,
+		      const struct sdb_expression *frame_base)
+{
+	put_words(session, to, true, expression, frame_base);
 }
 
 /* ---- locations ---------------------------------------------------------------------------------- */
@@ -655,8 +735,7 @@ static void put_list(struct session *session, struct text *to, const struct sdb_
 		if (entry->is_default)
 			text_add(to, "otherwise");
 		else
-			text_format(to, "0x%llx-0x%llx", (unsigned long long)entry->low,
-				    (unsigned long long)entry->high);
+			text_range(to, entry->low, entry->high);
 		text_char(to, ' ');
 		expression_place(session, to, &entry->expression, frame_base);
 	}
@@ -669,7 +748,8 @@ void expression_location(struct session *session, struct text *to, const struct 
 	const struct sdb_location_entry *entry = NULL;
 	switch (location->kind) {
 	case SDB_LOCATION_ADDRESS:
-		text_format(to, "at 0x%llx", (unsigned long long)location->address);
+		text_add(to, "at ");
+		text_hex(to, location->address);
 		break;
 	case SDB_LOCATION_EXPRESSION:
 		expression_place(session, to, &location->expression, frame_base);
@@ -686,7 +766,8 @@ void expression_location(struct session *session, struct text *to, const struct 
 			text_add(to, "optimized out");
 		break;
 	case SDB_LOCATION_CONSTANT:
-		text_format(to, "= %lld", (long long)location->address);
+		text_add(to, "= ");
+		text_s64(to, (int64_t)location->address);
 		break;
 	case SDB_LOCATION_BYTES:
 		text_add(to, "= bytes");

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "session.h"
+#include "cache.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SLOTS 1024     /* of each cache; a power of two */
+#define ROOM ((size_t)2 << 20)
 #define LONG_TEXT 1024 /* longer ones are not kept */
 #define MAX_DEPTH 64   /* of typedefs and arrays */
 
-/* A direct-mapped cache of texts by number. */
+/* Texts by number; the last long one has a place of its own. */
 struct text_cache {
-	uint32_t ids[SLOTS];
-	char *texts[SLOTS];
+	struct cache cache;
 	char *last_long;
 };
 
@@ -21,34 +22,43 @@ struct session {
 	const struct sdb_db_info *info;
 	struct sdb_error *error;
 	int plain_tags; /* -1: not known yet */
-	struct text_cache names, files, types;
+	struct text_cache names, files, types, functions;
 	char *qualified;
-	struct type_outline outlines[SLOTS];
+	size_t outline_count;
+	struct type_outline *outlines;
+	struct cache notes[SESSION_NOTES];
 };
 
-static struct session *session_on(struct sdb_db *db)
+static struct session *session_on(struct sdb_db *db, bool many)
 {
 	struct session *session = tool_alloc(sizeof(*session));
 	session->db = db;
 	session->info = sdb_db_info(db);
 	session->plain_tags = -1;
+	session->names.cache.count = session->functions.cache.count = many ? 2 * SLOTS : SLOTS;
+	session->files.cache.count = session->types.cache.count = SLOTS;
+	session->outline_count = SLOTS;
+	session->outlines = tool_alloc(session->outline_count * sizeof(*session->outlines));
+	session->notes[SESSION_DECLARATIONS].count = many ? 2 * SLOTS : SLOTS / 2;
+	session->notes[SESSION_EXPRESSIONS].count = many ? SLOTS : SLOTS / 4;
+	session->notes[SESSION_FUNCTIONS].count = SLOTS / 4;
 	return session;
 }
 
-struct sdb_error *session_open_path(const char *path, struct session **session_ret)
+struct sdb_error *session_open_path(const char *path, size_t room, struct session **session_ret)
 {
 	struct sdb_db *db;
-	static const struct sdb_open_options roomy = { .cache_size = 2 << 20 };
-	struct sdb_error *error = sdb_db_open(path, &roomy, &db);
+	struct sdb_open_options options = { .cache_size = room ? room : ROOM };
+	struct sdb_error *error = sdb_db_open(path, &options, &db);
 	if (error)
 		return error;
-	*session_ret = session_on(db);
+	*session_ret = session_on(db, false);
 	return NULL;
 }
 
-struct session *session_share(struct session *session)
+struct session *session_share(struct session *session, bool many)
 {
-	struct session *other = session_on(session->db);
+	struct session *other = session_on(session->db, many);
 	other->shares_db = true;
 	return other;
 }
@@ -75,7 +85,7 @@ struct session *session_open(const struct common *common, int *status_ret)
 		return NULL;
 	}
 	struct session *session;
-	error = session_open_path(path, &session);
+	error = session_open_path(path, common->room, &session);
 	if (temporary)
 		open_remove_temporary();
 	free(path);
@@ -89,8 +99,7 @@ struct session *session_open(const struct common *common, int *status_ret)
 
 static void text_cache_deinit(struct text_cache *cache)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		free(cache->texts[i]);
+	cache_deinit(&cache->cache);
 	free(cache->last_long);
 }
 
@@ -101,6 +110,10 @@ int session_close(struct session *session, int status)
 	text_cache_deinit(&session->names);
 	text_cache_deinit(&session->files);
 	text_cache_deinit(&session->types);
+	text_cache_deinit(&session->functions);
+	for (size_t i = 0; i < SESSION_NOTES; i++)
+		cache_deinit(&session->notes[i]);
+	free(session->outlines);
 	free(session->qualified);
 	if (!session->shares_db)
 		sdb_db_close(session->db);
@@ -145,61 +158,69 @@ bool session_failed(const struct session *session)
 
 /* ---- names ---------------------------------------------------------------- */
 
-static const char *cache_find(struct text_cache *cache, uint32_t id)
-{
-	return cache->ids[id % SLOTS] == id ? cache->texts[id % SLOTS] : NULL;
-}
-
-static const char *cache_keep(struct text_cache *cache, uint32_t id, char *text)
+/* Keeps a copy of TEXT, which has a larger buffer than it needs, and frees it. */
+static const char *text_keep(struct text_cache *cache, uint32_t id, char *text)
 {
 	text_clean(text);
 	if (strlen(text) > LONG_TEXT) {
 		free(cache->last_long);
 		return cache->last_long = text;
 	}
-	free(cache->texts[id % SLOTS]);
-	cache->ids[id % SLOTS] = id;
-	return cache->texts[id % SLOTS] = text;
+	char *copy = tool_strdup(text);
+	free(text);
+	return cache_put(&cache->cache, id, copy);
 }
 
 const char *session_name(struct session *session, sdb_name_id id)
 {
 	if (id == 0)
 		return "";
-	const char *known = cache_find(&session->names, id);
+	const char *known = cache_get(&session->names.cache, id);
 	if (known)
 		return known;
 	char *text;
 	if (session_note(session, sdb_name(session->db, id, &text)))
 		return "?";
-	return cache_keep(&session->names, id, text);
+	return text_keep(&session->names, id, text);
 }
 
 const char *session_file(struct session *session, sdb_file_id id)
 {
 	if (id == 0)
 		return "";
-	const char *known = cache_find(&session->files, id);
+	const char *known = cache_get(&session->files.cache, id);
 	if (known)
 		return known;
 	char *text;
 	if (session_note(session, sdb_file(session->db, id, &text)))
 		return "?";
-	return cache_keep(&session->files, id, text);
+	return text_keep(&session->files, id, text);
 }
 
 const char *session_qualified(struct session *session, struct sdb_entity entity)
 {
-	const char *known = entity.kind == SDB_ENTITY_TYPE ? cache_find(&session->types, entity.id) : NULL;
+	struct text_cache *cache = entity.kind == SDB_ENTITY_TYPE ? &session->types
+		: entity.kind == SDB_ENTITY_FUNCTION ? &session->functions : NULL;
+	const char *known = cache ? cache_get(&cache->cache, entity.id) : NULL;
 	if (known)
 		return known;
 	char *text;
 	if (session_note(session, sdb_qualified_name(session->db, entity, &text)))
 		return "?";
-	if (entity.kind == SDB_ENTITY_TYPE)
-		return cache_keep(&session->types, entity.id, text);
+	if (cache)
+		return text_keep(cache, entity.id, text);
 	free(session->qualified);
 	return session->qualified = text_clean(text);
+}
+
+const void *session_recall(const struct session *session, enum session_notes kind, uint32_t id)
+{
+	return cache_get(&session->notes[kind], id);
+}
+
+void session_remember(struct session *session, enum session_notes kind, uint32_t id, void *data)
+{
+	cache_put(&session->notes[kind], id, data);
 }
 
 /* Languages by DWARF 5 section 7.12 and the list of later additions. */
@@ -252,7 +273,7 @@ static uint64_t count_elements(const struct sdb_type *type)
 
 struct type_outline session_type(struct session *session, sdb_type_id id)
 {
-	struct type_outline *slot = &session->outlines[id % SLOTS];
+	struct type_outline *slot = &session->outlines[id & (session->outline_count - 1)];
 	if (id == 0)
 		return (struct type_outline){ .kind = SDB_TYPE_NONE };
 	if (slot->id == id)

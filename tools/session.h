@@ -19,10 +19,13 @@ struct session;
  * the reason has been printed, *STATUS_RET is the exit status, and NULL is returned.
  */
 struct session *session_open(const struct common *common, int *status_ret);
-/* Opens the database at PATH. */
-struct sdb_error *session_open_path(const char *path, struct session **session_ret);
-/* Another session on the same database, for another thread; closed before SESSION. */
-struct session *session_share(struct session *session);
+/* Opens the database at PATH; ROOM as in struct common. */
+struct sdb_error *session_open_path(const char *path, size_t room, struct session **session_ret);
+/*
+ * Another session on the same database, for another thread; closed before SESSION. MANY: it is to go
+ * through most of the database, and remembers more.
+ */
+struct session *session_share(struct session *session, bool many);
 /* The error that was kept; NULL: none. Nothing is kept any more. */
 struct sdb_error *session_take_error(struct session *session);
 /* Reports what went wrong on the way; returns STATUS unless that was more. */
@@ -48,6 +51,18 @@ const char *session_name(struct session *session, sdb_name_id id);
 const char *session_file(struct session *session, sdb_file_id id);
 /* `ns::class::name`, of a type (as the source names it) or another entity. */
 const char *session_qualified(struct session *session, struct sdb_entity entity);
+
+/* What others keep in a session: made from a number (or a hash), until its place is needed. */
+enum session_notes {
+	SESSION_DECLARATIONS, /* cdecl.c */
+	SESSION_EXPRESSIONS,  /* expression.c */
+	SESSION_FUNCTIONS,    /* dump_code.c */
+	SESSION_NOTES
+};
+/* What was remembered for ID, or NULL; valid until something is remembered of that KIND. */
+const void *session_recall(const struct session *session, enum session_notes kind, uint32_t id);
+/* DATA is malloc'ed and belongs to the session. */
+void session_remember(struct session *session, enum session_notes kind, uint32_t id, void *data);
 
 /* Whether types are named without `struct` in front: C++, Rust and the like. */
 bool session_plain_tags(struct session *session);

@@ -110,7 +110,7 @@ static struct sdb_error *open_session(struct table_instance *instance, const cha
 				     "FROM stackdb_%s('FILE.sdb')", instance->data->table->name);
 	char *kept = tool_strdup(path);
 	close_owned(instance);
-	struct sdb_error *error = session_open_path(kept, &instance->session);
+	struct sdb_error *error = session_open_path(kept, 0, &instance->session);
 	if (error) {
 		free(kept);
 		return error;

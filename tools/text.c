@@ -2,13 +2,14 @@
 #include "text.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FLUSH_SIZE ((size_t)64 << 10)
+#define FULL_SIZE ((size_t)64 << 10)
 
 static _Noreturn void out_of_memory(void)
 {
@@ -42,10 +43,18 @@ char *tool_strdup(const char *string)
 	return copy;
 }
 
+void tool_share_heap(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 struct text text_to(int fd)
 {
 	struct text text = TEXT_EMPTY;
 	text.fd = fd;
+	text.limit = FULL_SIZE;
 	return text;
 }
 
@@ -58,8 +67,10 @@ void text_deinit(struct text *text)
 
 void text_flush(struct text *text)
 {
-	if (text->fd < 0)
+	if (text->fd < 0 || text->size == 0)
 		return;
+	if (text->full)
+		text->full(text->arg);
 	size_t done = 0;
 	while (done < text->size) {
 		ssize_t n = write(text->fd, text->data + done, text->size - done);
@@ -76,10 +87,9 @@ void text_flush(struct text *text)
 	text->size = 0;
 }
 
-/* Writes the buffer out when it is full, at the ends of lines only: callers may look back in theirs. */
-static void line_ended(struct text *text)
+void text_line_ended(struct text *text)
 {
-	if (text->fd >= 0 && text->size >= FLUSH_SIZE && text->data[text->size - 1] == '\n')
+	if (text->data[text->size - 1] == '\n')
 		text_flush(text);
 }
 
@@ -106,28 +116,6 @@ const char *text_string(struct text *text)
 	return text->data;
 }
 
-void text_addn(struct text *text, const char *string, size_t length)
-{
-	text_reserve(text, length);
-	if (length)
-		memcpy(text->data + text->size, string, length);
-	text->size += length;
-	line_ended(text);
-}
-
-void text_add(struct text *text, const char *string)
-{
-	text_addn(text, string, strlen(string));
-}
-
-void text_char(struct text *text, char c)
-{
-	text_reserve(text, 1);
-	text->data[text->size++] = c;
-	if (c == '\n')
-		line_ended(text);
-}
-
 void text_repeat(struct text *text, char c, size_t count)
 {
 	text_reserve(text, count);
@@ -135,15 +123,32 @@ void text_repeat(struct text *text, char c, size_t count)
 	text->size += count;
 }
 
+/* The decimal digits of VALUE, written so that they end at END; returns where they begin. */
+static char *decimal(char *end, uint64_t value)
+{
+	static const char pairs[] =
+		"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+		"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+		"8081828384858687888990919293949596979899";
+	while (value >= 100) {
+		end -= 2;
+		memcpy(end, pairs + value % 100 * 2, 2);
+		value /= 100;
+	}
+	if (value >= 10) {
+		end -= 2;
+		memcpy(end, pairs + value * 2, 2);
+		return end;
+	}
+	*--end = (char)('0' + value);
+	return end;
+}
+
 void text_u64(struct text *text, uint64_t value)
 {
 	char digits[20];
-	size_t at = sizeof(digits);
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	text_addn(text, digits + at, sizeof(digits) - at);
+	char *start = decimal(digits + sizeof(digits), value);
+	text_addn(text, start, (size_t)(digits + sizeof(digits) - start));
 }
 
 void text_s64(struct text *text, int64_t value)
@@ -153,21 +158,35 @@ void text_s64(struct text *text, int64_t value)
 	text_u64(text, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+/* At least DIGITS hexadecimal digits of VALUE, at most 16, written to TO; returns how many. */
+static unsigned hexadecimal(char *to, uint64_t value, unsigned digits)
+{
+	unsigned count = value ? (unsigned)(67 - __builtin_clzll(value)) / 4 : 1;
+	count = count < digits ? digits < 16 ? digits : 16 : count;
+	for (unsigned i = count; i-- > 0; value >>= 4)
+		to[i] = "0123456789abcdef"[value & 15];
+	return count;
+}
+
 void text_hex_digits(struct text *text, uint64_t value, unsigned digits)
 {
 	char hex[16];
-	size_t at = sizeof(hex);
-	do {
-		hex[--at] = "0123456789abcdef"[value & 15];
-		value >>= 4;
-	} while (value || (sizeof(hex) - at < digits && at > 0));
-	text_addn(text, hex + at, sizeof(hex) - at);
+	text_addn(text, hex, hexadecimal(hex, value, digits));
 }
 
 void text_hex(struct text *text, uint64_t value)
 {
-	text_addn(text, "0x", 2);
-	text_hex_digits(text, value, 1);
+	char hex[18] = "0x";
+	text_addn(text, hex, 2 + hexadecimal(hex + 2, value, 1));
+}
+
+void text_range(struct text *text, uint64_t low, uint64_t high)
+{
+	char hex[37] = "0x";
+	unsigned size = 2 + hexadecimal(hex + 2, low, 1);
+	memcpy(hex + size, "-0x", 3);
+	size += 3;
+	text_addn(text, hex, size + hexadecimal(hex + size, high, 1));
 }
 
 void text_format(struct text *text, const char *format, ...)
@@ -186,7 +205,8 @@ void text_format(struct text *text, const char *format, ...)
 		va_end(args);
 	}
 	text->size += (size_t)length;
-	line_ended(text);
+	if (text->size >= text->limit)
+		text_line_ended(text);
 }
 
 void text_offset(struct text *text, int64_t offset)

@@ -23,6 +23,7 @@ struct common {
 	const char *module; /* -m */
 	bool json;
 	bool no_index;
+	size_t room; /* not an option: bytes for blocks of the database; 0: what single questions need */
 };
 
 /* argp child for -m, --json and --no-index; its input is a struct common. */
