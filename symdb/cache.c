@@ -156,7 +156,7 @@ static void cache_put(struct sdb_db *db, struct cached_block *block)
 	atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
 }
 
-void cache_deinit(struct sdb_db *db)
+void block_cache_deinit(struct sdb_db *db)
 {
 	while (db->oldest)
 		cache_evict(db, db->oldest);

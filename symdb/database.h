@@ -52,7 +52,7 @@ struct sdb_error *database_damaged(struct sdb_db *db, const char *format, ...)
 /* The models of PART_LINES; they stay the handle's. */
 struct sdb_error *database_line_models(struct sdb_db *db, const struct line_models **models_ret);
 
-void cache_deinit(struct sdb_db *db); /* with no block in use */
+void block_cache_deinit(struct sdb_db *db); /* with no block in use */
 void sections_unload(struct sdb_db *db);
 
 #endif

@@ -290,7 +290,7 @@ void sdb_db_close(struct sdb_db *db)
 {
 	if (!db)
 		return;
-	cache_deinit(db);
+	block_cache_deinit(db);
 	sections_unload(db);
 	sqlite3_finalize(db->find_name);
 	sqlite3_close(db->sql);
