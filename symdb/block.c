@@ -10,37 +10,37 @@
 #include <stdlib.h>
 
 /*
- * Bigger blocks compress better and cost more to look into; all are far smaller than a page of the
- * file, so that little room is left at the ends of pages.
+ * Bigger blocks compress a little better and cost more to look into; bigger rows leave less room at their
+ * ends and cost more to read and to check. What is read at random has small ones.
  * Lines are handed over in whole blocks (size 1: each record is one).
  */
 const struct part_traits part_traits[PART_COUNT] = {
-	[PART_NAMES] = { "names", 1024, 9, false },
-	[PART_POSTINGS] = { "postings", 1024, 9, false },
-	[PART_FILES] = { "files", 4096, 9, false },
-	[PART_UNITS] = { "units", 1024, 9, false },
-	[PART_SYMBOLS] = { "symbols", 2048, 9, true },
-	[PART_SYMBOL_IDS] = { "symbol_ids", 4096, 9, false },
-	[PART_TYPE_OUTLINES] = { "type_outlines", 512, 9, false },
-	[PART_TYPES] = { "types", 1024, 9, false },
-	[PART_CHILDREN] = { "children", 4096, 9, false },
-	[PART_FUNCTION_NAMES] = { "function_names", 1024, 9, false },
-	[PART_FUNCTIONS] = { "functions", 1024, 9, false },
-	[PART_LOCALS] = { "locals", 1024, 9, false },
-	[PART_INSTANCES] = { "instances", 1024, 9, false },
-	[PART_VARIABLES] = { "variables", 4096, 9, false },
-	[PART_VARIABLE_ADDRESSES] = { "variable_addresses", 4096, 9, true },
-	[PART_CODE] = { "code", 2048, 9, true },
-	[PART_SCOPES] = { "scopes", 2048, 9, true },
-	[PART_CALLS] = { "calls", 4096, 9, true },
-	[PART_EXPRESSIONS] = { "expressions", 1024, 9, false },
-	[PART_LINES] = { "lines", 1, 9, true },
-	[PART_LINE_FILES] = { "line_files", 4096, 9, false },
-	[PART_UNWIND_EH_FRAME] = { "unwind_eh_frame", 2048, 9, true },
-	[PART_UNWIND_DEBUG_FRAME] = { "unwind_debug_frame", 2048, 9, true },
-	[PART_UNWIND_ORC] = { "unwind_orc", 2048, 9, true },
-	[PART_UNWIND_RULES] = { "unwind_rules", 4096, 9, false },
-	[PART_MODELS] = { "models", 1, 9, false },
+	[PART_NAMES] = { "names", 1024, 4096, 9, false },
+	[PART_POSTINGS] = { "postings", 1024, 4096, 9, false },
+	[PART_FILES] = { "files", 4096, 8192, 9, false },
+	[PART_UNITS] = { "units", 1024, 4096, 9, false },
+	[PART_SYMBOLS] = { "symbols", 2048, 8192, 9, true },
+	[PART_SYMBOL_IDS] = { "symbol_ids", 4096, 8192, 9, false },
+	[PART_TYPE_OUTLINES] = { "type_outlines", 512, 4096, 9, false },
+	[PART_TYPES] = { "types", 1024, 4096, 9, false },
+	[PART_CHILDREN] = { "children", 4096, 8192, 9, false },
+	[PART_FUNCTION_NAMES] = { "function_names", 1024, 4096, 9, false },
+	[PART_FUNCTIONS] = { "functions", 1024, 4096, 9, false },
+	[PART_LOCALS] = { "locals", 1024, 8192, 9, false },
+	[PART_INSTANCES] = { "instances", 1024, 8192, 9, false },
+	[PART_VARIABLES] = { "variables", 4096, 8192, 9, false },
+	[PART_VARIABLE_ADDRESSES] = { "variable_addresses", 4096, 8192, 9, true },
+	[PART_CODE] = { "code", 2048, 8192, 9, true },
+	[PART_SCOPES] = { "scopes", 2048, 8192, 9, true },
+	[PART_CALLS] = { "calls", 4096, 8192, 9, true },
+	[PART_EXPRESSIONS] = { "expressions", 1024, 4096, 9, false },
+	[PART_LINES] = { "lines", 1, 8192, 9, true },
+	[PART_LINE_FILES] = { "line_files", 4096, 8192, 9, false },
+	[PART_UNWIND_EH_FRAME] = { "unwind_eh_frame", 2048, 8192, 9, true },
+	[PART_UNWIND_DEBUG_FRAME] = { "unwind_debug_frame", 2048, 8192, 9, true },
+	[PART_UNWIND_ORC] = { "unwind_orc", 2048, 8192, 9, true },
+	[PART_UNWIND_RULES] = { "unwind_rules", 4096, 8192, 9, false },
+	[PART_MODELS] = { "models", 1, 8192, 9, false },
 };
 
 uint32_t row_checksum(enum part part, uint64_t first, const uint8_t *data, size_t size)

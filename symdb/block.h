@@ -3,12 +3,12 @@
 #define SYMDB_BLOCK_H
 
 /*
- * Blocks: runs of records of one part of the database, sorted by key, compressed with LZ4 and
- * checksummed, one SQLite row each in the part's own table:
+ * Blocks: runs of records of one part of the database, sorted by key and compressed, several in each
+ * row of the part's own table:
  *     CREATE TABLE <part>(first INTEGER PRIMARY KEY, data BLOB NOT NULL)
- * `first` is the key of the block's first record. Address keys are stored with their top bit
+ * `first` is the key of the row's first record. Address keys are stored with their top bit
  * flipped so that SQLite's signed order is the unsigned one.
- * The checksum covers part, first key, raw length and payload, so that a block that was moved
+ * A row's checksum covers part, key and content, so that a row that was moved
  * is found out as well as one that was changed.
  */
 
@@ -47,11 +47,11 @@ enum part {
 	PART_COUNT
 };
 
-/* Name of the part's table, target size of its raw blocks, LZ4 HC level, whether keys are
- * addresses. */
+/* Name of the part's table, target sizes of its unpacked blocks and of the payloads of a row, LZ4 HC
+ * level, whether keys are addresses. */
 struct part_traits {
 	const char *name;
-	size_t block_size;
+	size_t block_size, row_size;
 	int level;
 	bool by_address;
 };

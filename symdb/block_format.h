@@ -49,9 +49,6 @@ enum {
 			     it says when it is shaped, else phrases */
 	BLOCK_FLAGS = 3,  /* bits of flags */
 	BLOCK_RAW_MAX = 64 << 20,
-	ROW_SIZE = 4096,  /* of payloads; then the next row begins */
-	ROW_HEAD = 4 + 10,
-	ROW_ENTRY = 30,   /* what is said of a block takes at most that */
 };
 
 struct block_header {

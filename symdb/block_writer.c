@@ -84,7 +84,7 @@ const struct stored_block *block_writer_block(const struct block_writer *writer,
 size_t block_writer_row(const struct block_writer *writer, size_t index, struct buffer *to)
 {
 	size_t end = index, size = 0;
-	while (end < writer->count && (end == index || size < ROW_SIZE))
+	while (end < writer->count && (end == index || size < part_traits[writer->part].row_size))
 		size += writer->blocks[end++]->stored.size;
 	bool last = end == writer->count;
 	to->size = 0;
