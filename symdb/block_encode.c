@@ -10,7 +10,7 @@
 
 /* What a thread keeps from one block to the next. */
 struct block_scratch {
-	void *lz4;
+	LZ4_streamHC_t *lz4;
 	struct shape *shape;
 	struct encoder encoder;
 };
@@ -19,7 +19,7 @@ void block_scratch_free(void *scratch)
 {
 	struct block_scratch *held = scratch;
 	if (held) {
-		free(held->lz4);
+		LZ4_freeStreamHC(held->lz4);
 		shape_free(held->shape);
 		encoder_deinit(&held->encoder);
 	}
@@ -33,7 +33,7 @@ static struct block_scratch *scratch_of(void **scratch)
 		return held;
 	held = calloc(1, sizeof(*held));
 	if (held)
-		held->lz4 = malloc((size_t)LZ4_sizeofStateHC());
+		held->lz4 = LZ4_createStreamHC();
 	if (held && !held->lz4) {
 		free(held);
 		held = NULL;
@@ -101,9 +101,9 @@ static unsigned put_plain(const struct block_raw *raw, struct block_scratch *scr
 {
 	to->size = 0;
 	if (raw->size >= 16 && buffer_reserve(to, raw->size)) {
-		int made = LZ4_compress_HC_extStateHC(scratch->lz4, (const char *)raw->data, (char *)to->data,
-						      (int)raw->size, (int)raw->size - 1,
-						      part_traits[raw->part].level);
+		LZ4_resetStreamHC_fast(scratch->lz4, part_traits[raw->part].level);
+		int made = LZ4_compress_HC_continue(scratch->lz4, (const char *)raw->data, (char *)to->data,
+						    (int)raw->size, (int)raw->size - 1);
 		if (made > 0) {
 			to->size = (size_t)made;
 			return 0;
