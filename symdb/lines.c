@@ -26,25 +26,92 @@ static struct sdb_error *no_line(struct sdb_db *db, uint64_t address)
 			     (unsigned long long)address);
 }
 
-struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_line *line_ret)
+struct sdb_line_cursor {
+	struct sdb_db *db;
+	const struct block *block; /* NULL: none is entered */
+	struct line_reader reader; /* its row is the one behind `line`, unless `ended` */
+	struct sdb_line line;      /* what covers `address` */
+	uint64_t address;
+	bool ended;
+};
+
+static void leave_block(struct sdb_line_cursor *cursor)
 {
-	BLOCK_SCOPED const struct block *block = NULL;
+	block_release(cursor->block);
+	cursor->block = NULL;
+}
+
+/* Stands before the first row of the block for ADDRESS. */
+static struct sdb_error *enter_block(struct sdb_line_cursor *cursor, uint64_t address)
+{
 	const struct line_models *models;
-	struct line_reader reader;
-	struct sdb_error *error = find_block(db, address, &block, &models);
+	leave_block(cursor);
+	struct sdb_error *error = find_block(cursor->db, address, &cursor->block, &models);
+	if (error) {
+		leave_block(cursor);
+		return error;
+	}
+	cursor->line = (struct sdb_line){ .flags = SDB_LINE_END_SEQUENCE };
+	cursor->ended = !line_reader_init(&cursor->reader, cursor->block, models) ||
+			!line_reader_next(&cursor->reader);
+	return NULL;
+}
+
+static bool is_ahead(const struct sdb_line_cursor *cursor, uint64_t address)
+{
+	return cursor->block && cursor->address <= address &&
+	       (cursor->block->last || address < cursor->block->next);
+}
+
+struct sdb_error *sdb_line_cursor_at(struct sdb_line_cursor *cursor, uint64_t address,
+				     struct sdb_line *line_ret)
+{
+	struct line_reader *reader = &cursor->reader;
+	struct sdb_error *error = is_ahead(cursor, address) ? NULL : enter_block(cursor, address);
 	if (error)
 		return error;
-	if (!line_reader_init(&reader, block, models))
-		return damaged(db, block);
-	struct sdb_line line = { .flags = SDB_LINE_END_SEQUENCE };
-	while (line_reader_next(&reader) && reader.walk.row.address <= address)
-		line = reader.walk.row;
-	if (reader.failed)
-		return damaged(db, block);
-	if (line.flags & SDB_LINE_END_SEQUENCE)
-		return no_line(db, address);
-	*line_ret = line;
+	cursor->address = address;
+	while (!cursor->ended && reader->walk.row.address <= address) {
+		cursor->line = reader->walk.row;
+		cursor->ended = !line_reader_next(reader);
+	}
+	if (reader->failed) {
+		error = damaged(cursor->db, cursor->block);
+		leave_block(cursor);
+		return error;
+	}
+	if (cursor->line.flags & SDB_LINE_END_SEQUENCE)
+		return no_line(cursor->db, address);
+	*line_ret = cursor->line;
 	return NULL;
+}
+
+struct sdb_error *sdb_line_cursor_create(struct sdb_db *db, struct sdb_line_cursor **cursor_ret)
+{
+	struct sdb_line_cursor *cursor = malloc(sizeof(*cursor));
+	if (!cursor)
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	cursor->db = db;
+	cursor->block = NULL;
+	*cursor_ret = cursor;
+	return NULL;
+}
+
+void sdb_line_cursor_destroy(struct sdb_line_cursor *cursor)
+{
+	if (cursor)
+		leave_block(cursor);
+	free(cursor);
+}
+
+struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_line *line_ret)
+{
+	struct sdb_line_cursor cursor;
+	cursor.db = db;
+	cursor.block = NULL;
+	struct sdb_error *error = sdb_line_cursor_at(&cursor, address, line_ret);
+	leave_block(&cursor);
+	return error;
 }
 
 /* ---- many rows ------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ struct resolver {
 	struct session *session;
 	struct resolve_options options;
 	struct function_name names[SLOTS];
+	struct sdb_line_cursor *lines; /* NULL when memory was short */
 	struct sdb_code *code; /* the instance that held the last address */
 	sdb_unit_id unit;      /* asked about last */
 	bool unit_is_plain;
@@ -33,6 +34,7 @@ struct resolver *resolver_create(struct session *session, const struct resolve_o
 	resolver->session = session;
 	resolver->options = *options;
 	resolver->buffer = (struct text)TEXT_EMPTY;
+	session_note(session, sdb_line_cursor_create(session_db(session), &resolver->lines));
 	return resolver;
 }
 
@@ -41,6 +43,7 @@ void resolver_destroy(struct resolver *resolver)
 	for (size_t i = 0; i < SLOTS; i++)
 		free(resolver->names[i].text);
 	sdb_code_free(resolver->code);
+	sdb_line_cursor_destroy(resolver->lines);
 	free(resolver->buffer.data);
 	free(resolver);
 }
@@ -229,9 +232,9 @@ static size_t follow_chain(struct resolver *resolver, const struct sdb_code *cod
 
 size_t resolve(struct resolver *resolver, uint64_t address, const struct resolved **chain_ret)
 {
-	struct sdb_db *db = session_db(resolver->session);
 	struct sdb_line line = { 0 };
-	bool has_line = !session_missed(resolver->session, sdb_line_at(db, address, &line));
+	bool has_line = resolver->lines &&
+		!session_missed(resolver->session, sdb_line_cursor_at(resolver->lines, address, &line));
 	bool wants_code = resolver->options.functions || resolver->options.inlines || !has_line;
 	const struct sdb_code *code = wants_code ? find_code(resolver, address) : NULL;
 	resolver->buffer.size = 0;

@@ -219,6 +219,15 @@ struct sdb_error *sdb_function_instances(struct sdb_db *db, sdb_function_id id,
 /** The row that covers ADDRESS: the last one at or before it, in its sequence. NOT_FOUND. */
 struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_line *line_ret);
 
+/**
+ * The same for many addresses: those that rise cost less, because reading goes on where the one before
+ * ended. A cursor is for one thread; it must be destroyed before the database is closed.
+ */
+struct sdb_line_cursor;
+struct sdb_error *sdb_line_cursor_create(struct sdb_db *db, struct sdb_line_cursor **cursor_ret);
+void sdb_line_cursor_destroy(struct sdb_line_cursor *cursor);
+struct sdb_error *sdb_line_cursor_at(struct sdb_line_cursor *cursor, uint64_t address, struct sdb_line *line_ret);
+
 typedef struct sdb_error *(*sdb_line_fn)(void *arg, const struct sdb_line *line);
 
 /** Every row in [LOW, HIGH), in order of address. */

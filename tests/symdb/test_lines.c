@@ -132,18 +132,32 @@ static const struct sdb_line *row_at(uint64_t address)
 	return found && !(found->flags & SDB_LINE_END_SEQUENCE) ? found : NULL;
 }
 
+/* One address, found by itself or by a cursor. */
+static void ask_at(struct sdb_db *db, struct sdb_line_cursor *cursor, uint64_t address)
+{
+	const struct sdb_line *from = row_at(address);
+	struct sdb_line row;
+	struct sdb_error *error =
+		cursor ? sdb_line_cursor_at(cursor, address, &row) : sdb_line_at(db, address, &row);
+
+	CHECK(from ? !error : error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND);
+	CHECK(!from || (row.line == from->line && row.file == from->file && row.column == from->column));
+	sdb_error_free(error);
+}
+
 static void ask(struct sdb_db *db)
 {
+	struct sdb_line_cursor *cursor;
+
+	OK(sdb_line_cursor_create(db, &cursor));
 	for (int i = 0; i < 1000; i++) {
 		uint64_t address = rows[(size_t)rand() % count].address + (uint64_t)(rand() % 5) - 2;
-		const struct sdb_line *from = row_at(address);
-		struct sdb_line row;
-		struct sdb_error *error = sdb_line_at(db, address, &row);
-
-		CHECK(from ? !error : error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND);
-		CHECK(!from || (row.line == from->line && row.file == from->file && row.column == from->column));
-		sdb_error_free(error);
+		ask_at(db, NULL, address);
+		ask_at(db, cursor, address);
+		for (int k = rand() % 4; k > 0; k--) /* rising ones */
+			ask_at(db, cursor, address += (uint64_t)(rand() % 30));
 	}
+	sdb_line_cursor_destroy(cursor);
 	for (int i = 0; i < 100; i++) {
 		uint64_t a = rows[(size_t)rand() % count].address, b = rows[(size_t)rand() % count].address;
 		struct reading reading = { .low = a < b ? a : b, .high = a < b ? b : a };
