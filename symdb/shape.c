@@ -201,10 +201,24 @@ static inline __attribute__((always_inline)) uint64_t code_number(struct shape *
 	return top | code_tail(shape, joining, path, deep, value & (top - 1), length - 1);
 }
 
-uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value)
+uint64_t shape_decode_plain(struct shape *shape, unsigned context)
 {
-	return shape->joining ? code_number(shape, true, context, deep, value) :
-				code_number(shape, false, context, deep, value);
+	return code_number(shape, true, context, false, 0);
+}
+
+uint64_t shape_decode_deep(struct shape *shape, unsigned context)
+{
+	return code_number(shape, true, context, true, 0);
+}
+
+void shape_encode_plain(struct shape *shape, unsigned context, uint64_t value)
+{
+	code_number(shape, false, context, false, value);
+}
+
+void shape_encode_deep(struct shape *shape, unsigned context, uint64_t value)
+{
+	code_number(shape, false, context, true, value);
 }
 
 unsigned shape_symbol(struct shape *shape, unsigned number, unsigned value)

@@ -136,8 +136,23 @@ static inline void shape_give(struct shape *shape, uint64_t value)
 /* One symbol below 16, with model NUMBER (a context). */
 unsigned shape_symbol(struct shape *shape, unsigned number, unsigned symbol);
 
+/* The four ways of shape_code_number(): each is compiled by itself. */
+uint64_t shape_decode_plain(struct shape *shape, unsigned context);
+uint64_t shape_decode_deep(struct shape *shape, unsigned context);
+void shape_encode_plain(struct shape *shape, unsigned context, uint64_t value);
+void shape_encode_deep(struct shape *shape, unsigned context, uint64_t value);
+
 /* Codes VALUE: small ones in one symbol. DEEP: big ones come back, so learn all of their bits. */
-uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value);
+static inline uint64_t shape_code_number(struct shape *shape, unsigned context, bool deep, uint64_t value)
+{
+	if (shape->joining)
+		return deep ? shape_decode_deep(shape, context) : shape_decode_plain(shape, context);
+	if (deep)
+		shape_encode_deep(shape, context, value);
+	else
+		shape_encode_plain(shape, context, value);
+	return value;
+}
 
 /* Whether something is so: codes HIT. */
 static inline bool shape_flag(struct shape *shape, unsigned context, bool hit)
