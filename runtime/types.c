@@ -93,6 +93,18 @@ void types_leave(struct types *types)
 		forget(types);
 }
 
+struct types *types_hold(struct types *types)
+{
+	types_enter(types);
+	return types_ref(types);
+}
+
+void types_release(struct types **types)
+{
+	types_leave(*types);
+	types_unref(*types);
+}
+
 static unsigned bucket(const struct sdb_db *db, uint32_t id)
 {
 	return (unsigned)((id * 2654435761u) ^ (uintptr_t)db >> 6) % BUCKETS;

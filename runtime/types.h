@@ -39,6 +39,12 @@ void types_unref(struct types *types);
 void types_enter(struct types *types);
 void types_leave(struct types *types);
 
+/* The same for the rest of the block that it stands in, with a reference. */
+#define TYPES_HOLD(which) \
+	struct types *types_held __attribute__((cleanup(types_release), unused)) = types_hold(which)
+struct types *types_hold(struct types *types);
+void types_release(struct types **types);
+
 /* Type ID of DB, one of its own or a synthetic one; id 0 is void (kind NONE). */
 struct sdb_error *types_get(struct types *types, struct sdb_db *db, sdb_type_id id,
 			    const struct sdb_type **type_ret);
