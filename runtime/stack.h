@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_STACK_H
+#define RUNTIME_STACK_H
+
+#include "unwind.h"
+
+/* A stack that is walked: a physical frame in hand, the inlined functions in it one by one. */
+struct sdb_stack {
+	struct sdb_thread *thread;
+	struct sdb_stack_options options;
+	struct unwinder unwinder;
+	struct unwind_frame frame, next;
+	struct unwind_self self;
+	bool started, last, ended; /* `last`: there is no frame behind the one in hand */
+	char reason[160];
+	const struct pc_names *names; /* of the frame in hand; NULL: none */
+	size_t index;                 /* of the function in hand */
+	struct sdb_frame shown;
+};
+
+#endif
