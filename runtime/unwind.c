@@ -269,7 +269,7 @@ static bool step_without_rules(struct unwinder *unwinder, const struct unwind_fr
 			       const struct unwind_self *self, struct unwind_frame *next, char reason_ret[160])
 {
 	if (!self->region || !(self->region->flags & SDB_REGION_EXECUTE)) {
-		if (frame->source == SDB_FRAME_REGISTERS && step_from_nowhere(unwinder, frame, next))
+		if (!frame->called && step_from_nowhere(unwinder, frame, next))
 			return true;
 		snprintf(reason_ret, 160, "%#llx is not in any code", (unsigned long long)frame->pc);
 		return false;
@@ -356,6 +356,9 @@ struct sdb_error *unwinder_step(struct unwinder *unwinder, const struct unwind_f
 		return error;
 	self_ret->region = rules->region;
 	self_ret->signal = rules->signal;
+	/* Nothing called the trampoline behind a signal handler: rules reach back before its begin. */
+	if (rules->signal)
+		self_ret->lookup = frame->pc;
 	/* What a callee does not preserve is lost, unless a rule says where it is. */
 	*next = *frame;
 	next->called = !rules->signal;
