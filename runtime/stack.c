@@ -31,6 +31,8 @@ struct sdb_error *sdb_stack_open(struct sdb_thread *thread, const struct sdb_sta
 
 void sdb_stack_close(struct sdb_stack *stack)
 {
+	if (stack)
+		frame_context_destroy(stack->context);
 	free(stack);
 }
 
@@ -63,6 +65,9 @@ static struct sdb_error *advance(struct sdb_stack *stack)
 		return NULL;
 	}
 	stack->frame = stack->next;
+	frame_context_destroy(stack->context);
+	stack->context = NULL;
+	stack->before = stack->unwinder;
 	struct sdb_error *error = unwinder_step(&stack->unwinder, &stack->frame, &stack->next, &stack->self,
 						&stack->last, stack->reason);
 	return error ? error : find_names(stack);
@@ -135,6 +140,22 @@ struct sdb_error *sdb_stack_cfa(struct sdb_stack *stack, uint64_t *cfa_ret)
 	if (!stack->started || !stack->self.have_cfa)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "the frame address of this frame is not known");
 	*cfa_ret = stack->self.cfa;
+	return NULL;
+}
+
+struct sdb_error *sdb_stack_context(struct sdb_stack *stack, const struct sdb_context **context_ret)
+{
+	struct sdb_error *error = NULL;
+	if (!stack->started || stack->ended)
+		return sdb_error_new(SDB_ERROR_INVALID, "no frame is in hand");
+	if (!stack->context)
+		error = frame_context_create(stack->thread, &stack->before, &stack->frame, &stack->context);
+	if (error)
+		return error;
+	if (!stack->context->context.db)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no database for what the frame is in");
+	frame_context_select(stack->context, stack->names ? stack->index : 0);
+	*context_ret = &stack->context->context;
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "probe.h"
 #include "space.h"
 #include "spec.h"
+#include "types.h"
 #include "unwind.h"
 
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static void free_target(struct sdb_target *target)
 	while (target->thread_count)
 		target_remove_thread(target, target->threads[target->thread_count - 1]);
 	free(target->threads);
+	types_unref(target->types);
 	unwind_cache_destroy(target->unwinding);
 	space_destroy(target->space);
 	page_cache_destroy(target->pages);
@@ -142,6 +144,8 @@ void target_replaced(struct sdb_target *target)
 	target_forget(target);
 	unwind_cache_destroy(target->unwinding);
 	target->unwinding = NULL;
+	types_unref(target->types);
+	target->types = NULL;
 	space_clear(target->space);
 }
 

@@ -9,7 +9,7 @@
 struct page_cache;
 struct unwind_cache;
 struct probes;
-struct names;
+struct types;
 
 struct sdb_thread {
 	struct sdb_target *target;
@@ -42,7 +42,7 @@ struct sdb_target {
 	struct page_cache *pages;
 	struct unwind_cache *unwinding;
 	struct probes *probes;
-	struct names *names;
+	struct types *types;     /* decoded types, for its values */
 };
 
 /* ---- for drivers: threads ------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include "demangle.h"
 #include "json.h"
 #include "targets.h"
+#include "values.h"
 
 #include <stackdb/frame.h>
 
@@ -14,7 +15,7 @@
 struct backtrace {
 	struct targets targets;
 	struct sdb_stack_options options;
-	bool no_inlines, no_lines, mangled;
+	bool no_inlines, no_lines, no_arguments, locals, mangled;
 	int64_t tid;          /* of the only thread to show; 0: all */
 	double interval;      /* seconds between backtraces; 0: one */
 	uint64_t times;       /* 0: until interrupted */
@@ -22,13 +23,15 @@ struct backtrace {
 	const struct colours *colours;
 };
 
-enum { KEY_TID = 0x100, KEY_INTERVAL, KEY_TIMES, KEY_NO_INLINES, KEY_NO_LINES, KEY_MANGLED };
+enum { KEY_TID = 0x100, KEY_INTERVAL, KEY_TIMES, KEY_NO_INLINES, KEY_NO_LINES, KEY_NO_ARGUMENTS, KEY_MANGLED };
 
 static const struct argp_option options[] = {
 	{ "limit", 'n', "COUNT", 0, "Show at most COUNT frames of each thread", 1 },
 	{ "tid", KEY_TID, "TID", 0, "Show this thread only", 1 },
 	{ "no-inlines", KEY_NO_INLINES, NULL, 0, "Do not show inlined functions as frames", 1 },
 	{ "no-lines", KEY_NO_LINES, NULL, 0, "Do not show files and lines", 1 },
+	{ "verbose", 'v', NULL, 0, "Show local variables, too", 1 },
+	{ "no-args", KEY_NO_ARGUMENTS, NULL, 0, "Do not show the arguments of functions", 1 },
 	{ "mangled", KEY_MANGLED, NULL, 0, "Show linkage names as they are", 1 },
 	{ "loop-interval", KEY_INTERVAL, "SECONDS", 0, "Do it again and again; the target runs in between", 1 },
 	{ "loop-count", KEY_TIMES, "COUNT", 0, "That many times", 1 },
@@ -54,6 +57,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMES: command->times = parse_count(state, "--loop-count", arg); return 0;
 	case KEY_NO_INLINES: command->no_inlines = true; return 0;
 	case KEY_NO_LINES: command->no_lines = true; return 0;
+	case KEY_NO_ARGUMENTS: command->no_arguments = true; return 0;
+	case 'v': command->locals = true; return 0;
 	case KEY_MANGLED: command->mangled = true; return 0;
 	case KEY_INTERVAL:
 		command->interval = strtod(arg, &end);
@@ -101,7 +106,8 @@ static void put_name(struct backtrace *command, struct text *to, const struct sd
 	free(plain);
 }
 
-static void frame_as_text(struct backtrace *command, const struct sdb_frame *frame, unsigned digits)
+static void frame_as_text(struct backtrace *command, const struct sdb_frame *frame,
+			  const struct sdb_context *context, unsigned digits)
 {
 	struct text *out = &command->out;
 	const struct colours *colours = command->colours;
@@ -116,6 +122,8 @@ static void frame_as_text(struct backtrace *command, const struct sdb_frame *fra
 	text_add(out, colours->name);
 	put_name(command, out, frame);
 	text_add(out, colours->off);
+	if (context && !command->no_arguments)
+		values_put_arguments(out, context);
 	if (frame->kind == SDB_FRAME_NORMAL && frame->name && !frame->line)
 		text_format(out, "+0x%llx", (unsigned long long)frame->offset);
 	if (frame->file) {
@@ -133,9 +141,12 @@ static void frame_as_text(struct backtrace *command, const struct sdb_frame *fra
 	if (frame->source >= SDB_FRAME_POINTER)
 		text_format(out, " (%s)", source_name(frame->source));
 	text_char(out, '\n');
+	if (context && command->locals)
+		values_put_locals(out, context, 8);
 }
 
-static void frame_as_json(struct backtrace *command, struct json *json, const struct sdb_frame *frame)
+static void frame_as_json(struct backtrace *command, struct json *json, const struct sdb_frame *frame,
+			  const struct sdb_context *context)
 {
 	struct text name = TEXT_EMPTY;
 	json_object(json, NULL);
@@ -157,11 +168,25 @@ static void frame_as_json(struct backtrace *command, struct json *json, const st
 		json_hex(json, "module_address", frame->module_lookup);
 	}
 	json_hex(json, "offset", frame->offset);
+	if (context)
+		values_as_json(json, context, !command->no_arguments, command->locals);
 	json_close(json);
 	free(name.data);
 }
 
 /* ---- a thread ------------------------------------------------------------------------------------ */
+
+/* NULL: there are no variables to show. */
+static const struct sdb_context *frame_context(struct backtrace *command, struct sdb_stack *stack,
+					       const struct sdb_frame *frame)
+{
+	const struct sdb_context *context = NULL;
+	if (!frame->function || (command->no_arguments && !command->locals))
+		return NULL;
+	struct sdb_error *error = sdb_stack_context(stack, &context);
+	sdb_error_free(error); /* then the frame is shown without them */
+	return error ? NULL : context;
+}
 
 static struct sdb_error *each_frame(struct backtrace *command, struct sdb_stack *stack, unsigned digits, struct json *json)
 {
@@ -170,10 +195,11 @@ static struct sdb_error *each_frame(struct backtrace *command, struct sdb_stack 
 		struct sdb_error *error = sdb_stack_next(stack, &frame);
 		if (error || !frame)
 			return error;
+		const struct sdb_context *context = frame_context(command, stack, frame);
 		if (json)
-			frame_as_json(command, json, frame);
+			frame_as_json(command, json, frame, context);
 		else
-			frame_as_text(command, frame, digits);
+			frame_as_text(command, frame, context, digits);
 	}
 }
 

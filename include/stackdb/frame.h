@@ -76,6 +76,13 @@ struct sdb_error *sdb_stack_register(const struct sdb_stack *stack, unsigned dwa
 /** The canonical frame address of the frame given last; NOT_FOUND. */
 struct sdb_error *sdb_stack_cfa(struct sdb_stack *stack, uint64_t *cfa_ret);
 
+struct sdb_context;
+/**
+ * Where the values of the frame given last are evaluated (value.h). Valid until the next call of
+ * sdb_stack_next(). NOT_FOUND: its module has no database.
+ */
+struct sdb_error *sdb_stack_context(struct sdb_stack *stack, const struct sdb_context **context_ret);
+
 /**
  * Makes sure that the modules of these threads' innermost frames, and of their program, have
  * databases, several at a time: before the first backtrace of a process that nobody looked at yet.
