@@ -97,6 +97,9 @@ static struct sdb_error *put_parameters(struct declaration *declaration, const s
 		struct declaration inner = { .types = declaration->types, .db = declaration->db,
 					     .visits = declaration->visits };
 		error = put(&inner, type->parameters[i].type, 0, depth + 1);
+		/* `this`, which gdb has const whatever the debuginfo says */
+		if (i == 0 && type->parameters[i].flags & SDB_LOCAL_ARTIFICIAL && text_last(&inner.left) == '*')
+			text_add(&inner.left, " const");
 		declaration->visits = inner.visits;
 		text_add(right, i ? ", " : "");
 		put_bytes(right, inner.left.data, inner.left.size);

@@ -15,6 +15,13 @@ struct walk {
 	void *arg;
 };
 
+static struct sdb_error *find_location(struct walk *walk, const struct scope_variable *variable,
+				       struct location **location_ret)
+{
+	return variable->record ? location_find(walk->context, &variable->record->location, location_ret)
+		: location_absent(SDB_ABSENT_OPTIMIZED_OUT, NULL, location_ret);
+}
+
 static struct sdb_error *visit(struct walk *walk, const struct scope_variable *variable, unsigned depth)
 {
 	const struct sdb_context *context = walk->context;
@@ -26,7 +33,7 @@ static struct sdb_error *visit(struct walk *walk, const struct scope_variable *v
 	struct sdb_value_local local = { .name = name, .is_parameter = variable->parameter, .depth = depth,
 					 .is_artificial = variable->flags & SDB_LOCAL_ARTIFICIAL,
 					 .file = variable->file, .line = variable->line };
-	error = location_find(context, &variable->record->location, &location);
+	error = find_location(walk, variable, &location);
 	if (!error)
 		error = value_new(context, walk->types, context->db, variable->type, location, &local.value);
 	if (error)
@@ -36,8 +43,8 @@ static struct sdb_error *visit(struct walk *walk, const struct scope_variable *v
 	return error;
 }
 
-/* Those of one scope, in their order; WHICH says which of them. */
-static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned which, unsigned depth)
+/* The locals of one scope, in their order. */
+static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned depth)
 {
 	const struct sdb_code *code = walk->context->code;
 	struct sdb_error *error = NULL;
@@ -47,8 +54,76 @@ static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned
 		    || !scope_describe(walk->function, &code->variables[i], &variable)
 		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
 			continue;
-		if (which & (variable.parameter ? SDB_VALUE_PARAMETERS : SDB_VALUE_LOCALS))
+		if (!variable.parameter)
 			error = visit(walk, &variable, depth);
+	}
+	return error;
+}
+
+/* Which variable of scope SCOPE is parameter NUMBER of its function; NULL: this instance has none. */
+static const struct sdb_scope_variable *parameter_record(const struct sdb_code *code, uint32_t scope,
+							 size_t number)
+{
+	for (size_t i = 0; i < code->variable_count; i++)
+		if (code->variables[i].scope == scope && code->variables[i].local == number)
+			return &code->variables[i];
+	return NULL;
+}
+
+/*
+ * The parameters of the function in their order, those that this instance says nothing of too (they
+ * are optimized out), then those that only it has.
+ */
+static struct sdb_error *visit_parameters(struct walk *walk, uint32_t scope)
+{
+	const struct sdb_code *code = walk->context->code;
+	struct sdb_error *error = NULL;
+	bool own = false;
+	for (size_t i = 0; i < code->variable_count; i++)
+		own |= code->variables[i].scope == scope && code->variables[i].local == SDB_LOCAL_OWN
+			&& code->variables[i].own_is_parameter;
+	for (size_t i = 0; walk->function && i < walk->function->parameter_count && !error; i++) {
+		const struct sdb_scope_variable *record = parameter_record(code, scope, i), none = { .local = (uint32_t)i };
+		struct scope_variable variable;
+		if ((!record && own) || !scope_describe(walk->function, record ? record : &none, &variable))
+			continue;
+		variable.record = record;
+		error = visit(walk, &variable, 0);
+	}
+	for (size_t i = 0; own && i < code->variable_count && !error; i++) {
+		struct scope_variable variable;
+		if (code->variables[i].scope == scope && code->variables[i].local == SDB_LOCAL_OWN
+		    && code->variables[i].own_is_parameter
+		    && scope_describe(walk->function, &code->variables[i], &variable))
+			error = visit(walk, &variable, 0);
+	}
+	return error;
+}
+
+/* Whether local NUMBER of the function has a place in any block of scope OUTERMOST. */
+static bool has_record(const struct sdb_code *code, uint32_t outermost, size_t number)
+{
+	for (size_t i = 0; i < code->variable_count; i++)
+		if (code->variables[i].local == number
+		    && location_function_scope(code, code->variables[i].scope) == outermost)
+			return true;
+	return false;
+}
+
+/* Locals that the source has and this instance says nothing of: optimized out. */
+static struct sdb_error *visit_lost(struct walk *walk, uint32_t outermost)
+{
+	const struct sdb_function *function = walk->function;
+	struct sdb_error *error = NULL;
+	for (size_t i = 0; function && i < function->local_count && !error; i++) {
+		const struct sdb_scope_variable none = { .local = (uint32_t)(function->parameter_count + i) };
+		struct scope_variable variable;
+		if (has_record(walk->context->code, outermost, none.local)
+		    || !scope_describe(function, &none, &variable)
+		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
+			continue;
+		variable.record = NULL;
+		error = visit(walk, &variable, 0);
 	}
 	return error;
 }
@@ -76,14 +151,16 @@ struct sdb_error *sdb_value_locals(const struct sdb_context *context, unsigned w
 	if (code->scopes[outermost].function)
 		error = sdb_function(context->db, code->scopes[outermost].function, true, &walk.function);
 	if (!error && which & SDB_VALUE_PARAMETERS)
-		error = visit_scope(&walk, outermost, SDB_VALUE_PARAMETERS, 0);
+		error = visit_parameters(&walk, outermost);
 	unsigned depth = depth_of(code, context->scope, outermost);
 	for (uint32_t scope = context->scope; !error && which & SDB_VALUE_LOCALS; depth--) {
-		error = visit_scope(&walk, scope, SDB_VALUE_LOCALS, depth);
+		error = visit_scope(&walk, scope, depth);
 		if (scope == outermost)
 			break;
 		scope = code->scopes[scope].parent;
 	}
+	if (!error && which & SDB_VALUE_LOCALS)
+		error = visit_lost(&walk, outermost);
 	sdb_function_free(walk.function);
 	types_leave(walk.types);
 	types_unref(walk.types);

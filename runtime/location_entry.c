@@ -14,6 +14,7 @@ struct wanted {
 	uint64_t number;
 	bool content; /* of the register */
 	size_t size;  /* of the memory; 0: an address's */
+	sdb_type_id type; /* that it is read as; 0: none in particular */
 };
 
 static struct sdb_error *unrecoverable(struct machine *machine, const char *why)
@@ -40,7 +41,7 @@ static bool is_register(const struct sdb_operation *operation, uint64_t *number_
 	return true;
 }
 
-/* `reg5`; `breg5 0` with or without a dereference behind it. */
+/* `reg5`, `regval_type 17 float`; `breg5 0` with or without a dereference behind it. */
 static bool understand(const struct machine *machine, const uint8_t *bytes, size_t size,
 		       struct wanted *wanted_ret)
 {
@@ -51,6 +52,12 @@ static bool understand(const struct machine *machine, const uint8_t *bytes, size
 		return false;
 	if (is_register(&operation, &wanted_ret->number))
 		return reader.at == reader.size;
+	if ((operation.code == SDB_OP_REGVAL_TYPE || operation.code == SDB_OP_GNU_REGVAL_TYPE)
+	    && operation.value[1] <= UINT32_MAX) {
+		wanted_ret->number = operation.value[0];
+		wanted_ret->type = (sdb_type_id)operation.value[1];
+		return reader.at == reader.size;
+	}
 	if (operation.code < SDB_OP_BREG0 || operation.code >= SDB_OP_BREG0 + 32 || operation.value[0])
 		return false;
 	wanted_ret->number = (uint64_t)operation.code - SDB_OP_BREG0;
@@ -177,6 +184,8 @@ struct sdb_error *machine_entry_value(struct machine *machine, const struct sdb_
 	if (!expression || expression->length == 0)
 		return unrecoverable(machine, "the caller does not say what it passed");
 	error = in_caller(machine, caller, expression, &value);
+	if (!error && wanted.type)
+		error = stack_typed(machine->types, machine->context->db, wanted.type, value.bits, &value);
 	if (!error && wanted.size && wanted.size < value.size)
 		value.bits = number_mask(value.bits, (unsigned)wanted.size * 8);
 	return error ? error : machine_push(machine, value);

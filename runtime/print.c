@@ -135,16 +135,6 @@ static struct sdb_error *put_structure(struct printer *printer, struct sdb_value
 
 /* ---- arrays ------------------------------------------------------------------------------------------ */
 
-static bool same_content(const struct sdb_value *a, const struct sdb_value *b)
-{
-	size_t size = (size_t)a->size;
-	if (!a->bytes || !b->bytes || a->size != b->size)
-		return !a->bytes && !b->bytes && a->absence == b->absence;
-	if (!a->missing != !b->missing || (a->missing && memcmp(a->missing, b->missing, size) != 0))
-		return false;
-	return memcmp(a->bytes, b->bytes, size) == 0;
-}
-
 /* Counts how many elements from INDEX on, below END, are equal to ELEMENT. */
 static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *array, uint64_t index,
 				     uint64_t end, const struct sdb_value *element, uint64_t *count_ret)
@@ -157,7 +147,7 @@ static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *
 			error = value_load(&next, printer->context);
 		if (error)
 			return error;
-		same = same_content(element, &next);
+		same = value_same(element, &next);
 		*count_ret += same;
 		value_deinit(&next);
 	}
@@ -170,7 +160,7 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 	text_add(&printer->text, "{");
 	while (index < count && printed < printer->options.elements && !print_full(printer)) {
 		struct sdb_value element;
-		uint64_t repeats;
+		uint64_t repeats = 1;
 		struct sdb_error *error = value_element_part(array, printer->context, index, &element);
 		if (error)
 			return error;
@@ -183,7 +173,7 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 		value_deinit(&element);
 		if (error)
 			return error;
-		bool counted = repeats >= printer->options.repeats;
+		bool counted = repeats > printer->options.repeats;
 		if (counted)
 			text_format(&printer->text, " <repeats %llu times>", (unsigned long long)repeats);
 		printed += counted ? printer->options.repeats : 1;
@@ -295,6 +285,17 @@ static struct sdb_error *put_loaded(struct printer *printer, struct sdb_value *v
 	return print_scalar(printer, value);
 }
 
+/* A complex number is shown by halves, of which one may be missing. */
+static bool is_complex(const struct sdb_value *value)
+{
+	enum value_class class = VALUE_NOT_NUMBER;
+	enum number_format format;
+	bool is_signed;
+	if (value->kind == SDB_TYPE_BASE)
+		sdb_error_free(value_class(value, &class, &is_signed, &format));
+	return class == VALUE_COMPLEX;
+}
+
 struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, bool inside)
 {
 	struct sdb_value cut;
@@ -309,7 +310,7 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	if (error)
 		return error;
 	struct sdb_value *loaded = is_cut ? &cut : value;
-	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY;
+	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY && !is_complex(value);
 	if (loaded->loaded && (value_all_missing(loaded) || (scalar && value_any_missing(loaded))))
 		print_absent(printer, loaded);
 	else
@@ -319,26 +320,39 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	return error;
 }
 
+/* Whether TYPE points to what gdb shows as text without saying its type. */
+static struct sdb_error *points_to_text(const struct sdb_value *value, const struct sdb_type *type,
+					bool *text_ret)
+{
+	static const char *const textual[] = { "char", "wchar_t", "char16_t", "char32_t" };
+	const char *name;
+	*text_ret = false;
+	if (type->kind != SDB_TYPE_POINTER)
+		return NULL;
+	struct sdb_error *error = types_get(value->types, value->db, type->target, &type);
+	while (!error && types_is_qualifier(type->kind))
+		error = types_get(value->types, value->db, type->target, &type);
+	if (!error)
+		error = types_name(value->types, value->db, type, &name);
+	for (size_t i = 0; !error && i < sizeof(textual) / sizeof(textual[0]); i++)
+		*text_ret |= strcmp(name, textual[i]) == 0;
+	return error;
+}
+
 /* What the command `print` of gdb puts in front: `(struct point *) `, not for plain text. */
 static struct sdb_error *put_top(struct printer *printer, struct sdb_value *value)
 {
-	const struct sdb_type *type, *target;
-	const char *name = "";
-	struct sdb_error *error = types_get(value->types, value->db, value->type, &type);
-	bool method = value->kind == SDB_TYPE_MEMBER_POINTER && value->size > 8;
-	if (error || (value->kind != SDB_TYPE_POINTER && !types_is_reference(value->kind) && !method))
-		return error;
-	if (type->kind == SDB_TYPE_POINTER) {
-		error = types_strip(value->types, value->db, type->target, &target);
-		const struct sdb_type *direct;
-		if (!error)
-			error = types_get(value->types, value->db, type->target, &direct);
-		while (!error && types_is_qualifier(direct->kind))
-			error = types_get(value->types, value->db, direct->target, &direct);
-		if (!error)
-			error = types_name(value->types, value->db, direct, &name);
-	}
-	if (error || strcmp(name, "char") == 0)
+	const struct sdb_type *type;
+	bool is_text;
+	if (value->kind != SDB_TYPE_POINTER && !types_is_reference(value->kind))
+		return NULL;
+	struct sdb_error *error = value_load(value, printer->context);
+	if (!error)
+		error = types_get(value->types, value->db, value->type, &type);
+	if (!error)
+		error = points_to_text(value, type, &is_text);
+	bool shown = !value->absence || value->absence == SDB_ABSENT_POINTER;
+	if (error || is_text || !shown)
 		return error;
 	text_add(&printer->text, "(");
 	error = declare(value->types, value->db, value->type, 0, NULL, &printer->text);

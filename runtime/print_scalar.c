@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers, characters, enumerations, pointers. */
+#include "declare.h"
 #include "print.h"
 
 #include <math.h>
@@ -48,7 +49,11 @@ void print_real(struct buffer *text, number_bits bits, enum number_format format
 {
 	struct layout layout = layout_of(format);
 	long double real = number_to_real(bits, format);
-	if (isnan(real)) {
+	/* x87: but for zero and subnormal numbers the integer bit has to be set. */
+	bool invalid = format == NUMBER_EXTENDED && bits >> 64 & 0x7fff && !(bits >> 63 & 1);
+	if (invalid) {
+		text_add(text, "<invalid float value>");
+	} else if (isnan(real)) {
 		number_bits mantissa = number_mask(bits, layout.mantissa);
 		text_add(text, bits >> (layout.mantissa + layout.exponent) & 1 ? "-nan(0x" : "nan(0x");
 		if (mantissa >> 64)
@@ -100,12 +105,12 @@ static struct sdb_error *put_enumerator(struct printer *printer, const struct sd
 	return error;
 }
 
-/* gdb's rule: no enumerator is negative or has more than one bit. */
+/* gdb's rule: no enumerator is negative (as a signed number) or has more than one bit. */
 static bool is_flags(const struct sdb_type *type)
 {
 	for (size_t i = 0; i < type->enumerator_count; i++) {
 		int64_t value = type->enumerators[i].value;
-		if ((value < 0 && !type->enumerators[i].is_unsigned) || __builtin_popcountll((uint64_t)value) > 1)
+		if (value < 0 || __builtin_popcountll((uint64_t)value) > 1)
 			return false;
 	}
 	return true;
@@ -212,23 +217,75 @@ static struct sdb_error *put_member_name(struct printer *printer, const struct s
 	return NULL;
 }
 
+struct method_search {
+	const struct sdb_value *value;
+	uint64_t index;
+	sdb_function_id found;
+};
+
+static struct sdb_error *take_method(void *arg, struct sdb_entity entity)
+{
+	struct method_search *search = arg;
+	struct sdb_function *function;
+	if (entity.kind != SDB_ENTITY_FUNCTION || search->found)
+		return NULL;
+	struct sdb_error *error = sdb_function(search->value->db, entity.id, false, &function);
+	if (error)
+		return error;
+	if (function->flags & (SDB_FUNCTION_VIRTUAL | SDB_FUNCTION_PURE_VIRTUAL)
+	    && function->virtual_index == search->index)
+		search->found = entity.id;
+	sdb_function_free(function);
+	return NULL;
+}
+
+/* `&virtual A::v()`, the method of the class with that place in the virtual table. */
+static struct sdb_error *put_virtual_method(struct printer *printer, const struct sdb_value *value,
+					    const struct sdb_type *class, uint64_t offset)
+{
+	struct method_search search = { value, offset / types_address_size(value->db), 0 };
+	char *name;
+	struct sdb_error *error = class->id && class->id < TYPES_OWN
+		? sdb_children(value->db, class->id, take_method, &search) : NULL;
+	if (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		return error;
+	sdb_error_free(error);
+	if (!search.found) {
+		text_format(&printer->text, "&virtual table offset %llu", (unsigned long long)offset);
+		return NULL;
+	}
+	error = sdb_qualified_name(value->db, (struct sdb_entity){ SDB_ENTITY_FUNCTION, search.found }, &name);
+	if (error)
+		return error;
+	text_format(&printer->text, "&virtual %s%s", name, strchr(name, '(') ? "" : "()");
+	free(name);
+	return NULL;
+}
+
 /* A pointer to a member function: an address, or one more than an offset in the virtual table. */
-static void put_method_pointer(struct printer *printer, const struct sdb_value *value)
+static struct sdb_error *put_method_pointer(struct printer *printer, const struct sdb_value *value,
+					    const struct sdb_type *class)
 {
 	size_t half = (size_t)value->size / 2;
 	bool big = types_big_endian(value->db);
 	uint64_t pointer = (uint64_t)number_get(value->bytes, half, big);
 	number_signed adjustment = number_extend(number_get(value->bytes + half, half, big), (unsigned)half * 8);
-	if (pointer & 1)
-		text_format(&printer->text, "&virtual table offset %llu", (unsigned long long)(pointer - 1));
-	else if (pointer == 0)
+	struct sdb_error *error = NULL;
+	if (pointer & 1) {
+		error = put_virtual_method(printer, value, class, pointer - 1);
+	} else if (pointer == 0) {
 		text_add(&printer->text, "NULL");
-	else
+	} else {
+		text_add(&printer->text, "(");
+		error = declare(value->types, value->db, value->type, 0, NULL, &printer->text);
+		text_add(&printer->text, ") ");
 		print_address(printer, pointer);
+	}
 	if (adjustment) {
 		text_add(&printer->text, ", this adjustment ");
 		text_decimal(&printer->text, adjustment, true);
 	}
+	return error;
 }
 
 static struct sdb_error *put_member_pointer(struct printer *printer, struct sdb_value *value)
@@ -239,10 +296,8 @@ static struct sdb_error *put_member_pointer(struct printer *printer, struct sdb_
 		error = types_strip(value->types, value->db, type->containing, &class);
 	if (error)
 		return error;
-	if (value->size > 8) {
-		put_method_pointer(printer, value);
-		return NULL;
-	}
+	if (value->size > 8)
+		return put_method_pointer(printer, value, class);
 	number_signed offset = number_extend(number_get(value->bytes, (size_t)value->size,
 							types_big_endian(value->db)), (unsigned)value->size * 8);
 	if (offset != -1)
@@ -283,7 +338,9 @@ static void put_complex(struct printer *printer, const struct sdb_value *value, 
 	for (unsigned i = 0; i < 2; i++) {
 		number_bits bits = number_get(value->bytes + i * half, half, big);
 		text_add(&printer->text, i ? " + " : "");
-		if (format)
+		if (value->missing && value->missing[i * half])
+			print_absent(printer, value);
+		else if (format)
 			print_real(&printer->text, bits, format);
 		else
 			text_decimal(&printer->text, is_signed ? number_extend(bits, (unsigned)half * 8)

@@ -117,31 +117,32 @@ static const char *named_escape(uint32_t code)
 	}
 }
 
-static void put_octal(struct buffer *text, uint32_t value)
+/* True when a digit behind it would seem to be part of it. */
+static bool put_octal(struct buffer *text, uint32_t value)
 {
 	if (value <= 0777)
 		text_format(text, "\\%03o", value);
 	else
 		text_format(text, "\\x%x", value);
+	return value > 0777;
 }
 
-/* *DIGIT: an octal escape stands before it, which a digit would seem to continue. */
+/* *DIGIT: see put_octal(), of what stands before it. */
 static void put_unit(struct buffer *text, const struct characters *characters, const struct unit *unit,
 		     char quote, bool *digit)
 {
-	bool after_octal = *digit;
+	bool after_escape = *digit;
 	*digit = false;
 	if (unit->sound && named_escape(unit->code)) {
 		text_add(text, named_escape(unit->code));
 	} else if (unit->sound && is_printable(unit->code)
-		   && !(after_octal && unit->code >= '0' && unit->code <= '9')) {
+		   && !(after_escape && unit->code < 0x80 && isxdigit((int)unit->code))) {
 		if (unit->code == (uint32_t)quote || unit->code == '\\')
 			put_u8(text, '\\');
 		put_utf8(text, unit->code);
 	} else {
 		for (size_t i = 0; i < unit->length; i++)
-			put_octal(text, raw_unit(characters, unit->at + i));
-		*digit = true;
+			*digit = put_octal(text, raw_unit(characters, unit->at + i));
 	}
 }
 

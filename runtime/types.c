@@ -186,6 +186,17 @@ static uint64_t stated_size(const struct sdb_type *type)
 	return type->flags & SDB_TYPE_BIT_SIZED ? type->size / 8 + (type->size % 8 != 0) : type->size;
 }
 
+/* Of the types without a description only that of nullptr has values, which are pointers. */
+static struct sdb_error *size_unspecified(struct types *types, struct sdb_db *db,
+					  const struct sdb_type *type, uint64_t *size_ret, bool *known_ret)
+{
+	const char *name;
+	struct sdb_error *error = types_name(types, db, type, &name);
+	*size_ret = types_address_size(db);
+	*known_ret = !error && strstr(name, "nullptr");
+	return error;
+}
+
 struct sdb_error *types_size(struct types *types, struct sdb_db *db, sdb_type_id id,
 			     uint64_t *size_ret, bool *known_ret)
 {
@@ -216,6 +227,8 @@ struct sdb_error *types_size(struct types *types, struct sdb_db *db, sdb_type_id
 			uint64_t size = types_address_size(db) * (target->kind == SDB_TYPE_FUNCTION ? 2u : 1u);
 			*known_ret = !__builtin_mul_overflow(count, size, size_ret);
 			return NULL;
+		} else if (type->kind == SDB_TYPE_UNSPECIFIED) {
+			return size_unspecified(types, db, type, size_ret, known_ret);
 		} else if (type->kind != SDB_TYPE_SUBRANGE && type->kind != SDB_TYPE_ENUM) {
 			return NULL;
 		}
@@ -276,6 +289,12 @@ struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_
 			return sdb_error_new(SDB_ERROR_INVALID, "an array of elements without a size");
 	}
 	return own_types_derive(&types->own, kind, target, count, size, id_ret);
+}
+
+struct sdb_error *types_function(struct types *types, struct sdb_db *db, const struct sdb_function *function,
+				 sdb_type_id *id_ret)
+{
+	return own_types_function(&types->own, db, function, id_ret);
 }
 
 /* DW_LANG_* whose sources say `point` where C says `struct point` (DWARF 5, 7.12). */

@@ -2,6 +2,7 @@
 #include "types_own.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_DERIVED 65536
 
@@ -48,8 +49,10 @@ static const char *const names[TYPES_BASES - TYPES_OWN] = {
 
 void own_types_deinit(struct own_types *own)
 {
-	for (size_t i = 0; i < own->count; i++)
+	for (size_t i = 0; i < own->count; i++) {
+		free(own->derived[i]->type.parameters);
 		free(own->derived[i]);
+	}
 	free(own->derived);
 }
 
@@ -85,24 +88,35 @@ static struct sdb_error *grow(struct own_types *own)
 	return NULL;
 }
 
+/* A new type at the end; it is counted by the caller, when it is complete. */
+static struct sdb_error *make(struct own_types *own, struct own_type **made_ret)
+{
+	struct sdb_error *error = grow(own);
+	if (error)
+		return error;
+	*made_ret = calloc(1, sizeof(**made_ret));
+	if (!*made_ret)
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory for types");
+	(*made_ret)->type.id = (sdb_type_id)(TYPES_BASES + own->count);
+	own->derived[own->count] = *made_ret;
+	return NULL;
+}
+
 struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind, sdb_type_id target,
 				   uint64_t count, uint64_t size, sdb_type_id *id_ret)
 {
+	struct own_type *made;
 	for (size_t i = 0; i < own->count; i++) {
 		const struct own_type *old = own->derived[i];
-		if (old->type.kind == kind && old->type.target == target && old->type.size == size
+		if (old->type.kind == kind && old->type.target == target && old->type.size == size && !old->function
 		    && (kind != SDB_TYPE_ARRAY || old->dimension.count == count)) {
 			*id_ret = old->type.id;
 			return NULL;
 		}
 	}
-	struct sdb_error *error = grow(own);
+	struct sdb_error *error = make(own, &made);
 	if (error)
 		return error;
-	struct own_type *made = calloc(1, sizeof(*made));
-	if (!made)
-		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory for types");
-	made->type.id = *id_ret = (sdb_type_id)(TYPES_BASES + own->count);
 	made->type.kind = kind;
 	made->type.flags = SDB_TYPE_SIZED;
 	made->type.size = size;
@@ -112,6 +126,38 @@ struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kin
 		made->type.dimension_count = 1;
 		made->type.dimensions = &made->dimension;
 	}
-	own->derived[own->count++] = made;
+	own->count++;
+	*id_ret = made->type.id;
+	return NULL;
+}
+
+struct sdb_error *own_types_function(struct own_types *own, struct sdb_db *db,
+				     const struct sdb_function *function, sdb_type_id *id_ret)
+{
+	size_t size = function->parameter_count * sizeof(*function->parameters);
+	struct own_type *made;
+	for (size_t i = 0; i < own->count; i++)
+		if (own->derived[i]->function == function->id && own->derived[i]->db == db) {
+			*id_ret = own->derived[i]->type.id;
+			return NULL;
+		}
+	struct sdb_error *error = make(own, &made);
+	if (error)
+		return error;
+	made->type.kind = SDB_TYPE_FUNCTION;
+	made->type.target = function->type;
+	made->type.flags = (function->flags & SDB_FUNCTION_PROTOTYPED ? SDB_TYPE_PROTOTYPED : 0u)
+		| (function->flags & SDB_FUNCTION_VARIADIC ? SDB_TYPE_VARIADIC : 0u);
+	made->db = db;
+	made->function = function->id;
+	if (size && !(made->type.parameters = malloc(size))) {
+		free(made);
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory for types");
+	}
+	if (size)
+		memcpy(made->type.parameters, function->parameters, size);
+	made->type.parameter_count = function->parameter_count;
+	own->count++;
+	*id_ret = made->type.id;
 	return NULL;
 }

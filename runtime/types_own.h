@@ -9,6 +9,8 @@
 struct own_type {
 	struct sdb_type type;
 	struct sdb_dimension dimension;
+	struct sdb_db *db;          /* of a function's type */
+	sdb_function_id function;
 };
 
 struct own_types {
@@ -24,5 +26,9 @@ const char *own_types_name(sdb_type_id id);
 /* Finds or makes a type of SIZE bytes; MEMORY when there are more of them than is sensible. */
 struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind, sdb_type_id target,
 				   uint64_t count, uint64_t size, sdb_type_id *id_ret);
+
+/* The type of FUNCTION, of DB. */
+struct sdb_error *own_types_function(struct own_types *own, struct sdb_db *db,
+				     const struct sdb_function *function, sdb_type_id *id_ret);
 
 #endif

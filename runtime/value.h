@@ -64,6 +64,8 @@ struct sdb_error *value_need(struct sdb_value *value, const struct sdb_context *
 /* Whether any or all of the content is missing; it has to be loaded. */
 bool value_any_missing(const struct sdb_value *value);
 bool value_all_missing(const struct sdb_value *value);
+/* Whether two loaded values have the same content, and lack the same of it. */
+bool value_same(const struct sdb_value *a, const struct sdb_value *b);
 /* The implicit pointer that VALUE is; NULL when it is none. */
 const struct place *value_implicit(const struct sdb_value *value);
 /* Marks all of VALUE as missing; WHY is copied, NULL allowed. */

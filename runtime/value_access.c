@@ -2,6 +2,7 @@
 /* Variables of a module as values, and what can be asked of a value. */
 #include "declare.h"
 #include "value.h"
+#include <stackdb/expression.h>
 
 #include <stdlib.h>
 
@@ -64,6 +65,49 @@ struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_vari
 	}
 	types_leave(types);
 	types_unref(types);
+	return error;
+}
+
+static struct sdb_error *entry_of(const struct sdb_context *context, sdb_function_id id, uint64_t *entry_ret)
+{
+	struct sdb_instance *instances;
+	size_t count;
+	struct sdb_error *error = sdb_function_instances(context->db, id, &instances, &count);
+	if (error)
+		return error;
+	for (size_t i = 0; i < count; i++)
+		if (!instances[i].inlined) {
+			*entry_ret = instances[i].address + context->load_bias;
+			free(instances);
+			return NULL;
+		}
+	free(instances);
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "the function has no code of its own%s",
+			     count ? ": it is inlined wherever it is called" : "");
+}
+
+struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_function_id id,
+				     struct sdb_value **value_ret)
+{
+	struct sdb_function *function;
+	sdb_type_id type;
+	uint64_t entry = 0;
+	struct sdb_error *error = entry_of(context, id, &entry);
+	if (!error)
+		error = sdb_function(context->db, id, false, &function);
+	if (error)
+		return error;
+	struct types *types;
+	error = value_types(context, &types);
+	if (!error) {
+		struct sdb_context own = *context;
+		own.types = types; /* the type lives with the value */
+		error = types_function(types, context->db, function, &type);
+		if (!error)
+			error = sdb_value_at(&own, context->db, type, entry, value_ret);
+		types_unref(types);
+	}
+	sdb_function_free(function);
 	return error;
 }
 

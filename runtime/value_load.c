@@ -29,6 +29,16 @@ bool value_all_missing(const struct sdb_value *value)
 	return true;
 }
 
+bool value_same(const struct sdb_value *a, const struct sdb_value *b)
+{
+	size_t size = (size_t)a->size;
+	if (!a->bytes || !b->bytes || a->size != b->size)
+		return !a->bytes && !b->bytes && a->absence == b->absence;
+	if (!a->missing != !b->missing || (a->missing && memcmp(a->missing, b->missing, size) != 0))
+		return false;
+	return memcmp(a->bytes, b->bytes, size) == 0;
+}
+
 static struct sdb_error *note(struct sdb_value *value, enum sdb_absence absence, const char *why)
 {
 	if (value->absence)
@@ -173,8 +183,10 @@ static struct sdb_error *read_register(struct sdb_value *value, const struct sdb
 	struct sdb_error *error = context->ops->read_register(context->arg, (uint32_t)place->number, bytes, &size);
 	if (error)
 		return fail_span(value, span, SDB_ABSENT_REGISTER, error);
-	if (size >= 10 && is_x87(context->db, place->number) && value->bit_start == 0 && span->target == 0)
+	if (size >= 10 && is_x87(context->db, place->number) && value->bit_start == 0 && span->target == 0) {
 		error = narrow(value, bytes);
+		size = value->size > size && value->size <= sizeof(bytes) ? (size_t)value->size : size; /* padding */
+	}
 	uint64_t whole = place->bit_size ? place->bit_size : value->size * 8;
 	span->source += register_shift(value, size, whole);
 	return error ? error : take_bytes(value, bytes, size, span);
