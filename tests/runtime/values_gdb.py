@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: MIT
+"""Runs inside gdb: stops a program at random places and compares every variable of every frame
+with what dump_values makes of the same registers and memory. test_values.py starts it.
+
+Settings come from the environment: PROGRAM, DATABASE, DUMP, SEED, STOPS, WORK, SOURCE_LANGUAGE,
+EXPRESSIONS (a file with one on each line, or nothing).
+"""
+import os
+import random
+import re
+import subprocess
+
+import gdb
+
+PROGRAM, DATABASE, DUMP, WORK = (os.environ[n] for n in ('PROGRAM', 'DATABASE', 'DUMP', 'WORK'))
+EXPRESSIONS = os.environ.get('EXPRESSIONS')
+STOPS = int(os.environ['STOPS'])
+RANDOM = random.Random(int(os.environ['SEED']))
+GENERAL = ['rax', 'rdx', 'rcx', 'rbx', 'rsi', 'rdi', 'rbp', 'rsp'] + ['r%d' % n for n in range(8, 16)]
+REGISTERS = ([(n, name) for n, name in enumerate(GENERAL)] + [(16, 'rip')]
+             + [(17 + n, 'xmm%d' % n) for n in range(16)] + [(33 + n, 'st%d' % n) for n in range(8)])
+
+for setting in ('width 0', 'height 0', 'confirm off', 'pagination off', 'print demangle off', 'python print-stack full',
+                'print asm-demangle off', 'print entry-values no', 'breakpoint pending off'):
+    gdb.execute('set ' + setting)
+gdb.execute('set print raw-values on')
+
+compared, differences, allowed = 0, [], {}
+
+
+def register(frame, name):
+    try:
+        value = frame.read_register(name)
+        if value.is_optimized_out:
+            return None
+        return raw(value)
+    except (gdb.error, ValueError):
+        return None
+
+
+def raw(value):
+    """The bytes of a register; those of the x87 come from extended()."""
+    type_ = value.type.strip_typedefs()
+    if type_.code == gdb.TYPE_CODE_UNION:  # a vector register
+        return b''.join((int(value['v2_int64'][n]) & (1 << 64) - 1).to_bytes(8, 'little') for n in range(2))
+    if type_.code == gdb.TYPE_CODE_FLT:
+        return None
+    return (int(value) & (1 << 64) - 1).to_bytes(8, 'little')
+
+
+def extended(frame):
+    """The x87 registers of the innermost frame, from `info registers`' raw form."""
+    found = {}
+    for n in range(8):
+        text = gdb.execute('info registers st%d' % n, to_string=True)
+        match = re.search(r'raw 0x([0-9a-f]+)', text)
+        if match:
+            found[n] = int(match.group(1), 16).to_bytes(10, 'little')
+    return found
+
+
+def snapshot(path, bias):
+    """Physical frames only; those of gdb that are inlined share registers with their caller."""
+    lines = ['process %d' % gdb.selected_inferior().pid, 'module %s %#x' % (DATABASE, bias),
+             'thread %#x' % (int(gdb.newest_frame().read_register('fs_base')) & (1 << 64) - 1)]
+    frame, count, first = gdb.newest_frame(), 0, True
+    while frame is not None and count < 40:
+        if frame.type() != gdb.INLINE_FRAME:
+            pc = frame.pc()
+            frame.select()
+            cfa = int(re.search(r'frame at (0x[0-9a-f]+)', gdb.execute('info frame', to_string=True)).group(1), 16)
+            innermost = count == 0
+            lines.append('frame %#x %#x' % (pc if innermost else pc - 1, cfa))
+            lines.append('return %#x' % pc)
+            for number, name in REGISTERS:
+                content = register(frame, name)
+                if content:
+                    lines.append('reg %d %s' % (number, content.hex()))
+            if innermost:
+                for n, content in extended(frame).items():
+                    lines.append('reg %d %s' % (33 + n, content.hex()))
+            count += 1
+        frame = frame.older()
+    with open(path, 'w') as file:
+        file.write('\n'.join(lines) + '\n')
+
+
+def parse(text, kind):
+    """{name: [values]} of `info locals` or `info args`; each is on one line."""
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r'([\w.]+|<[^>]*>) = (.*)', line)
+        if match:
+            found.setdefault(match.group(1), []).append(match.group(2))
+    return found
+
+
+def frames_of_gdb():
+    frame = gdb.newest_frame()
+    while frame is not None:
+        frame.select()
+        name = frame.function().name if frame.function() else frame.name()
+        name = re.sub(r'^.*::|\(.*', '', re.sub(r'<.*>', '', name or ''))
+        try:
+            yield (name, parse(gdb.execute('info args', to_string=True), 'arg'),
+                   parse(gdb.execute('info locals', to_string=True), 'local'))
+        except gdb.error as error:
+            yield name, None, None
+        frame = frame.older()
+
+
+def frames_of_dump(text):
+    frames = []
+    for line in text.splitlines():
+        kind, _, rest = line.partition(' ')
+        if kind == 'frame':
+            number, _, name = rest.partition(' ')
+            frames.append((re.sub(r'<.*>', '', name), {}, {}))
+        elif kind in ('arg', 'local'):
+            name, _, value = rest.partition(' = ')
+            frames[-1][1 if kind == 'arg' else 2].setdefault(name, []).append(value)
+    return frames
+
+
+def same(expected, found):
+    if expected == found:
+        return None
+    if re.sub(r' <[^<>]*>', '', expected) == re.sub(r' <[^<>]*>', '', found):
+        return 'another symbol at the address'
+    if re.sub(r'"[^"]*", (<incomplete)', r'\1', found) == expected:
+        return 'gdb drops what stands in front of an incomplete character'
+    if 'variable length' in found or 'Cannot access' in found:
+        if expected.startswith('<error reading variable'):
+            return 'other words for what cannot be read'
+    if expected.startswith('<error: ') and found.startswith('<'):
+        return 'other words for what cannot be read'
+    return ''
+
+
+def compare(where, name, expected, found):
+    global compared
+    compared += 1
+    if found is None:
+        differences.append('%s: %s: missing; gdb: %s' % (where, name, expected))
+        return
+    reason = same(expected, found)
+    if reason:
+        allowed[reason] = allowed.get(reason, 0) + 1
+    elif reason is not None:
+        differences.append('%s: %s:\n    gdb: %s\n    us:  %s' % (where, name, expected, found))
+
+
+def compare_stop(bias, what):
+    path = os.path.join(WORK, 'snapshot')
+    snapshot(path, bias)
+    result = subprocess.run([DUMP, path] + ([EXPRESSIONS or '-'] if what else []), capture_output=True, text=True,
+                            errors='surrogateescape')
+    if result.returncode:
+        differences.append('dump_values failed: ' + result.stderr[-2000:])
+        return
+    ours = frames_of_dump(result.stdout)
+    for index, (name, args, locals_) in enumerate(frames_of_gdb()):
+        if index >= len(ours) or args is None or not ours[index][0]:
+            continue
+        if ours[index][0] != name:
+            allowed['the stop is between an inlined function and its caller'] = allowed.get(
+                'the stop is between an inlined function and its caller', 0) + 1
+            return
+        where = '%s+%#x #%d %s' % (os.path.basename(PROGRAM), gdb.newest_frame().pc() - bias, index, name)
+        for expected, found in ((args, ours[index][1]), (locals_, ours[index][2])):
+            for variable, values in expected.items():
+                mine = found.get(variable, [])
+                for i, value in enumerate(values):
+                    compare(where, variable, value, mine[i] if i < len(mine) else None)
+    if what:
+        compare_globals(result.stdout)
+        compare_expressions(result.stdout)
+
+
+def compare_globals(text):
+    for line in text.splitlines():
+        if not line.startswith('global '):
+            continue
+        name, _, value = line[7:].partition(' = ')
+        if '::' in name and '(' in name or value == '<optimized out>' or name == '__dso_handle':
+            continue
+        try:
+            expected = gdb.execute("print '%s'" % name if '::' in name else 'print ' + name, to_string=True).rstrip('\n')
+        except gdb.error:
+            continue
+        compare('global', name, re.sub(r'^\$\d+ = ', '', expected), value)
+
+
+def compare_expressions(text):
+    gdb.newest_frame().select()
+    for line in text.splitlines():
+        if not line.startswith('expr '):
+            continue
+        expression, _, value = line[5:].partition(' ==> ')
+        try:
+            expected = gdb.execute('print ' + expression, to_string=True).rstrip('\n')
+            expected = re.sub(r'^(?:warning: .*\n)?\$\d+ = ', '', expected)
+        except gdb.error as error:
+            expected = 'ERROR %s' % error
+        if expected.startswith('ERROR ') and value.startswith('ERROR '):
+            expected = value
+        compare('expression', expression, expected, value)
+
+
+def line_addresses():
+    found = set()
+    symtab = gdb.lookup_global_symbol('main').symtab
+    for entry in symtab.linetable():
+        if entry.line:
+            found.add(entry.pc)
+    return sorted(found)
+
+
+def main():
+    gdb.execute('file ' + PROGRAM)
+    gdb.execute('set language ' + os.environ['SOURCE_LANGUAGE'])
+    gdb.execute('break main', to_string=True)
+    gdb.execute('run > /dev/null', to_string=True)
+    text = gdb.execute('info proc mappings', to_string=True)
+    # the ELF file's addresses begin at 0 when it is position-independent
+    start = min(int(line.split()[0], 16) for line in text.splitlines() if line.rstrip().endswith(PROGRAM))
+    with open(PROGRAM, 'rb') as file:
+        kind = int.from_bytes(file.read(18)[16:18], 'little')
+    bias = start if kind == 3 else 0
+    compare_stop(bias, True)
+    gdb.execute('delete', to_string=True)
+    for address in RANDOM.sample(line_addresses(), min(STOPS * 3, len(line_addresses()))):
+        gdb.execute('break *%#x' % address, to_string=True)
+    stops = 0
+    while stops < STOPS:
+        gdb.execute('continue', to_string=True)
+        if not gdb.selected_inferior().pid or gdb.selected_thread() is None:
+            break
+        pc = gdb.newest_frame().pc()
+        gdb.execute('clear *%#x' % pc, to_string=True)
+        for _ in range(RANDOM.choice((0, 0, 1, 2, 5))):
+            gdb.execute('stepi', to_string=True)
+            if gdb.selected_thread() is None:
+                break
+        if gdb.selected_thread() is None:
+            break
+        compare_stop(bias, stops % 8 == 7)
+        stops += 1
+    return stops
+
+
+try:
+    stops = main()
+    print('STOPS %d COMPARED %d DIFFERENT %d' % (stops, compared, len(differences)))
+    for reason, count in sorted(allowed.items()):
+        print('ALLOWED %d %s' % (count, reason))
+    for difference in differences[:60]:
+        print('DIFFERENT ' + difference)
+except Exception:
+    import traceback
+    traceback.print_exc()
+    print('FAILED')
+if gdb.selected_thread():
+    gdb.execute('kill', to_string=True)
