@@ -78,8 +78,11 @@ static struct sdb_error *put_member_head(struct printer *printer, const struct s
 	const char *name;
 	struct sdb_error *error;
 	if (member->kind == SDB_MEMBER_BASE) {
+		const struct sdb_type *base;
 		text_add(&printer->text, "<");
-		error = declare(value->types, value->db, member->type, 0, NULL, &printer->text);
+		error = types_strip(value->types, value->db, member->type, &base);
+		if (!error)
+			error = declare(value->types, value->db, base->id, 0, NULL, &printer->text);
 		text_add(&printer->text, "> = ");
 		return error;
 	}
@@ -256,6 +259,24 @@ static struct sdb_error *put_reference(struct printer *printer, struct sdb_value
 	return error;
 }
 
+/* A reference without an address leads to something that may have one. */
+static struct sdb_error *put_implicit(struct printer *printer, struct sdb_value *value)
+{
+	struct sdb_value *target;
+	uint64_t address;
+	struct sdb_error *error = sdb_value_follow(value, printer->context, &target);
+	if (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		return error;
+	if (!error && sdb_value_address(target, &address))
+		text_format(&printer->text, "@0x%llx", (unsigned long long)address);
+	else
+		print_absent(printer, value);
+	if (!error)
+		sdb_value_free(target);
+	sdb_error_free(error);
+	return NULL;
+}
+
 static struct sdb_error *put_function(struct printer *printer, struct sdb_value *value)
 {
 	uint64_t address;
@@ -311,8 +332,12 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 		return error;
 	struct sdb_value *loaded = is_cut ? &cut : value;
 	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY && !is_complex(value);
-	if (loaded->loaded && (value_all_missing(loaded) || (scalar && value_any_missing(loaded))))
-		print_absent(printer, loaded);
+	/* What is made of pointers without an address is shown member by member. */
+	bool synthetic = loaded->absence == SDB_ABSENT_POINTER && loaded->missing;
+	if (loaded->loaded && !(synthetic && !scalar)
+	    && (value_all_missing(loaded) || (scalar && value_any_missing(loaded))))
+		error = types_is_reference(value->kind) && value_implicit(loaded) ? put_implicit(printer, loaded)
+			: (print_absent(printer, loaded), NULL);
 	else
 		error = put_loaded(printer, loaded, inside, is_cut);
 	if (is_cut)

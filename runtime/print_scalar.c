@@ -227,16 +227,21 @@ static struct sdb_error *take_method(void *arg, struct sdb_entity entity)
 {
 	struct method_search *search = arg;
 	struct sdb_function *function;
-	if (entity.kind != SDB_ENTITY_FUNCTION || search->found)
+	const char *name;
+	if (entity.kind != SDB_ENTITY_FUNCTION)
 		return NULL;
 	struct sdb_error *error = sdb_function(search->value->db, entity.id, false, &function);
 	if (error)
 		return error;
 	if (function->flags & (SDB_FUNCTION_VIRTUAL | SDB_FUNCTION_PURE_VIRTUAL)
-	    && function->virtual_index == search->index)
-		search->found = entity.id;
+	    && function->virtual_index == search->index) {
+		error = types_text(search->value->types, search->value->db, function->name, &name);
+		/* clang numbers destructors as what stands in front of them; nothing points to those. */
+		if (!error && (!search->found || name[0] != '~'))
+			search->found = entity.id;
+	}
 	sdb_function_free(function);
-	return NULL;
+	return error;
 }
 
 /* `&virtual A::v()`, the method of the class with that place in the virtual table. */
