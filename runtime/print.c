@@ -21,6 +21,21 @@ void print_init(struct printer *printer, const struct sdb_context *context,
 	own->size = own->size ? own->size : 1u << 20;
 }
 
+void print_deinit(struct printer *printer)
+{
+	if (printer->unicode)
+		freelocale(printer->unicode);
+	buffer_deinit(&printer->text);
+}
+
+struct sdb_error *print_take(struct printer *printer, struct sdb_error *error, char **text_ret)
+{
+	if (!error)
+		error = text_take(&printer->text, text_ret);
+	print_deinit(printer);
+	return error;
+}
+
 bool print_full(const struct printer *printer)
 {
 	return printer->text.failed || printer->text.size >= printer->options.size;
@@ -212,6 +227,26 @@ static struct sdb_error *put_array(struct printer *printer, struct sdb_value *ar
 	return put_elements(printer, array, count);
 }
 
+/* An array without a length: gdb shows its address, and the text there. */
+static struct sdb_error *put_unbounded(struct printer *printer, struct sdb_value *array, bool *done_ret)
+{
+	const struct sdb_type *type;
+	unsigned width;
+	char prefix;
+	uint64_t address;
+	struct sdb_error *error = value_stripped(array, &type);
+	*done_ret = !error && type->dimension_count && sdb_value_address(array, &address)
+		&& type->dimensions[array->dimension].kind == SDB_DIMENSION_UNBOUNDED;
+	if (error || !*done_ret)
+		return error;
+	print_address(printer, address);
+	error = value_character(array, type->target, &width, &prefix);
+	if (error || !width || type->dimension_count != 1)
+		return error;
+	text_add(&printer->text, " ");
+	return print_pointed_string(printer, address, width, prefix);
+}
+
 /* ---- anything ------------------------------------------------------------------------------------------ */
 
 struct sdb_error *print_load(struct printer *printer, struct sdb_value *value, struct sdb_value *cut_ret,
@@ -327,14 +362,19 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 		text_add(&printer->text, "void");
 		return NULL;
 	}
-	struct sdb_error *error = print_load(printer, value, &cut, &is_cut);
-	if (error)
+	bool done = false;
+	struct sdb_error *error = NULL;
+	if (value->kind == SDB_TYPE_ARRAY && !value->sized)
+		error = put_unbounded(printer, value, &done);
+	if (!error && !done)
+		error = print_load(printer, value, &cut, &is_cut);
+	if (error || done)
 		return error;
 	struct sdb_value *loaded = is_cut ? &cut : value;
 	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY && !is_complex(value);
-	/* What is made of pointers without an address is shown member by member. */
-	bool synthetic = loaded->absence == SDB_ABSENT_POINTER && loaded->missing;
-	if (loaded->loaded && !(synthetic && !scalar)
+	/* As in gdb: only a whole variable is called optimized out, what is inside of one part by part. */
+	bool in_parts = !scalar && loaded->missing && (inside || loaded->absence == SDB_ABSENT_POINTER);
+	if (loaded->loaded && !in_parts
 	    && (value_all_missing(loaded) || (scalar && value_any_missing(loaded))))
 		error = types_is_reference(value->kind) && value_implicit(loaded) ? put_implicit(printer, loaded)
 			: (print_absent(printer, loaded), NULL);
@@ -394,8 +434,5 @@ struct sdb_error *sdb_value_print(struct sdb_value *value, const struct sdb_cont
 	struct sdb_error *error = printer.options.top ? put_top(&printer, value) : NULL;
 	if (!error)
 		error = print_value(&printer, value, false);
-	if (!error)
-		return text_take(&printer.text, text_ret);
-	buffer_deinit(&printer.text);
-	return error;
+	return print_take(&printer, error, text_ret);
 }

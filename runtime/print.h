@@ -6,6 +6,7 @@
 
 #include "text.h"
 #include "value.h"
+#include <locale.h>
 
 #define PRINT_MAX_BASES 64
 
@@ -16,10 +17,14 @@ struct printer {
 	unsigned depth;
 	sdb_type_id bases[PRINT_MAX_BASES]; /* virtual ones that were printed in this object */
 	unsigned base_count;
+	locale_t unicode;  /* made when it is needed first */
 };
 
 void print_init(struct printer *printer, const struct sdb_context *context,
 		const struct sdb_print_options *options);
+void print_deinit(struct printer *printer);
+/* The text made so far; the printer is empty then. When ERROR is one, that is returned instead. */
+struct sdb_error *print_take(struct printer *printer, struct sdb_error *error, char **text_ret);
 /* Whether enough has been printed. */
 bool print_full(const struct printer *printer);
 

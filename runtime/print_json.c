@@ -146,12 +146,9 @@ static struct sdb_error *put_enumeration(struct printer *printer, struct sdb_val
 	char *text;
 	bool done;
 	struct sdb_error *error = print_enumerators(&words, value, number, &done);
-	if (!error)
-		error = text_take(&words.text, &text);
-	if (error) {
-		buffer_deinit(&words.text);
+	error = print_take(&words, error, &text);
+	if (error)
 		return error;
-	}
 	text_add(&printer->text, "{\"number\":");
 	put_integer(printer, number, is_signed);
 	if (done) {
@@ -194,12 +191,9 @@ static struct sdb_error *put_printed(struct printer *printer, struct sdb_value *
 	struct printer words = { .context = printer->context, .options = printer->options };
 	char *text;
 	struct sdb_error *error = print_value(&words, value, true);
-	if (!error)
-		error = text_take(&words.text, &text);
-	if (error) {
-		buffer_deinit(&words.text);
+	error = print_take(&words, error, &text);
+	if (error)
 		return error;
-	}
 	put_words(&printer->text, text);
 	free(text);
 	return NULL;
@@ -372,8 +366,5 @@ struct sdb_error *sdb_value_json(struct sdb_value *value, const struct sdb_conte
 	struct printer printer;
 	print_init(&printer, context, options);
 	struct sdb_error *error = put_value(&printer, value);
-	if (!error)
-		return text_take(&printer.text, text_ret);
-	buffer_deinit(&printer.text);
-	return error;
+	return print_take(&printer, error, text_ret);
 }

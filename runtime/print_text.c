@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <wctype.h>
 
 #define FETCH 64u /* bytes of a string that are read at once, so that no read crosses a page */
 
@@ -96,11 +97,14 @@ static struct unit unit_at(const struct characters *characters, size_t at)
 	return unit;
 }
 
-/* How the C locale with Unicode would have it. */
-static bool is_printable(uint32_t code)
+/* As Unicode has it, whatever the locale of the program. */
+static bool is_printable(struct printer *printer, uint32_t code)
 {
-	return code < 0x80 ? isprint((int)code) : code >= 0xa0 && (code & 0xfffe) != 0xfffe
-		&& code != 0x2028 && code != 0x2029;
+	if (code < 0x80)
+		return code >= ' ' && code < 0x7f;
+	if (!printer->unicode)
+		printer->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	return printer->unicode ? iswprint_l((wint_t)code, printer->unicode) : code >= 0xa0;
 }
 
 static const char *named_escape(uint32_t code)
@@ -128,14 +132,15 @@ static bool put_octal(struct buffer *text, uint32_t value)
 }
 
 /* *DIGIT: see put_octal(), of what stands before it. */
-static void put_unit(struct buffer *text, const struct characters *characters, const struct unit *unit,
+static void put_unit(struct printer *printer, const struct characters *characters, const struct unit *unit,
 		     char quote, bool *digit)
 {
+	struct buffer *text = &printer->text;
 	bool after_escape = *digit;
 	*digit = false;
 	if (unit->sound && named_escape(unit->code)) {
 		text_add(text, named_escape(unit->code));
-	} else if (unit->sound && is_printable(unit->code)
+	} else if (unit->sound && is_printable(printer, unit->code)
 		   && !(after_escape && unit->code < 0x80 && isxdigit((int)unit->code))) {
 		if (unit->code == (uint32_t)quote || unit->code == '\\')
 			put_u8(text, '\\');
@@ -158,7 +163,7 @@ void print_character(struct printer *printer, uint32_t code, unsigned width, cha
 	if (prefix)
 		put_u8(&printer->text, (uint8_t)prefix);
 	put_u8(&printer->text, '\'');
-	put_unit(&printer->text, &one, &unit, '\'', &digit);
+	put_unit(printer, &one, &unit, '\'', &digit);
 	put_u8(&printer->text, '\'');
 }
 
@@ -218,25 +223,26 @@ static void put_run(struct printer *printer, const struct characters *characters
 {
 	struct buffer *text = &printer->text;
 	if (run->incomplete) {
+		bool behind = quoting->open || *quoting->separator;
 		put_close(text, quoting);
-		text_add(text, ", <incomplete sequence ");
+		text_add(text, behind ? ", <incomplete sequence " : "<incomplete sequence ");
 		for (size_t i = 0; i < run->length; i++)
 			put_octal(text, raw_unit(characters, run->at + i));
 		text_add(text, ">");
 	} else if (run->repeats > printer->options.repeats) {
 		bool digit = false;
-		bool open = quoting->open;
+		bool behind = quoting->open || *quoting->separator;
 		put_close(text, quoting);
-		text_add(text, open || text_last(text) == '>' ? ", " : "");
+		text_add(text, behind ? ", " : "");
 		if (characters->prefix)
 			put_u8(text, (uint8_t)characters->prefix);
 		put_u8(text, '\'');
-		put_unit(text, characters, run, '\'', &digit);
+		put_unit(printer, characters, run, '\'', &digit);
 		text_format(text, "' <repeats %zu times>", run->repeats);
 	} else {
 		put_open(text, quoting, characters->prefix);
 		for (size_t i = 0; i < run->repeats; i++)
-			put_unit(text, characters, run, '"', &quoting->digit);
+			put_unit(printer, characters, run, '"', &quoting->digit);
 	}
 }
 
