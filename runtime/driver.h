@@ -46,6 +46,11 @@ struct driver_event {
 	enum driver_event_kind kind;
 	struct sdb_thread *thread;
 	int64_t number;
+	uint64_t arguments[6]; /* of a system call at its entry */
+};
+
+struct driver_scratch {
+	uint64_t low, high;
 };
 
 struct driver {
@@ -116,9 +121,11 @@ struct driver {
 	 */
 	struct sdb_error *(*guard)(struct sdb_target *target, uint64_t address, const void *bytes, size_t size);
 	void (*guard_release)(struct sdb_target *target, uint64_t address);
-	/* Executes a system call in THREAD, which is stopped. *RESULT_RET may be -errno. */
-	struct sdb_error *(*call_system)(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],
-					 int64_t *result_ret);
+	/*
+	 * Memory of the target, within reach of NEAR, where code may be put and executed; some thread is
+	 * stopped. NULL, or an error: instructions are stepped over in their place.
+	 */
+	struct sdb_error *(*scratch)(struct sdb_target *target, uint64_t near, struct driver_scratch *scratch_ret);
 };
 
 /* The drivers that are linked in, NULL-terminated; defined beside them. */

@@ -53,7 +53,8 @@ struct sdb_error *sdb_target_poll(struct sdb_target *target, int timeout, unsign
 	/* A handler may pause it: then the rest waits until it is resumed. */
 	while (!error && target->status == SDB_TARGET_RUNNING) {
 		struct driver_event event;
-		error = target->driver->wait(target, handled ? 0 : timeout, &event);
+		if (!probes_next_deferred(target, &event))
+			error = target->driver->wait(target, handled ? 0 : timeout, &event);
 		if (error || event.kind == DRIVER_NOTHING)
 			break;
 		handled++;

@@ -12,5 +12,11 @@ bool probes_active(const struct sdb_target *target);
 void probes_remove_all(struct sdb_target *target);
 /* What the probes make of EVENT; then the thread has gone on, or stays where it is. */
 struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event);
+/* An event that came while another thread was stepped; false: there is none. */
+bool probes_next_deferred(struct sdb_target *target, struct driver_event *event_ret);
+/* THREAD has ended. */
+void probes_thread_gone(struct sdb_thread *thread);
+/* The address that PC, in a rewritten instruction, stands for. */
+uint64_t probes_true_pc(const struct sdb_target *target, uint64_t pc);
 
 #endif

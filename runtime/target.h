@@ -15,6 +15,8 @@ struct sdb_thread {
 	struct sdb_target *target;
 	int64_t id;
 	bool stopped;         /* its registers may be asked for */
+	bool trapped;         /* it met a breakpoint, and wait() has not told of that yet */
+	bool foreign;         /* not one of the target's, but in its memory for a while (vfork) */
 	bool held;            /* not let go by sdb_target_resume(): somebody steps another one */
 	int signal;           /* to deliver when it goes on; 0: none */
 	uint8_t valid, dirty; /* sets of register groups in `file` */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads of a target and their registers. */
 
+#include "probe.h"
 #include "target.h"
 
 #include <stdlib.h>
@@ -58,7 +59,7 @@ void target_remove_thread(struct sdb_target *target, struct sdb_thread *thread)
 	target->thread_count--;
 	memmove(target->threads + place, target->threads + place + 1,
 		(target->thread_count - place) * sizeof(*target->threads));
-	free(thread->probing);
+	probes_thread_gone(thread);
 	free(thread->file);
 	free(thread);
 }

@@ -7,6 +7,7 @@
 
 #include "unwind.h"
 #include "location.h"
+#include "probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,11 +288,14 @@ static bool step_without_rules(struct unwinder *unwinder, const struct unwind_fr
 struct sdb_error *unwinder_init(struct unwinder *unwinder, struct sdb_target *target)
 {
 	*unwinder = (struct unwinder){ .target = target };
-	if (target->status != SDB_TARGET_PAUSED)
-		return sdb_error_new(SDB_ERROR_INVALID, "stacks are there only while the target is paused");
 	if (!target->unwinding && !(target->unwinding = unwind_cache_create()))
 		return NO_MEMORY();
 	unwinder->cache = target->unwinding;
+	/* In a handler only one thread is stopped: what is mapped is looked at again when it has to be. */
+	if (target->status == SDB_TARGET_RUNNING && target->space && target->space->count) {
+		unwinder->space = target->space;
+		return NULL;
+	}
 	return space_get(target, &unwinder->space);
 }
 
@@ -305,7 +309,7 @@ struct sdb_error *unwinder_begin(struct unwinder *unwinder, struct sdb_thread *t
 	for (unsigned i = 0; i < architecture->unwind_columns; i++)
 		frame_ret->value[i] = thread_get(thread, (int)i);
 	frame_ret->valid = (1u << architecture->unwind_columns) - 1;
-	frame_ret->pc = frame_ret->value[architecture->pc];
+	frame_ret->pc = frame_ret->value[architecture->pc] = probes_true_pc(thread->target, frame_ret->value[architecture->pc]);
 	unwinder->window.size = 0;
 	unwinder->last_cfa = 0;
 	unwinder->last_was_signal = false;

@@ -107,6 +107,12 @@ struct sdb_error *unwind_rules_find(struct unwinder *unwinder, uint64_t address,
 	sdb_unwind_row_free(slot->row);
 	*slot = (struct unwind_rules){ .pc = UINT64_MAX };
 	slot->region = space_find(unwinder->space, address);
+	if (!slot->region && unwinder->target->space_stale) {
+		struct sdb_error *error = space_get(unwinder->target, &unwinder->space);
+		if (error)
+			return error;
+		slot->region = space_find(unwinder->space, address);
+	}
 	slot->module = slot->region ? slot->region->module : NULL;
 	struct sdb_error *error = load(unwinder, address, slot);
 	if (!error)

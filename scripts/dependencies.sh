@@ -8,7 +8,7 @@ build_needs='
 gcc=gcc /usr/include/stdio.h=libc6-dev meson=meson ninja=ninja-build
 pkg-config=pkg-config|pkgconf
 pc:sqlite3=libsqlite3-dev pc:liblz4=liblz4-dev /usr/include/dwarf.h=libdw-dev
-pc:liblzma=liblzma-dev pc:zlib=zlib1g-dev pc:libzstd=libzstd-dev'
+/usr/include/Zydis/Zydis.h=libzydis-dev pc:liblzma=liblzma-dev pc:zlib=zlib1g-dev pc:libzstd=libzstd-dev'
 
 try_needs='
 /usr/lib/debug/.build-id=libc6-dbg python3=python3'

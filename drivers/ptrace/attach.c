@@ -168,14 +168,14 @@ static bool sleeps_uninterruptibly(struct sdb_thread *thread)
 /* Waits for the stop that was asked for. False: the thread has ended, or cannot stop now. */
 static bool await_stop(struct process *process, struct tracee *tracee)
 {
-	pid_t tid = (pid_t)tracee->thread->id;
 	int64_t begin = 0;
 	for (unsigned looks = 0;; looks++) {
 		int status, signal;
-		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
-		if (got < 0 && errno != EINTR)
+		errno = 0;
+		bool got = events_look(tracee, false, &status);
+		if (!got && errno)
 			return false;
-		if (got == tid && WIFSTOPPED(status)) {
+		if (got && WIFSTOPPED(status)) {
 			tracee->thread->stopped = true;
 			if (event_is_stop(status, &signal)) {
 				tracee->interrupting = false;
@@ -186,7 +186,7 @@ static bool await_stop(struct process *process, struct tracee *tracee)
 			events_queue(process, tracee, status);
 			return true;
 		}
-		if (got == tid) { /* it ended */
+		if (got) { /* it ended */
 			events_queue(process, tracee, status);
 			return false;
 		}
@@ -219,6 +219,16 @@ static void drop_queued_ends(struct process *process)
 	}
 }
 
+/* Stops that are dealt with are taken, so that they do not hide those of other targets. */
+static void take_stops(struct sdb_target *target)
+{
+	for (size_t i = 0; i < target->thread_count; i++) {
+		struct tracee *tracee = tracee_of(target->threads[i]);
+		if (tracee->thread->stopped && !tracee->queued)
+			waitpid((pid_t)tracee->thread->id, NULL, __WALL | WNOHANG);
+	}
+}
+
 struct sdb_error *attach_pause(struct sdb_target *target)
 {
 	struct process *process = process_of(target);
@@ -246,6 +256,7 @@ struct sdb_error *attach_pause(struct sdb_target *target)
 			again |= target->thread_count != before;
 		}
 	}
+	take_stops(target);
 	if (!process->watched)
 		drop_queued_ends(process);
 	if (target->thread_count == 0 && target->status != SDB_TARGET_EXITED)

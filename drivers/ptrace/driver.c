@@ -29,4 +29,7 @@ const struct driver driver_ptrace = {
 	.thread_state = procfs_thread_state,
 	.regions = procfs_regions,
 	.file_path = procfs_file_path,
+	.guard = guard_keep,
+	.guard_release = guard_forget,
+	.scratch = scratch_find,
 };

@@ -30,6 +30,7 @@ void events_queue(struct process *process, struct tracee *tracee, int status)
 	}
 	tracee->status = status;
 	tracee->queued = true;
+	tracee->thread->trapped = WIFSTOPPED(status) && status >> 8 == SIGTRAP;
 	tracee->next = NULL;
 	if (process->last)
 		process->last->next = tracee;
@@ -48,10 +49,35 @@ void events_unqueue(struct process *process, struct tracee *tracee)
 	*link = tracee->next;
 	if (process->last == tracee)
 		process->last = before;
-	tracee->queued = false;
+	tracee->queued = tracee->thread->trapped = false;
 }
 
 /* ---- collecting -------------------------------------------------------------------------------- */
+
+/*
+ * A stop is looked at and not taken (WNOWAIT): until the thread goes on, or everything is paused,
+ * the kernel keeps it. Should this program be killed meanwhile, the thread then gets the signal
+ * that it stopped for, and a breakpoint that it met is met again (scratch.c), instead of being
+ * passed over in the middle of an instruction. An end has to be taken.
+ */
+bool events_look(struct tracee *tracee, bool wait, int *status_ret)
+{
+	siginfo_t info = { .si_pid = 0 };
+	pid_t tid = (pid_t)tracee->thread->id;
+	while (waitid(P_PID, (id_t)tid, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL | (wait ? 0 : WNOHANG)) != 0)
+		if (errno != EINTR)
+			return false;
+	if (info.si_pid == 0)
+		return false;
+	*status_ret = events_status(&info);
+	return info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED
+		|| waitpid(tid, status_ret, __WALL | WNOHANG) == tid;
+}
+
+int events_status(const siginfo_t *info)
+{
+	return info->si_code == CLD_TRAPPED || info->si_code == CLD_STOPPED ? info->si_status << 8 | 0x7f : 0;
+}
 
 static void note(struct process *process, struct tracee *tracee, int status)
 {
@@ -69,7 +95,7 @@ static bool look_at_each(struct process *process)
 		int status;
 		if (!tracee->seized || tracee->thread->stopped || tracee->queued)
 			continue;
-		if (waitpid((pid_t)tracee->thread->id, &status, __WALL | WNOHANG) == (pid_t)tracee->thread->id) {
+		if (events_look(tracee, false, &status)) {
 			note(process, tracee, status);
 			found = true;
 		}
@@ -90,37 +116,30 @@ static bool adopt(struct process *process, pid_t tid)
 		return false;
 	}
 	tracee->seized = tracee->fresh = true;
-	if (waitpid(tid, &status, __WALL | WNOHANG) == tid)
+	if (events_look(tracee, false, &status))
 		note(process, tracee, status);
 	return true;
 }
 
-/* Takes what there is. What is found may be of another process that this thread traces. */
+/* Notes one thing that happened. */
 static bool collect(struct process *process)
 {
-	bool found = false;
-	for (;;) {
-		siginfo_t info = { .si_pid = 0 };
-		if (waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD) != 0
-		    || info.si_pid == 0)
-			return found;
-		struct process *owner;
-		struct tracee *tracee = waiter_find(info.si_pid, &owner);
-		int status;
-		if (!tracee && info.si_code == CLD_TRAPPED && adopt(process, info.si_pid)) {
-			found = true;
-			continue;
-		}
-		/* A child of the host that ended or stopped is its own affair, and hides what is behind it. */
-		if (!tracee || !tracee->seized)
-			return look_at_each(process) || found;
-		if (waitpid(info.si_pid, &status, __WALL | WNOHANG) != info.si_pid)
-			return found;
-		note(owner, tracee, status);
-		found = true;
-		if (owner == process)
-			return true;
-	}
+	siginfo_t info = { .si_pid = 0 };
+	if (waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD) != 0 || info.si_pid == 0)
+		return false;
+	struct process *owner = process;
+	struct sdb_thread *thread = target_find_thread(process->target, info.si_pid);
+	struct tracee *tracee = thread ? tracee_of(thread) : waiter_find(info.si_pid, &owner);
+	if (!tracee && info.si_code == CLD_TRAPPED && adopt(process, info.si_pid))
+		return true;
+	/* A child of the host that ended, or what somebody else has to deal with, hides what is behind it. */
+	if (!tracee || !tracee->seized || owner != process || tracee->queued || tracee->thread->stopped)
+		return look_at_each(process);
+	int status = events_status(&info);
+	if (!WIFSTOPPED(status) && waitpid(info.si_pid, &status, __WALL | WNOHANG) != info.si_pid)
+		return false;
+	note(process, tracee, status);
+	return true;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------- */
@@ -228,6 +247,8 @@ struct sdb_error *events_resume(struct sdb_thread *thread, enum driver_step step
 	enum __ptrace_request request = tracee->group_stopped ? PTRACE_LISTEN : step == DRIVER_STEP ? PTRACE_SINGLESTEP
 		: process->calls_reported ? PTRACE_SYSCALL : PTRACE_CONT;
 	int signal = tracee->group_stopped ? 0 : thread->signal;
+	if (signal)
+		scratch_note_signal(process, tid);
 	if (ptrace(request, tid, 0, signal) != 0 && errno != ESRCH)
 		return sdb_error_errno(errno, "cannot let thread %d go on", tid);
 	thread->signal = 0;

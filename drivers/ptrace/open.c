@@ -117,8 +117,10 @@ void process_close(struct sdb_target *target)
 		return;
 	if (target->status == SDB_TARGET_RUNNING && process->watched)
 		sdb_error_free(attach_pause(target));
+	scratch_release(process);
 	if (target->status != SDB_TARGET_EXITED)
 		sdb_error_free(attach_detach(target));
+	guard_close(process);
 	waiter_delist(process);
 	while (target->thread_count)
 		attach_remove(process, tracee_of(target->threads[target->thread_count - 1]));

@@ -13,11 +13,14 @@
 #include "runtime/space.h"
 #include "runtime/target.h"
 
+#include <signal.h>
 #include <sys/types.h>
 
 extern const struct driver driver_ptrace;
 
 struct guard;
+
+#define SCRATCH_MAX 16
 
 /* What is known of a thread that is traced. */
 struct tracee {
@@ -50,6 +53,10 @@ struct process {
 	struct tracee *first, *last; /* of the queue */
 	struct tracee *gone;  /* whose end was the last event: removed with the next wait */
 	struct guard *guard;
+	uint64_t scratch[SCRATCH_MAX]; /* areas in the target for displaced instructions */
+	unsigned scratch_count;
+	bool scratch_in_use;  /* a signal handler may return into it: it stays */
+	uint64_t handler;     /* where the target's memory has the action for SIGTRAP that we set; 0: none */
 };
 
 static inline struct tracee *tracee_of(const struct sdb_thread *thread)
@@ -91,6 +98,9 @@ struct sdb_error *events_report_calls(struct sdb_target *target, bool on);
 void events_queue(struct process *process, struct tracee *tracee, int status);
 void events_unqueue(struct process *process, struct tracee *tracee);
 bool event_is_stop(int status, int *signal_ret); /* PTRACE_EVENT_STOP */
+/* Whether TRACEE has stopped or ended; with WAIT waits for that. */
+bool events_look(struct tracee *tracee, bool wait, int *status_ret);
+int events_status(const siginfo_t *info); /* as waitpid() would give it; of a stop only */
 
 /* ---- report.c */
 /* What STATUS of TRACEE means; false: nothing, it has been dealt with and goes on. */
@@ -134,5 +144,22 @@ struct sdb_error *procfs_tasks(pid_t pid, struct sdb_error *(*fn)(void *arg, pid
 char *procfs_line(pid_t tid, const char *name);
 /* Who traces TID, as text for a message: `, which gdb (123) traces`; empty: nobody. */
 void procfs_tracer(pid_t tid, char *text, size_t size);
+
+/* ---- guard.c: what is put right again when this program is killed */
+struct sdb_error *guard_keep(struct sdb_target *target, uint64_t address, const void *bytes, size_t size);
+void guard_forget(struct sdb_target *target, uint64_t address);
+void guard_close(struct process *process);
+/* Puts what is kept back into the memory of CHILD, a copy of the target. */
+void guard_restore_child(struct process *process, pid_t child);
+
+/* ---- scratch.c: memory in the target for instructions that breakpoints displace */
+struct sdb_error *scratch_find(struct sdb_target *target, uint64_t near, struct driver_scratch *scratch_ret);
+void scratch_release(struct process *process);
+/* A handler that a signal calls in thread TID may return to where the thread is. */
+void scratch_note_signal(struct process *process, pid_t tid);
+
+/* ---- call.c */
+struct sdb_error *call_system(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],
+			      int64_t *result_ret);
 
 #endif

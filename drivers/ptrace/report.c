@@ -67,7 +67,7 @@ static struct sdb_error *expect_thread(struct process *process, pid_t tid, bool 
 	struct sdb_error *error = attach_add(process, tid, &tracee);
 	if (!error) {
 		tracee->seized = tracee->fresh = true;
-		tracee->borrowed = borrowed;
+		tracee->borrowed = tracee->thread->foreign = borrowed;
 	}
 	return error;
 }
@@ -81,6 +81,7 @@ static void release_child(struct process *process, pid_t child)
 			return;
 	if (!WIFSTOPPED(status))
 		return;
+	guard_restore_child(process, child);
 	if (process->dirty_debug)
 		registers_disarm(child);
 	ptrace(PTRACE_DETACH, child, 0, 0);
@@ -115,6 +116,9 @@ static struct sdb_error *report_exec(struct process *process, struct tracee *tra
 		if (target->threads[i] != tracee->thread && !tracee_of(target->threads[i])->borrowed)
 			attach_remove(process, tracee_of(target->threads[i]));
 	tracee->fresh = false;
+	guard_close(process);
+	process->scratch_count = 0;
+	process->handler = 0;
 	process->dirty_debug = false;
 	target_replaced(target);
 	struct sdb_error *error = process_bind(process);
@@ -166,7 +170,15 @@ static struct sdb_error *report_call(struct tracee *tracee, struct driver_event 
 	struct __ptrace_syscall_info info = { .op = PTRACE_SYSCALL_INFO_NONE };
 	ptrace(PTRACE_GET_SYSCALL_INFO, (pid_t)tracee->thread->id, sizeof(info), &info);
 	enum driver_event_kind kind = info.op == PTRACE_SYSCALL_INFO_EXIT ? DRIVER_SYSCALL_EXIT : DRIVER_SYSCALL;
-	return report(event_ret, reported_ret, kind, tracee, 0);
+	report(event_ret, reported_ret, kind, tracee, 0);
+	if (kind == DRIVER_SYSCALL) {
+		event_ret->number = (int64_t)info.entry.nr;
+		for (unsigned i = 0; i < 6; i++)
+			event_ret->arguments[i] = info.entry.args[i];
+	} else {
+		event_ret->number = info.exit.rval;
+	}
+	return NULL;
 }
 
 #define DEBUG_STATUS (offsetof(struct user, u_debugreg) + 6 * sizeof(((struct user *)0)->u_debugreg[0]))
