@@ -391,10 +391,13 @@ static struct sdb_error *points_to_text(const struct sdb_value *value, const str
 {
 	static const char *const textual[] = { "char", "wchar_t", "char16_t", "char32_t" };
 	const char *name;
+	struct sdb_error *error = NULL;
 	*text_ret = false;
-	if (type->kind != SDB_TYPE_POINTER)
-		return NULL;
-	struct sdb_error *error = types_get(value->types, value->db, type->target, &type);
+	while (!error && types_is_qualifier(type->kind))
+		error = types_get(value->types, value->db, type->target, &type);
+	if (error || type->kind != SDB_TYPE_POINTER)
+		return error;
+	error = types_get(value->types, value->db, type->target, &type);
 	while (!error && types_is_qualifier(type->kind))
 		error = types_get(value->types, value->db, type->target, &type);
 	if (!error)

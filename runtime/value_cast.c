@@ -57,6 +57,44 @@ struct sdb_error *value_base_offset(const struct sdb_value *value, const struct 
 	return error;
 }
 
+/*
+ * From a base at ADDRESS to the object of class WHOLE around it, when that holds one there. A
+ * virtual base lies wherever the virtual table says, which also says how far the begin of the
+ * complete object is (Itanium C++ ABI, 2.5.2: offset to top).
+ */
+static struct sdb_error *find_whole(const struct sdb_value *value, const struct sdb_context *context,
+				    sdb_type_id whole, sdb_type_id base, uint64_t address, uint64_t *whole_ret,
+				    bool *found_ret)
+{
+	unsigned size = types_address_size(value->db);
+	uint8_t bytes[8];
+	uint64_t offset;
+	bool big = types_big_endian(value->db);
+	*whole_ret = address;
+	struct sdb_error *error = value_base_offset(value, context, whole, base, address, &offset, found_ret);
+	if (!error && *found_ret) {
+		*whole_ret = address - offset;
+		error = value_base_offset(value, context, whole, base, *whole_ret, &offset, found_ret);
+		*found_ret = !error && *found_ret && *whole_ret + offset == address;
+	}
+	sdb_error_free(error);
+	if (*found_ret || !context->ops->read_memory)
+		return NULL;
+	error = context->ops->read_memory(context->arg, address, bytes, size);
+	if (!error)
+		error = context->ops->read_memory(context->arg, (uint64_t)number_get(bytes, size, big) - 2 * size, bytes,
+						  size);
+	if (error) {
+		sdb_error_free(error); /* no virtual table: the address stays */
+		return NULL;
+	}
+	*whole_ret = address + (uint64_t)number_extend(number_get(bytes, size, big), size * 8);
+	error = value_base_offset(value, context, whole, base, *whole_ret, &offset, found_ret);
+	*found_ret = !error && *found_ret && *whole_ret + offset == address;
+	sdb_error_free(error);
+	return NULL;
+}
+
 /* What a pointer has to be moved by when it is converted between classes, up or down. */
 static struct sdb_error *class_offset(const struct sdb_value *value, const struct sdb_context *context,
 				      sdb_type_id from, sdb_type_id to, uint64_t address, uint64_t *offset_ret)
@@ -73,8 +111,9 @@ static struct sdb_error *class_offset(const struct sdb_value *value, const struc
 	error = value_base_offset(value, context, source->id, target->id, address, offset_ret, &found);
 	if (error || found)
 		return error;
-	error = value_base_offset(value, context, target->id, source->id, address, offset_ret, &found);
-	*offset_ret = found ? -*offset_ret : 0;
+	uint64_t whole;
+	error = find_whole(value, context, target->id, source->id, address, &whole, &found);
+	*offset_ret = found ? whole - address : 0;
 	return error;
 }
 

@@ -142,8 +142,15 @@ def same(where, expected, found):
             return reason
     if 'error reading variable: Cannot access' in expected and '@0x0' in found:
         return 'a reference to nowhere'
-    if drop_last(found) == drop_last(expected):
+    if drop_last(found) == drop_last(expected) or (
+            '<incomplete' in expected and found.startswith(re.split(r'"?,? ?<incomplete', expected)[0])):
         return 'gdb drops the character in front of an incomplete one'
+    if expected.startswith('ERROR Cannot access memory') and found.startswith('<error: Cannot access memory'):
+        return 'gdb prints nothing when nothing can be read'
+    if re.sub(r'<optimized out>i', '0i', found) == expected:
+        return 'gdb shows a missing half of a complex number as zero'
+    if where.endswith(' variable_length') and ('variable length' in found or found.startswith(expected[:4])):
+        return 'the database does not say which variable holds the bound'
     if expected == '<optimized out>' and where == 'global':
         return 'gdb takes the declaration of a variable'
     if 'variable length' in found or 'Cannot access' in found:
