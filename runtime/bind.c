@@ -29,6 +29,7 @@ struct binder {
 	void *arg;
 	uint64_t found;     /* in all modules */
 	uint64_t functions; /* with code, in this module */
+	struct sdb_error *trouble; /* why the first module that has no database has none */
 };
 
 /* ---- parsing ------------------------------------------------------------------------------------ */
@@ -301,8 +302,11 @@ static struct sdb_error *bind_module(struct binder *binder, struct sdb_module *m
 	binder->module = module;
 	binder->functions = 0;
 	struct sdb_error *error = sdb_module_database(module, &binder->db);
-	if (error) { /* it costs its own symbols only; why was said when it happened */
-		sdb_error_free(error);
+	if (error) { /* it costs its own symbols only */
+		if (binder->trouble)
+			sdb_error_free(error);
+		else
+			binder->trouble = error;
 		return NULL;
 	}
 	return binder->pattern.line ? bind_line(binder) : bind_names(binder);
@@ -346,6 +350,9 @@ struct sdb_error *sdb_target_bind(struct sdb_target *target, const char *pattern
 	}
 	free(binder.pattern.memory);
 	if (!error && !binder.found)
-		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "'%s': nothing in %s is called so", pattern, target->name);
+		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "'%s': nothing in %s is called so%s%s", pattern, target->name,
+				      binder.trouble ? "; not everything could be asked: " : "",
+				      binder.trouble ? sdb_error_message(binder.trouble) : "");
+	sdb_error_free(binder.trouble);
 	return error;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,25 +134,35 @@ void process_close(struct sdb_target *target)
 	target->state = NULL;
 }
 
+/* A thread that was killed stops once more when it is traced: to tell that it ends. */
+static void await_end(pid_t tid, int *status_ret)
+{
+	int status;
+	while (waitpid(tid, &status, __WALL) == tid) {
+		if (WIFSTOPPED(status)) {
+			ptrace(PTRACE_CONT, tid, 0, 0);
+			continue;
+		}
+		if (status_ret)
+			*status_ret = status;
+		return;
+	}
+}
+
 struct sdb_error *process_kill(struct sdb_target *target)
 {
 	struct process *process = process_of(target);
 	if (kill((pid_t)target->pid, SIGKILL) != 0 && errno != ESRCH)
 		return sdb_error_errno(errno, "cannot end process %lld", (long long)target->pid);
-	/* Of a child the status is ours to take; of what is traced, too. */
+	/* Of a child the status is ours to take; of what is traced, too. The first thread ends last. */
 	for (size_t i = target->thread_count; i-- > 0;) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
 		if (tracee->seized && tracee->thread->id != target->pid)
-			waitpid((pid_t)tracee->thread->id, NULL, __WALL);
+			await_end((pid_t)tracee->thread->id, NULL);
 	}
 	struct sdb_thread *leader = target_find_thread(target, target->pid);
-	int status;
-	if ((process->launched || (leader && tracee_of(leader)->seized)))
-		while (waitpid((pid_t)target->pid, &status, __WALL) == (pid_t)target->pid)
-			if (WIFEXITED(status) || WIFSIGNALED(status)) {
-				target->exit_status = status;
-				break;
-			}
+	if (process->launched || (leader && tracee_of(leader)->seized))
+		await_end((pid_t)target->pid, &target->exit_status);
 	while (target->thread_count)
 		attach_remove(process, tracee_of(target->threads[target->thread_count - 1]));
 	target->status = SDB_TARGET_EXITED;
