@@ -15,7 +15,7 @@
 #define MAX_TARGETS 64
 #define MAX_WORDS 4096
 
-enum { KEY_ARGS = 0x4000, KEY_BASE, KEY_FOLLOW, KEY_PTY, KEY_NO_INDEX };
+enum { KEY_ARGS = 0x4000, KEY_BASE, KEY_PTY, KEY_NO_INDEX };
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Target:", 10 },
@@ -32,7 +32,6 @@ static const struct argp_option options[] = {
 	{ "main-file", 'M', "FILE", 0, "Its executable, when it is not the one that it names", 10 },
 	{ "root", 'R', "DIRECTORY", 0, "Prefix under which modules' debug files are sought", 10 },
 	{ "soft-breakpoints", 's', NULL, 0, "Use no debug registers for breakpoints", 10 },
-	{ "follow", KEY_FOLLOW, NULL, 0, "Attach to the processes that it makes, too", 10 },
 	{ "no-index", KEY_NO_INDEX, NULL, 0, "Do not make databases for modules that have none", 10 },
 	{ "base", KEY_BASE, "SPEC", 0, "One more target: its options as one argument", 10 },
 	{ NULL, 0, NULL, 0, "Messages:", 11 },
@@ -263,7 +262,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'M': current(state, specs, false)->main_file = keep(state, specs, arg); return 0;
 	case 'R': current(state, specs, false)->root = keep(state, specs, arg); return 0;
 	case 's': current(state, specs, false)->software_breakpoints = true; return 0;
-	case KEY_FOLLOW: current(state, specs, false)->follow_children = true; return 0;
 	case KEY_PTY: current(state, specs, false)->pty = true; return 0;
 	case KEY_NO_INDEX: current(state, specs, false)->no_index = true; return 0;
 	case KEY_BASE: add_base(state, specs, arg); return 0;

@@ -75,12 +75,24 @@ int targets_open(struct targets *targets)
 
 void targets_close(struct targets *targets)
 {
-	for (size_t i = targets->count; i-- > 0;)
+	for (size_t i = targets->count; i-- > 0;) {
+		/* What this program launched does not outlive it; what it found goes on. */
+		if (targets->specs.items[i].program && sdb_target_status(targets->items[i]) != SDB_TARGET_CLOSED)
+			sdb_error_free(sdb_target_kill(targets->items[i]));
 		sdb_target_close(targets->items[i]);
+	}
 	free(targets->items);
 	targets->items = NULL;
 	targets->count = 0;
 	sdb_specs_deinit(&targets->specs);
+}
+
+bool targets_alive(const struct targets *targets)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (sdb_target_status(targets->items[i]) != SDB_TARGET_EXITED)
+			return true;
+	return false;
 }
 
 /* ---- signals ------------------------------------------------------------------------------ */

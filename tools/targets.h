@@ -20,8 +20,10 @@ extern const struct argp targets_argp;
 
 /* Opens all of them; complains, and returns the exit status, when one cannot be. */
 int targets_open(struct targets *targets);
-/* Lets go of all. */
+/* Lets go of all; those that were launched are ended. */
 void targets_close(struct targets *targets);
+/* Whether one of them has not ended yet. */
+bool targets_alive(const struct targets *targets);
 /* Has SIGINT, SIGTERM and SIGHUP end the program in an orderly way: targets_interrupted() then. */
 void targets_catch_signals(void);
 bool targets_interrupted(void);

@@ -32,7 +32,6 @@ struct sdb_spec {
 	const char *main_file;   /**< executable to use instead of the one that the target names */
 	const char *root;        /**< prefix under which modules and debug files are sought */
 	bool software_breakpoints; /**< never use debug registers for breakpoints */
-	bool follow_children;    /**< attach to what it forks, too */
 	bool no_index;           /**< do not make databases for modules that have none */
 	size_t cache_size;       /**< bytes of the target's memory that may be cached; 0: 1 MiB */
 	size_t database_cache;   /**< bytes of decoded blocks for each database; 0: 1 MiB */
@@ -52,7 +51,7 @@ struct sdb_specs {
  * whose input is a `struct sdb_specs`:
  *
  *     -t TYPE -p PID -b PROGRAM --args=WORDS -e NAME=VALUE -I/-O/-E FILE -M FILE -R ROOT
- *     -s -i ID --follow --no-index --base=SPEC -d -w -l and, last, `-- PROGRAM ARGUMENT...`
+ *     -s -i ID --pty --no-index --base=SPEC -d -w -l and, last, `-- PROGRAM ARGUMENT...`
  *
  * `--base` and everything behind `-p` of the same command line can be repeated: each is a target.
  */
