@@ -275,8 +275,8 @@ static struct sdb_error *unary(struct machine *machine, uint8_t code)
 /* DW_OP_plus_uconst keeps the type of what it adds to. */
 static struct sdb_error *add_constant(struct machine *machine, uint64_t number)
 {
-	struct stack_value *top = &machine->stack[machine->depth - 1];
-	if (machine->depth == 0 || top->kind == STACK_FLOAT)
+	struct stack_value *top = machine->depth ? &machine->stack[machine->depth - 1] : NULL;
+	if (!top || top->kind == STACK_FLOAT)
 		return sdb_error_new(SDB_ERROR_INVALID, "there is no integer to add to");
 	top->bits = number_mask(top->bits + number, top->size * 8u);
 	return NULL;

@@ -232,7 +232,7 @@ struct sdb_error *sdb_value_copy(const struct sdb_value *value, struct sdb_value
 	copy.location = location_ref(value->location);
 	copy.counts = NULL;
 	copy.why = NULL;
-	copy.borrowed = true;
+	copy.borrowed = value->bytes != NULL;
 	if (value->bytes == value->small)
 		copy.bytes = copy.small;
 	if (value->why && !(copy.why = strdup(value->why)))

@@ -117,14 +117,13 @@ static struct sdb_error *read_memory(struct sdb_value *value, const struct sdb_c
 				     const struct place *place, const struct span *span)
 {
 	uint64_t first = span->source / 8, size = (span->source + span->count + 7) / 8 - first;
-	uint8_t *bytes = span->source % 8 || span->target % 8 || span->count % 8 ? malloc((size_t)size)
-		: value->bytes + span->target / 8;
+	bool apart = span->source % 8 || span->target % 8 || span->count % 8;
+	uint8_t *bytes = apart ? malloc((size_t)size) : value->bytes + span->target / 8;
 	if (!bytes)
 		return value_no_memory();
 	struct sdb_error *error = context->ops->read_memory
 		? context->ops->read_memory(context->arg, place->address + first, bytes, (size_t)size)
 		: sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no memory");
-	bool apart = bytes < value->bytes || bytes >= value->bytes + value->size;
 	if (!error && apart)
 		copy_bits(value->bytes, span->target, bytes, span->source % 8, span->count);
 	if (apart)
