@@ -69,7 +69,8 @@ static void make_threads(long count)
 	}
 }
 
-/* Functions that a probe counts. */
+/* What probes count. */
+long counted(long a, long b);
 __attribute__((noinline)) long counted(long a, long b)
 {
 	sink += a;
