@@ -303,6 +303,8 @@ struct sdb_error *sdb_evaluate(const struct sdb_context *context, const struct s
 	/* All values share the types that are derived on the way. */
 	own.types = parser.types;
 	types_enter(parser.types);
+	if (context->code)
+		types_use_unit(parser.types, context->db, context->code->unit);
 	error = expr_assignment(&parser, value_ret);
 	skip_spaces(&parser);
 	if (!error && *parser.at) {

@@ -91,8 +91,11 @@ static struct sdb_error *take_variable(struct search *search, struct sdb_entity 
 		error = is_in_file(search->context->db, search->where, &variable->decl, variable->unit, &fits);
 	if (!error)
 		error = is_inside(search, variable, &inside);
-	unsigned quality = 1 + (variable->location.kind != SDB_LOCATION_NONE) * 4
-		+ (variable->unit == search->unit) * 2 + (variable->scope.kind != SDB_SCOPE_FUNCTION) * 8;
+	/* Those of the frame's own file come before those that all files see, static ones of others last. */
+	unsigned quality = 1 + (variable->location.kind != SDB_LOCATION_NONE) * 16u
+		+ (variable->scope.kind != SDB_SCOPE_FUNCTION) * 8u
+		+ (search->unit && variable->unit == search->unit) * 4u
+		+ (variable->flags & SDB_VARIABLE_EXTERNAL ? 2u : 0u);
 	if (!error && fits && inside && quality > search->quality) {
 		search->quality = quality;
 		search->found = entity;
@@ -114,7 +117,9 @@ static struct sdb_error *take_function(struct search *search, struct sdb_entity 
 		error = is_in_file(search->context->db, search->where, &function->decl, function->unit, &fits);
 	if (!error && fits)
 		error = sdb_function_instances(search->context->db, entity.id, &instances, &count);
-	unsigned quality = 1 + (count && !instances[0].inlined) * 4 + (function->unit == search->unit) * 2;
+	unsigned quality = 1 + (count && !instances[0].inlined) * 8u
+		+ (search->unit && function->unit == search->unit) * 4u
+		+ (function->flags & SDB_FUNCTION_EXTERNAL ? 2u : 0u);
 	if (!error && fits && !(function->flags & SDB_FUNCTION_DECLARATION && !count) && quality > search->quality) {
 		search->quality = quality;
 		search->found = entity;

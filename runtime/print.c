@@ -10,6 +10,8 @@ void print_init(struct printer *printer, const struct sdb_context *context,
 		const struct sdb_print_options *options)
 {
 	*printer = (struct printer){ .context = context };
+	if (context->types && context->code)
+		types_use_unit(context->types, context->db, context->code->unit);
 	if (options)
 		printer->options = *options;
 	struct sdb_print_options *own = &printer->options;

@@ -29,6 +29,7 @@ struct types {
 	struct kept_name *names[BUCKETS];
 	struct own_types own;
 	struct sdb_db *language_db; /* asked about last */
+	sdb_unit_id language_unit;  /* 0: the first that has one */
 	bool plain_tags;
 };
 
@@ -315,6 +316,7 @@ bool types_plain_tags(struct types *types, struct sdb_db *db)
 	if (types->language_db == db)
 		return types->plain_tags;
 	types->language_db = db;
+	types->language_unit = 0;
 	types->plain_tags = false;
 	/* Assembler units say nothing: the first of the others decides. */
 	for (sdb_unit_id id = 1; id <= sdb_db_info(db)->units && id <= 64; id++) {
@@ -330,6 +332,20 @@ bool types_plain_tags(struct types *types, struct sdb_db *db)
 		break;
 	}
 	return types->plain_tags;
+}
+
+void types_use_unit(struct types *types, struct sdb_db *db, sdb_unit_id id)
+{
+	struct sdb_unit unit;
+	if (!id || (types->language_db == db && types->language_unit == id))
+		return;
+	struct sdb_error *error = sdb_unit(db, id, &unit);
+	if (!error && unit.language && unit.language != 0x8001) {
+		types->language_db = db;
+		types->language_unit = id;
+		types->plain_tags = language_has_plain_tags(unit.language);
+	}
+	sdb_error_free(error);
 }
 
 unsigned types_address_size(const struct sdb_db *db)

@@ -69,6 +69,9 @@ struct sdb_error *types_function(struct types *types, struct sdb_db *db, const s
 /* Whether the language of DB names types without `struct` in front, as C++ does. */
 bool types_plain_tags(struct types *types, struct sdb_db *db);
 
+/* From now on that is the language of unit ID of DB, if it has one: of the frame in hand. */
+void types_use_unit(struct types *types, struct sdb_db *db, sdb_unit_id id);
+
 /* Bytes of an address in DB. */
 unsigned types_address_size(const struct sdb_db *db);
 bool types_big_endian(const struct sdb_db *db);

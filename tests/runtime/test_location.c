@@ -3,7 +3,7 @@
  * DWARF expressions by hand, in a context made of arrays: every operation, entry values, pieces,
  * and expressions that are meant to do harm.
  *
- * usage: test_location DATABASE      of a C program for x86-64: for its types
+ * usage: test_location DATABASE      of this program, built with debuginfo: for its types
  */
 
 #include "runtime/location.h"
@@ -242,42 +242,51 @@ static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text
 	return NULL;
 }
 
-/* The number of base type NAME, which has to fit in one byte of ULEB128. */
-static uint8_t type_called(struct sdb_db *db, const char *name)
+/* Base types that the program's database has to have. */
+volatile float a_float;
+volatile double a_double;
+volatile signed char a_byte;
+volatile unsigned char an_octet;
+
+/* TYPE as two bytes of ULEB128. */
+#define T(type) (uint8_t)((type) | 0x80), (uint8_t)((type) >> 7)
+
+/* The number of base type NAME. */
+static uint16_t type_called(struct sdb_db *db, const char *name)
 {
 	struct found found = { db, 0 };
 	must(sdb_lookup(db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, take_type, &found));
-	if (found.type == 0 || found.type > 127)
+	if (found.type == 0 || found.type >= 1 << 14)
 		errx(1, "type %s is number %u", name, found.type);
-	return (uint8_t)found.type;
+	return (uint16_t)found.type;
 }
 
 static void test_typed(struct sdb_db *db)
 {
-	uint8_t real = type_called(db, "double"), single = type_called(db, "float"), integer = type_called(db, "int"),
+	uint16_t real = type_called(db, "double"), single = type_called(db, "float"), integer = type_called(db, "int"),
 		byte = type_called(db, "signed char"), octet = type_called(db, "unsigned char");
 	double half = 0.5;
 	uint8_t h[8];
 	memcpy(h, &half, 8);
 	memcpy(frame.memory + 128, &half, 8);
-	IS(3, SDB_OP_CONST_TYPE, real, 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], 0x36, SDB_OP_CONVERT, real,
+	IS(3, SDB_OP_CONST_TYPE, T(real), 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], 0x36, SDB_OP_CONVERT, T(real),
 	   SDB_OP_MUL, SDB_OP_CONVERT, 0);
-	IS(0x3fe0000000000000, SDB_OP_CONST_TYPE, real, 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7],
+	IS(0x3fe0000000000000, SDB_OP_CONST_TYPE, T(real), 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7],
 	   SDB_OP_REINTERPRET, 0);
-	IS(12, SDB_OP_BREG0 + 7, 0x80, 0x01, SDB_OP_DEREF_TYPE, 8, real, 0x08, 24, SDB_OP_CONVERT, real, SDB_OP_MUL,
-	   SDB_OP_CONVERT, integer);
-	IS(2, 0x31, SDB_OP_CONVERT, single, 0x32, SDB_OP_CONVERT, single, SDB_OP_DIV, 0x34, SDB_OP_CONVERT, single,
+	IS(12, SDB_OP_BREG0 + 7, 0x80, 0x01, SDB_OP_DEREF_TYPE, 8, T(real), 0x08, 24, SDB_OP_CONVERT, T(real), SDB_OP_MUL,
+	   SDB_OP_CONVERT, T(integer));
+	IS(2, 0x31, SDB_OP_CONVERT, T(single), 0x32, SDB_OP_CONVERT, T(single), SDB_OP_DIV, 0x34, SDB_OP_CONVERT, T(single),
 	   SDB_OP_MUL, SDB_OP_GNU_CONVERT, 0);
-	IS(1, 0x31, SDB_OP_CONVERT, single, 0x32, SDB_OP_CONVERT, single, SDB_OP_LT);
-	IS(-1, 0x08, 0xff, SDB_OP_CONVERT, byte, SDB_OP_CONVERT, 0);
-	IS(255, 0x08, 0xff, SDB_OP_CONVERT, octet, SDB_OP_CONVERT, 0);
-	IS(0, 0x08, 0xff, SDB_OP_CONVERT, octet, 0x31, SDB_OP_CONVERT, octet, SDB_OP_PLUS);
-	IS(105, SDB_OP_REGVAL_TYPE, 5, integer);
-	IS(105, SDB_OP_GNU_REGVAL_TYPE, 5, octet);
-	BAD("different types", 0x31, SDB_OP_CONVERT, single, 0x32, SDB_OP_PLUS);
-	BAD("reinterpreted", 0x31, SDB_OP_CONVERT, single, SDB_OP_REINTERPRET, real);
-	BAD("floating point", 0x31, SDB_OP_CONVERT, single, SDB_OP_NOT);
-	BAD("constant of 0 bytes", SDB_OP_CONST_TYPE, real, 0);
+	IS(1, 0x31, SDB_OP_CONVERT, T(single), 0x32, SDB_OP_CONVERT, T(single), SDB_OP_LT);
+	IS(-1, 0x08, 0xff, SDB_OP_CONVERT, T(byte), SDB_OP_CONVERT, 0);
+	IS(255, 0x08, 0xff, SDB_OP_CONVERT, T(octet), SDB_OP_CONVERT, 0);
+	IS(0, 0x08, 0xff, SDB_OP_CONVERT, T(octet), 0x31, SDB_OP_CONVERT, T(octet), SDB_OP_PLUS);
+	IS(105, SDB_OP_REGVAL_TYPE, 5, T(integer));
+	IS(105, SDB_OP_GNU_REGVAL_TYPE, 5, T(octet));
+	BAD("different types", 0x31, SDB_OP_CONVERT, T(single), 0x32, SDB_OP_PLUS);
+	BAD("reinterpreted", 0x31, SDB_OP_CONVERT, T(single), SDB_OP_REINTERPRET, T(real));
+	BAD("floating point", 0x31, SDB_OP_CONVERT, T(single), SDB_OP_NOT);
+	BAD("constant of 0 bytes", SDB_OP_CONST_TYPE, T(real), 0);
 }
 
 /* ---- entry values ------------------------------------------------------------------------------------- */
