@@ -29,7 +29,7 @@ gdb.execute('set print raw-values on')
 compared, differences, allowed = 0, [], {}
 # What may differ, and why.
 ALIKE = [
-    (r' <[^<>]*>', 'another symbol at the address'),
+    (r' <(?:[^<>]|<[^<>]*>)*>', 'another symbol at the address'),
     (r'<[^={}]*> = ', 'gdb writes the names of templates in its own way'),
     (r'<[^={}]*> = (\{<No data fields>\}|<incomplete type>)', 'gdb shows a base that is only declared as empty'),
 ]
