@@ -20,6 +20,7 @@ BUILDS = [
     ('values.c', 'c', ['gcc', '-O0']), ('values.c', 'c', ['gcc', '-O2']),
     ('values.c', 'c', ['gcc', '-Og', '-gdwarf-4']), ('values.c', 'c', ['clang', '-O0', '-gdwarf-4']),
     ('values.c', 'c', ['clang', '-O2']), ('values.c', 'c', ['gcc', '-O3', '-fomit-frame-pointer', '-gdwarf-4']),
+    ('values.c', 'c', ['gcc', '-m32', '-O0']), ('values.c', 'c', ['gcc', '-m32', '-O2']),
     ('values.cc', 'c++', ['g++', '-std=c++20', '-O0']), ('values.cc', 'c++', ['g++', '-std=c++20', '-O2']),
     ('values.cc', 'c++', ['clang++', '-std=c++20', '-O0']), ('values.cc', 'c++', ['clang++', '-std=c++20', '-O2']),
 ]
@@ -28,14 +29,17 @@ BUILDS = [
 def build(source, command, path):
     if not shutil.which(command[0]):
         return False
-    subprocess.run(command + ['-g', '-w', '-pthread', '-o', path, os.path.join(HERE, 'programs', source)], check=True)
+    command = command + ['-g', '-w', '-pthread', '-o', path, os.path.join(HERE, 'programs', source)]
+    if '-m32' in command:  # needs libraries of its own
+        return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+    subprocess.run(command, check=True)
     return True
 
 
 def compare(arguments, work, source, language, command, number):
     program = os.path.join(work, 'program%d' % number)
     if not build(source, command, program):
-        print('skip - %s: %s is not installed' % (source, command[0]))
+        print('skip - %s: %s cannot be used' % (source, ' '.join(command)))
         return 0, 0
     subprocess.run([arguments.stackdb, 'index', '-o', program + '.sdb', program], check=True,
                    stdout=subprocess.DEVNULL)

@@ -18,8 +18,14 @@ EXPRESSIONS = os.environ.get('EXPRESSIONS')
 STOPS = int(os.environ['STOPS'])
 RANDOM = random.Random(int(os.environ['SEED']))
 GENERAL = ['rax', 'rdx', 'rcx', 'rbx', 'rsi', 'rdi', 'rbp', 'rsp'] + ['r%d' % n for n in range(8, 16)]
+I386 = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip']
+with open(PROGRAM, 'rb') as file:
+    WIDE = file.read(5)[4] == 2  # ELFCLASS64
+WORD = 8 if WIDE else 4
+X87 = 33 if WIDE else 11
 REGISTERS = ([(n, name) for n, name in enumerate(GENERAL)] + [(16, 'rip')]
-             + [(17 + n, 'xmm%d' % n) for n in range(16)] + [(33 + n, 'st%d' % n) for n in range(8)])
+             + [(17 + n, 'xmm%d' % n) for n in range(16)]) if WIDE else (
+                 list(enumerate(I386)) + [(21 + n, 'xmm%d' % n) for n in range(8)])
 
 for setting in ('width 0', 'height 0', 'confirm off', 'pagination off', 'print demangle off', 'python print-stack full',
                 'print asm-demangle off', 'print entry-values no', 'breakpoint pending off'):
@@ -52,7 +58,7 @@ def raw(value):
         return b''.join((int(value['v2_int64'][n]) & (1 << 64) - 1).to_bytes(8, 'little') for n in range(2))
     if type_.code == gdb.TYPE_CODE_FLT:
         return None
-    return (int(value) & (1 << 64) - 1).to_bytes(8, 'little')
+    return (int(value) & (1 << 8 * WORD) - 1).to_bytes(WORD, 'little')
 
 
 def extended(frame):
@@ -66,10 +72,22 @@ def extended(frame):
     return found
 
 
+def thread_pointer():
+    if WIDE:
+        return int(gdb.newest_frame().read_register('fs_base')) & (1 << 64) - 1
+    # gs selects it, which this gdb does not show: a variable whose place in the block is known tells
+    offset = re.search(r'at offset (0x[0-9a-f]+)', gdb.execute('info address per_thread', to_string=True))
+    segment = subprocess.run(['readelf', '-lW', PROGRAM], capture_output=True, text=True).stdout
+    size, align = re.search(r'^ +TLS +(?:\S+ +){4}(\S+) +\w+ +(\S+)', segment, re.M).groups()
+    size, align = int(size, 16), int(align, 16)
+    return (int(gdb.parse_and_eval('(unsigned long)&per_thread')) - int(offset.group(1), 16)
+            + (size + align - 1) // align * align)
+
+
 def snapshot(path, bias):
     """Physical frames only; those of gdb that are inlined share registers with their caller."""
     lines = ['process %d' % gdb.selected_inferior().pid, 'module %s %#x' % (DATABASE, bias),
-             'thread %#x' % (int(gdb.newest_frame().read_register('fs_base')) & (1 << 64) - 1)]
+             'thread %#x' % thread_pointer()]
     frame, count, first = gdb.newest_frame(), 0, True
     while frame is not None and count < 40:
         if frame.type() != gdb.INLINE_FRAME:
@@ -85,7 +103,7 @@ def snapshot(path, bias):
                     lines.append('reg %d %s' % (number, content.hex()))
             if innermost:
                 for n, content in extended(frame).items():
-                    lines.append('reg %d %s' % (33 + n, content.hex()))
+                    lines.append('reg %d %s' % (X87 + n, content.hex()))
             count += 1
         frame = frame.older()
     with open(path, 'w') as file:

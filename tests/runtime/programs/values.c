@@ -17,7 +17,7 @@ enum negative { MINUS = -1, NONE };
 
 struct point { int x, y; };
 union number { int i; float f; unsigned char bytes[4]; };
-struct bits { int a : 3; unsigned b : 7; long c : 40; bool d : 1; enum flags e : 3; enum plain f : 4; };
+struct bits { int a : 3; unsigned b : 7; long long c : 40; bool d : 1; enum flags e : 3; enum plain f : 4; };
 struct flexible { int count; int items[]; };
 struct list { struct list *next; const char *name; struct point where; };
 struct everything {
@@ -52,10 +52,12 @@ signed char small = -5;
 unsigned char byte = 200;
 short short_number = -300;
 unsigned short unsigned_short = 60000;
-long long_number = -1234567890123;
-unsigned long unsigned_long = 0xffffffffffffffff;
+long long long_number = -1234567890123;
+unsigned long unsigned_long = (unsigned long)-1;
+#ifdef __SIZEOF_INT128__
 __int128 huge = -5;
 unsigned __int128 unsigned_huge = ((unsigned __int128)1 << 100) + 7;
+#endif
 bool yes = true;
 wchar_t wide = L'w';
 char16_t utf16 = u'\u00e9';
@@ -134,11 +136,11 @@ __attribute__((noinline)) static double reals(float f, double d, long double l, 
 	return (double)product + creal(c) + sum;
 }
 
-__attribute__((noinline)) static int many_arguments(int a, char b, short c, long d, unsigned e, int *f, int g,
+__attribute__((noinline)) static int many_arguments(int a, char b, short c, long long d, unsigned e, int *f, int g,
 						    struct point h, const char *i)
 {
 	int local = a + b + c;
-	consume(f, d);
+	consume(f, (long)d);
 	local += (int)e + g + h.x;
 	consume(i, local);
 	return local + h.y;
