@@ -211,19 +211,38 @@ static bool register_of(const struct machine *machine, uint64_t number, uint64_t
 	return sdb_operation_next(&reader, &operation) && is_register(&operation, register_ret);
 }
 
+/*
+ * The call site's entry for a parameter that is not passed any more: it has no place where the
+ * callee finds it, and is described as a reference to parameter NUMBER of the callee.
+ */
+static const struct sdb_call_parameter *find_reference(const struct machine *machine,
+						       const struct sdb_call_site *site, uint64_t number)
+{
+	for (size_t i = 0; i < site->parameter_count; i++) {
+		const struct sdb_expression *where = &site->parameters[i].location;
+		struct sdb_operation_reader reader = reader_of(machine, where->bytes, where->length);
+		struct sdb_operation operation;
+		if (sdb_operation_next(&reader, &operation) && operation.code == SDB_OP_GNU_PARAMETER_REF
+		    && operation.value[0] == SDB_REFERENCE_LOCAL && operation.value[1] == number)
+			return &site->parameters[i];
+	}
+	return NULL;
+}
+
 struct sdb_error *machine_parameter(struct machine *machine, uint64_t kind, uint64_t number)
 {
 	const struct sdb_context *caller;
 	const struct sdb_call_site *site;
 	struct stack_value value;
 	uint64_t source;
-	if (kind != SDB_REFERENCE_LOCAL || !machine->context->code || !machine->context->code->scope_count
-	    || !register_of(machine, number, &source))
-		return unrecoverable(machine, "the parameter that it was is not passed any more");
+	if (kind != SDB_REFERENCE_LOCAL || !machine->context->code || !machine->context->code->scope_count)
+		return unrecoverable(machine, "the parameter that it was is not kept");
 	struct sdb_error *error = find_caller(machine, &caller, &site);
 	if (error)
 		return error;
-	const struct sdb_call_parameter *parameter = find_parameter(machine, site, source);
+	const struct sdb_call_parameter *parameter = find_reference(machine, site, number);
+	if (!parameter && register_of(machine, number, &source))
+		parameter = find_parameter(machine, site, source);
 	if (!parameter || parameter->value.length == 0)
 		return unrecoverable(machine, "the caller does not say what it passed");
 	error = in_caller(machine, caller, &parameter->value, &value);

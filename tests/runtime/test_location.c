@@ -319,6 +319,13 @@ static void test_entry_values(void)
 	above.saved[3] = false;
 	FAILS(SDB_ABSENT_REGISTER, "not saved", SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5);
 	above.saved[3] = true;
+	/* a parameter that is not passed any more */
+	static const uint8_t removed[] = { SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 2 };
+	site.function = 1;
+	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 2);
+	parameter.location = (struct sdb_expression){ removed, 3 };
+	IS(1005, SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 2, SDB_OP_STACK_VALUE);
+	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 1);
 	frame.site = NULL;
 	frame.caller = NULL;
 }
