@@ -15,14 +15,14 @@ struct walk {
 	void *arg;
 };
 
-static struct sdb_error *find_location(struct walk *walk, const struct scope_variable *variable,
+static struct sdb_error *find_location(struct walk *walk, const struct sdb_scope_description *variable,
 				       struct location **location_ret)
 {
 	return variable->record ? location_find(walk->context, &variable->record->location, location_ret)
 		: location_absent(SDB_ABSENT_OPTIMIZED_OUT, NULL, location_ret);
 }
 
-static struct sdb_error *visit(struct walk *walk, const struct scope_variable *variable, unsigned depth)
+static struct sdb_error *visit(struct walk *walk, const struct sdb_scope_description *variable, unsigned depth)
 {
 	const struct sdb_context *context = walk->context;
 	struct location *location;
@@ -49,9 +49,9 @@ static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned
 	const struct sdb_code *code = walk->context->code;
 	struct sdb_error *error = NULL;
 	for (size_t i = 0; i < code->variable_count && !error; i++) {
-		struct scope_variable variable;
+		struct sdb_scope_description variable;
 		if (code->variables[i].scope != scope
-		    || !scope_describe(walk->function, &code->variables[i], &variable)
+		    || !sdb_scope_describe(walk->function, &code->variables[i], &variable)
 		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
 			continue;
 		if (!variable.parameter)
@@ -84,17 +84,17 @@ static struct sdb_error *visit_parameters(struct walk *walk, uint32_t scope)
 			&& code->variables[i].own_is_parameter;
 	for (size_t i = 0; walk->function && i < walk->function->parameter_count && !error; i++) {
 		const struct sdb_scope_variable *record = parameter_record(code, scope, i), none = { .local = (uint32_t)i };
-		struct scope_variable variable;
-		if ((!record && own) || !scope_describe(walk->function, record ? record : &none, &variable))
+		struct sdb_scope_description variable;
+		if ((!record && own) || !sdb_scope_describe(walk->function, record ? record : &none, &variable))
 			continue;
 		variable.record = record;
 		error = visit(walk, &variable, 0);
 	}
 	for (size_t i = 0; own && i < code->variable_count && !error; i++) {
-		struct scope_variable variable;
+		struct sdb_scope_description variable;
 		if (code->variables[i].scope == scope && code->variables[i].local == SDB_LOCAL_OWN
 		    && code->variables[i].own_is_parameter
-		    && scope_describe(walk->function, &code->variables[i], &variable))
+		    && sdb_scope_describe(walk->function, &code->variables[i], &variable))
 			error = visit(walk, &variable, 0);
 	}
 	return error;
@@ -105,7 +105,7 @@ static bool has_record(const struct sdb_code *code, uint32_t outermost, size_t n
 {
 	for (size_t i = 0; i < code->variable_count; i++)
 		if (code->variables[i].local == number
-		    && location_function_scope(code, code->variables[i].scope) == outermost)
+		    && sdb_scope_outermost(code, code->variables[i].scope) == outermost)
 			return true;
 	return false;
 }
@@ -117,9 +117,9 @@ static struct sdb_error *visit_lost(struct walk *walk, uint32_t outermost)
 	struct sdb_error *error = NULL;
 	for (size_t i = 0; function && i < function->local_count && !error; i++) {
 		const struct sdb_scope_variable none = { .local = (uint32_t)(function->parameter_count + i) };
-		struct scope_variable variable;
+		struct sdb_scope_description variable;
 		if (has_record(walk->context->code, outermost, none.local)
-		    || !scope_describe(function, &none, &variable)
+		    || !sdb_scope_describe(function, &none, &variable)
 		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
 			continue;
 		variable.record = NULL;
@@ -143,7 +143,7 @@ struct sdb_error *sdb_value_locals(const struct sdb_context *context, unsigned w
 	struct walk walk = { .context = context, .fn = fn, .arg = arg };
 	if (!code || context->scope >= code->scope_count)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "no function is known here, so no variables are");
-	uint32_t outermost = location_function_scope(code, context->scope);
+	uint32_t outermost = sdb_scope_outermost(code, context->scope);
 	struct sdb_error *error = value_types(context, &walk.types);
 	if (error)
 		return error;

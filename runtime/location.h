@@ -81,7 +81,5 @@ struct sdb_error *location_absent(enum sdb_absence absence, const char *text,
 
 /* The variable of CONTEXT's frame that a SDB_REFERENCE_LOCAL points to; NULL: not in any scope. */
 const struct sdb_scope_variable *location_local(const struct sdb_context *context, uint64_t number);
-/* The FUNCTION or INLINED scope around scope SCOPE of CODE. */
-uint32_t location_function_scope(const struct sdb_code *code, uint32_t scope);
 
 #endif

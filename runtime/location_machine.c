@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations of DWARF 5, 2.5 and 2.6, and GNU's, on one stack. */
 #include "location_machine.h"
+#include <stackdb/scope.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,16 +118,6 @@ static struct sdb_error *push_register(struct machine *machine, uint64_t number,
 	return error ? error : push_number(machine, (uint64_t)bits + (uint64_t)offset);
 }
 
-static struct sdb_expression frame_base_of(const struct sdb_context *context)
-{
-	const struct sdb_location *list = &context->code->frame_base_list;
-	for (size_t i = 0; list->kind == SDB_LOCATION_LIST && i < list->entry_count; i++)
-		if (list->entries[i].is_default
-		    || (context->pc >= list->entries[i].low && context->pc < list->entries[i].high))
-			return list->entries[i].expression;
-	return context->code->frame_base;
-}
-
 /* DW_OP_fbreg: the frame base is an expression of its own, on a stack of its own. */
 static struct sdb_error *push_frame_base(struct machine *machine, int64_t offset)
 {
@@ -135,7 +126,7 @@ static struct sdb_error *push_frame_base(struct machine *machine, int64_t offset
 	if (!machine->context->code)
 		return machine_absent(machine, SDB_ABSENT_FRAME,
 				      sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no frame to find it in"));
-	struct sdb_expression expression = frame_base_of(machine->context);
+	struct sdb_expression expression = sdb_code_frame_base(machine->context->code, machine->context->pc);
 	if (expression.length == 0)
 		return machine_absent(machine, SDB_ABSENT_EXPRESSION,
 				      sdb_error_new(SDB_ERROR_NOT_FOUND, "the function has no frame base"));

@@ -3,15 +3,6 @@
 #include "location_machine.h"
 #include "scope.h"
 
-uint32_t location_function_scope(const struct sdb_code *code, uint32_t scope)
-{
-	/* Parents stand in front of their children, so this ends. */
-	while (scope < code->scope_count && code->scopes[scope].kind == SDB_CODE_BLOCK
-	       && code->scopes[scope].parent < scope)
-		scope = code->scopes[scope].parent;
-	return scope;
-}
-
 /* Whether scope INNER lies in scope OUTER of CODE, or is it. */
 static bool encloses(const struct sdb_code *code, uint32_t outer, uint32_t inner)
 {
@@ -26,10 +17,10 @@ const struct sdb_scope_variable *location_local(const struct sdb_context *contex
 	const struct sdb_scope_variable *found = NULL;
 	if (!code || number >= SDB_LOCAL_OWN)
 		return NULL;
-	uint32_t function = location_function_scope(code, context->scope);
+	uint32_t function = sdb_scope_outermost(code, context->scope);
 	for (size_t i = 0; i < code->variable_count; i++) {
 		const struct sdb_scope_variable *variable = &code->variables[i];
-		if (variable->local != number || location_function_scope(code, variable->scope) != function)
+		if (variable->local != number || sdb_scope_outermost(code, variable->scope) != function)
 			continue;
 		if (!found || encloses(code, variable->scope, context->scope))
 			found = variable;
