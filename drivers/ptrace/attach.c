@@ -165,6 +165,21 @@ static bool sleeps_uninterruptibly(struct sdb_thread *thread)
 	return stuck;
 }
 
+/*
+ * A thread that was asked to stop just when it met a breakpoint stops for the former first. The
+ * signal of the latter would end it, were it let go now: it goes on, and stops for that.
+ */
+static bool trap_is_pending(pid_t tid)
+{
+	siginfo_t pending[16];
+	struct __ptrace_peeksiginfo_args which = { .nr = 16 };
+	long count = ptrace(PTRACE_PEEKSIGINFO, tid, &which, pending);
+	for (long i = 0; i < count; i++)
+		if (pending[i].si_signo == SIGTRAP)
+			return true;
+	return false;
+}
+
 /* Waits for the stop that was asked for. False: the thread has ended, or cannot stop now. */
 static bool await_stop(struct process *process, struct tracee *tracee)
 {
@@ -179,11 +194,16 @@ static bool await_stop(struct process *process, struct tracee *tracee)
 			tracee->thread->stopped = true;
 			if (event_is_stop(status, &signal)) {
 				tracee->interrupting = false;
+				if (process->watched && signal == SIGTRAP && trap_is_pending((pid_t)tracee->thread->id)
+				    && ptrace(PTRACE_CONT, (pid_t)tracee->thread->id, 0, 0) == 0)
+					continue;
 				tracee->group_stopped = signal != SIGTRAP;
 				if (!tracee->fresh || !process->watched)
 					return true;
 			}
 			events_queue(process, tracee, status);
+			/* What it has just made is traced already, and waits. */
+			sdb_error_free(report_creation(process, tracee, status, &tracee->child));
 			return true;
 		}
 		if (got) { /* it ended */

@@ -34,6 +34,7 @@ struct tracee {
 	bool group_stopped;   /* by a stop signal */
 	bool in_call;         /* between entry and exit of a system call */
 	bool borrowed;        /* a process made by vfork(), that runs in the target's memory for a while */
+	pid_t child;          /* a process that it made, when that was dealt with before it is reported */
 	enum driver_step step; /* how it went on last */
 };
 
@@ -106,6 +107,11 @@ int events_status(const siginfo_t *info); /* as waitpid() would give it; of a st
 /* What STATUS of TRACEE means; false: nothing, it has been dealt with and goes on. */
 struct sdb_error *report_status(struct process *process, struct tracee *tracee, int status,
 				struct driver_event *event_ret, bool *reported_ret);
+/*
+ * Deals with what TRACEE made when STATUS says that it made something: a thread is added; another
+ * process is let go, and *CHILD_RET is its number.
+ */
+struct sdb_error *report_creation(struct process *process, struct tracee *tracee, int status, pid_t *child_ret);
 bool report_is_last(const struct process *process, const struct tracee *tracee);
 
 /* ---- waiter.c: what waits for processes besides, so that a descriptor can be polled */

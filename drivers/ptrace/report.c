@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <linux/kcmp.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 bool report_is_last(const struct process *process, const struct tracee *tracee)
 {
@@ -87,19 +90,48 @@ static void release_child(struct process *process, pid_t child)
 	ptrace(PTRACE_DETACH, child, 0, 0);
 }
 
-static struct sdb_error *report_child(struct process *process, struct tracee *tracee, bool shares_memory,
+static bool shares_memory(const struct process *process, pid_t child, int event)
+{
+	long order = syscall(SYS_kcmp, (pid_t)process->target->pid, child, KCMP_VM, 0, 0);
+	return order < 0 ? event == PTRACE_EVENT_VFORK : order == 0;
+}
+
+static bool is_creation(int status)
+{
+	int event = WIFSTOPPED(status) ? status >> 16 : 0;
+	return event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK;
+}
+
+struct sdb_error *report_creation(struct process *process, struct tracee *tracee, int status, pid_t *child_ret)
+{
+	pid_t child = is_creation(status) ? (pid_t)event_message(tracee) : 0;
+	bool thread = child && (tracee->borrowed || procfs_status(child, "Tgid") == process->target->pid);
+	*child_ret = 0;
+	if (!child)
+		return NULL;
+	if (thread)
+		return expect_thread(process, child, tracee->borrowed);
+	*child_ret = child;
+	/* One that shares the memory meets our breakpoints until it runs another program. */
+	if (process->guard && shares_memory(process, child, status >> 16))
+		return expect_thread(process, child, true);
+	if (!target_find_thread(process->target, child))
+		release_child(process, child);
+	return NULL;
+}
+
+static struct sdb_error *report_child(struct process *process, struct tracee *tracee, int status,
 				      struct driver_event *event_ret, bool *reported_ret)
 {
-	pid_t child = (pid_t)event_message(tracee);
-	if (shares_memory && process->guard) {
-		/* It meets our breakpoints until it runs another program. */
-		struct sdb_error *error = expect_thread(process, child, true);
-		if (error)
-			return error;
-	} else {
-		release_child(process, child);
-	}
-	return report(event_ret, reported_ret, DRIVER_CHILD, tracee, child);
+	pid_t child = tracee->child;
+	struct sdb_error *error = NULL;
+	/* When all was stopped the child was dealt with already. */
+	if (!child)
+		error = report_creation(process, tracee, status, &child);
+	tracee->child = 0;
+	if (error)
+		return error;
+	return child ? report(event_ret, reported_ret, DRIVER_CHILD, tracee, child) : go_on(tracee);
 }
 
 static struct sdb_error *report_exec(struct process *process, struct tracee *tracee,
@@ -147,13 +179,10 @@ static struct sdb_error *report_event(struct process *process, struct tracee *tr
 	switch (event) {
 	case PTRACE_EVENT_STOP:
 		return report_stop(tracee, signal, event_ret, reported_ret);
-	case PTRACE_EVENT_CLONE: {
-		struct sdb_error *error = expect_thread(process, (pid_t)event_message(tracee), tracee->borrowed);
-		return error ? error : go_on(tracee);
-	}
+	case PTRACE_EVENT_CLONE:
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
-		return report_child(process, tracee, event == PTRACE_EVENT_VFORK, event_ret, reported_ret);
+		return report_child(process, tracee, event << 16 | SIGTRAP << 8 | 0x7f, event_ret, reported_ret);
 	case PTRACE_EVENT_EXEC:
 		return report_exec(process, tracee, event_ret, reported_ret);
 	case PTRACE_EVENT_EXIT:
