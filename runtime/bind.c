@@ -37,12 +37,10 @@ struct binder {
 /* The colon that ends a prefix: one that stands alone, `a::b` has none. */
 static char *find_colon(char *text)
 {
-	for (char *at = text; (at = strchr(at, ':')); at++) {
-		if (at[1] != ':')
-			return at;
-		at++;
-	}
-	return NULL;
+	char *at = strchr(text, ':');
+	while (at && at[1] == ':')
+		at = strchr(at + 2, ':');
+	return at;
 }
 
 static struct sdb_error *parse_pattern(const char *text, struct pattern *pattern)

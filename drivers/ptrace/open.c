@@ -22,6 +22,12 @@ static struct sdb_error *no_permission(const struct process *process, int reason
 	return sdb_error_errno(reason, "cannot attach to process %lld%s", (long long)process->target->pid, tracer);
 }
 
+static struct sdb_error *no_program(const struct sdb_target *target)
+{
+	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %lld has no program: it is a thread of the kernel, "
+			     "or has ended and nobody waited for it", (long long)target->pid);
+}
+
 /* The machine of the program that runs, by its ELF header. */
 static struct sdb_error *find_architecture(struct process *process)
 {
@@ -32,8 +38,7 @@ static struct sdb_error *find_architecture(struct process *process)
 	struct sdb_error *error = elf_image_read(path, &image);
 	if (error && access(path, F_OK) != 0 && procfs_status((pid_t)target->pid, "Tgid") > 0) {
 		sdb_error_free(error);
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %lld has no program: it is a thread of the kernel, "
-				     "or has ended and nobody waited for it", (long long)target->pid);
+		return no_program(target);
 	}
 	if (error)
 		return error;
@@ -67,6 +72,8 @@ struct sdb_error *process_bind(struct process *process)
 	process->memory = open(path, O_RDWR | O_CLOEXEC);
 	if (process->memory < 0 && errno == ENOENT)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no process %lld", (long long)target->pid);
+	if (process->memory < 0 && errno == ESRCH)
+		return no_program(target);
 	if (process->memory < 0)
 		return no_permission(process, errno);
 	struct sdb_error *error = find_name(target);
