@@ -215,7 +215,7 @@ static struct sdb_error *report_call(struct tracee *tracee, struct driver_event 
 
 
 /* Which of the four fired, and whether it was a step besides (Intel SDM volume 3, 17.2.3). */
-static struct sdb_error *report_trap(struct tracee *tracee, struct driver_event *event_ret, bool *reported_ret)
+static struct sdb_error *report_trap(struct process *process, struct tracee *tracee, struct driver_event *event_ret, bool *reported_ret)
 {
 	siginfo_t info = { .si_code = SI_USER };
 	pid_t tid = (pid_t)tracee->thread->id;
@@ -227,11 +227,10 @@ static struct sdb_error *report_trap(struct tracee *tracee, struct driver_event 
 		tracee->thread->signal = SIGTRAP; /* somebody sent it */
 		return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, SIGTRAP);
 	}
-	long fired = ptrace(PTRACE_PEEKUSER, tid, DEBUG_STATUS, 0) & 15;
-	if (fired) {
-		ptrace(PTRACE_POKEUSER, tid, DEBUG_STATUS, 0);
+	/* The kernel sets it anew with each exception (arch/x86/kernel/traps.c, exc_debug_user). */
+	long fired = process->dirty_debug ? ptrace(PTRACE_PEEKUSER, tid, DEBUG_STATUS, 0) & 15 : 0;
+	if (fired)
 		return report(event_ret, reported_ret, DRIVER_HARDWARE, tracee, fired);
-	}
 	return report(event_ret, reported_ret, DRIVER_STEPPED, tracee, 0);
 }
 
@@ -247,7 +246,7 @@ struct sdb_error *report_status(struct process *process, struct tracee *tracee, 
 	if (signal == (SIGTRAP | 0x80))
 		return report_call(tracee, event_ret, reported_ret);
 	if (signal == SIGTRAP)
-		return report_trap(tracee, event_ret, reported_ret);
+		return report_trap(process, tracee, event_ret, reported_ret);
 	tracee->thread->signal = signal;
 	return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, signal);
 }
