@@ -45,6 +45,8 @@ void attach_remove(struct process *process, struct tracee *tracee)
 {
 	events_unqueue(process, tracee);
 	struct sdb_thread *thread = tracee->thread;
+	if (process->peek == (pid_t)thread->id)
+		process->peek = 0;
 	free(tracee);
 	target_remove_thread(process->target, thread);
 }
@@ -332,6 +334,7 @@ struct sdb_error *attach_detach(struct sdb_target *target)
 		if (borrowed)
 			attach_remove(process, tracee);
 	}
+	process->peek = 0;
 	process->watched = process->dirty_debug = false;
 	target_forget(target);
 	if (target->status == SDB_TARGET_PAUSED)

@@ -185,6 +185,7 @@ static struct sdb_error *next_queued(struct process *process, struct driver_even
 		struct tracee *tracee = process->first;
 		int status = tracee->status;
 		events_unqueue(process, tracee);
+		process->peek = WIFSTOPPED(status) ? (pid_t)tracee->thread->id : 0;
 		struct sdb_error *error = report_status(process, tracee, status, event_ret, reported_ret);
 		if (error)
 			return error;
@@ -251,6 +252,8 @@ struct sdb_error *events_resume(struct sdb_thread *thread, enum driver_step step
 		scratch_note_signal(process, tid);
 	if (ptrace(request, tid, 0, signal) != 0 && errno != ESRCH)
 		return sdb_error_errno(errno, "cannot let thread %d go on", tid);
+	if (process->peek == tid)
+		process->peek = 0;
 	thread->signal = 0;
 	thread->stopped = false;
 	tracee->group_stopped = false;

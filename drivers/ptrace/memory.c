@@ -4,6 +4,8 @@
 #include "process.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -20,6 +22,17 @@ struct sdb_error *memory_read(struct sdb_target *target, uint64_t address, void 
 	*done_ret = 0;
 	if (address > ADDRESS_MAX || size == 0)
 		return NULL; /* vsyscall and the kernel: nothing that can be read */
+	/* A word is read faster through a thread that stands still than by pinning its page. */
+	pid_t peek = process_of(target)->peek;
+	if (peek && size <= sizeof(long) && (address & 4095) <= 4096 - sizeof(long)) {
+		errno = 0;
+		long word = ptrace(PTRACE_PEEKDATA, peek, address, 0);
+		if (!errno) {
+			memcpy(buffer, &word, size);
+			*done_ret = size;
+			return NULL;
+		}
+	}
 	if (size > ADDRESS_MAX - address)
 		size = (size_t)(ADDRESS_MAX - address);
 	while (*done_ret < size) {
