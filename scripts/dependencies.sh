@@ -8,7 +8,8 @@ build_needs='
 gcc=gcc /usr/include/stdio.h=libc6-dev meson=meson ninja=ninja-build
 pkg-config=pkg-config|pkgconf
 pc:sqlite3=libsqlite3-dev pc:liblz4=liblz4-dev /usr/include/dwarf.h=libdw-dev
-pc:libdeflate=libdeflate-dev pc:liblzma=liblzma-dev pc:zlib=zlib1g-dev pc:libzstd=libzstd-dev'
+/usr/include/Zydis/Zydis.h=libzydis-dev pc:libdeflate=libdeflate-dev pc:liblzma=liblzma-dev pc:zlib=zlib1g-dev
+pc:libzstd=libzstd-dev'
 
 try_needs='
 /usr/lib/debug/.build-id=libc6-dbg python3=python3'
@@ -19,7 +20,7 @@ dpkg-deb=dpkg apt-get=apt'
 test_needs='
 python3=python3 g++=g++ clang=clang /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a=libclang-rt-dev|libclang-rt-14-dev
 readelf=binutils xz=xz-utils zstd=zstd sqlite3=sqlite3
-gdb=gdb eu-addr2line=elfutils pahole=pahole|dwarves dwz=dwz rustc=rustc
+gdb=gdb strace=strace eu-addr2line=elfutils pahole=pahole|dwarves dwz=dwz rustc=rustc
 /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a=gcc-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a=g++-multilib
 /usr/lib/llvm-*/bin/llvm-dwp=llvm
 /usr/lib/x86_64-linux-gnu/debug/libstdc++.so.6=libstdc++6-14-dbg|libstdc++6-12-dbg|libstdc++6-10-dbg'

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* `stackdb index` is another program: only that one is linked with what reads ELF and DWARF. */
-#include "open.h"
 #include "tool.h"
+
+#include <stackdb/indexing.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +13,10 @@
 int command_index(int argc, char **argv)
 {
 	(void)argc;
-	char *program = open_indexer_path();
+	char *program;
+	struct sdb_error *error = sdb_indexer_path(&program);
+	if (error)
+		return tool_fail(NULL, error);
 	signal(SIGPIPE, SIG_DFL);
 	execv(program, argv);
 	tool_complain(program, "cannot run the indexer: %s", strerror(errno));

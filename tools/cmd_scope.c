@@ -3,7 +3,7 @@
 #include "cdecl.h"
 #include "expression.h"
 #include "json.h"
-#include "variables.h"
+#include <stackdb/scope.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,12 +72,12 @@ static const struct sdb_expression *expression_of(const struct sdb_location *loc
 }
 
 /* What a function only declares is somewhere else, not optimized out. */
-static bool is_extern(const struct scope_variable *variable)
+static bool is_extern(const struct sdb_scope_description *variable)
 {
 	return variable->flags & SDB_LOCAL_DECLARATION && variable->record->location.kind == SDB_LOCATION_NONE;
 }
 
-static void variable_as_json(struct scope_command *command, const struct scope_variable *variable)
+static void variable_as_json(struct scope_command *command, const struct sdb_scope_description *variable)
 {
 	const struct sdb_location *location = &variable->record->location;
 	const struct sdb_location_entry *entry;
@@ -111,7 +111,7 @@ static void variable_as_json(struct scope_command *command, const struct scope_v
 	free(text.data);
 }
 
-static void variable_as_text(struct scope_command *command, const struct scope_variable *variable,
+static void variable_as_text(struct scope_command *command, const struct sdb_scope_description *variable,
 			     unsigned indent)
 {
 	const struct sdb_location *location = &variable->record->location;
@@ -156,9 +156,9 @@ static void put_variables(struct scope_command *command, uint32_t scope,
 {
 	const struct sdb_code *code = command->code;
 	for (size_t i = 0; i < code->variable_count; i++) {
-		struct scope_variable variable;
+		struct sdb_scope_description variable;
 		if (code->variables[i].scope != scope
-		    || !variables_describe(function, &code->variables[i], &variable)
+		    || !sdb_scope_describe(function, &code->variables[i], &variable)
 		    || variable.parameter != parameters)
 			continue;
 		if (command->json)
@@ -309,7 +309,7 @@ static int show_address(struct scope_command *command, const char *text)
 	}
 	struct json json;
 	command->code = code;
-	command->frame_base = variables_frame_base(code, command->address);
+	command->frame_base = sdb_code_frame_base(code, command->address);
 	if (command->common.json) {
 		json_begin(&json, &command->out);
 		json_hex(&json, "address", command->address);

@@ -3,7 +3,7 @@
 #include "cdecl.h"
 #include "dump.h"
 #include "expression.h"
-#include "variables.h"
+#include <stackdb/scope.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static void put_operations(struct dump *dump, const struct sdb_location *locatio
 	}
 }
 
-static void put_variable(struct instance *instance, const struct scope_variable *variable, unsigned depth)
+static void put_variable(struct instance *instance, const struct sdb_scope_description *variable, unsigned depth)
 {
 	struct dump *dump = instance->dump;
 	const struct sdb_location *location = &variable->record->location;
@@ -116,11 +116,11 @@ static void put_variables(struct instance *instance, uint32_t scope, const struc
 	       && code->variables[instance->next_variable].scope < scope)
 		instance->next_variable++;
 	for (; instance->next_variable < code->variable_count; instance->next_variable++) {
-		struct scope_variable variable;
+		struct sdb_scope_description variable;
 		const struct sdb_scope_variable *record = &code->variables[instance->next_variable];
 		if (record->scope != scope)
 			break;
-		if (variables_describe(function, record, &variable))
+		if (sdb_scope_describe(function, record, &variable))
 			put_variable(instance, &variable, depth);
 	}
 	if (instance->json)
@@ -222,7 +222,7 @@ static void put_scopes(struct instance *instance, unsigned depth)
 	for (uint32_t i = 0; i < code->scope_count && !session_failed(dump->session); i++) {
 		const struct sdb_code_scope *scope = &code->scopes[i];
 		unsigned level = depth + scope_depth(code, i);
-		sdb_function_id owner = variables_function(code, i);
+		sdb_function_id owner = sdb_scope_function(code, i);
 		const struct sdb_function *function = instance->function;
 		struct sdb_function *read = NULL;
 		bool variables = instance->next_variable < code->variable_count;

@@ -6,8 +6,8 @@
  */
 #include "expression.h"
 #include "names.h"
-#include "operations.h"
 
+#include <stackdb/operation.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +31,9 @@ struct machine {
 	unsigned nesting;
 };
 
-static struct operation_reader reader_for(struct session *session, const struct sdb_expression *expression)
+static struct sdb_operation_reader reader_for(struct session *session, const struct sdb_expression *expression)
 {
-	return (struct operation_reader){ expression->bytes, expression->length, 0,
+	return (struct sdb_operation_reader){ expression->bytes, expression->length, 0,
 					  session_address_size(session),
 					  session_info(session)->elf_data == 2 };
 }
@@ -84,15 +84,15 @@ static void put_reference(struct session *session, struct text *to, uint64_t kin
 
 /* ---- operation by operation ------------------------------------------------------------- */
 
-static void put_operation(struct session *session, struct text *to, const struct operation *operation,
+static void put_operation(struct session *session, struct text *to, const struct sdb_operation *operation,
 			  unsigned nesting);
 
 static void put_operations(struct session *session, struct text *to,
 			   const struct sdb_expression *expression, unsigned nesting)
 {
-	struct operation_reader reader = reader_for(session, expression);
-	struct operation operation;
-	for (unsigned count = 0; count < MAX_OPERATIONS && operation_next(&reader, &operation); count++) {
+	struct sdb_operation_reader reader = reader_for(session, expression);
+	struct sdb_operation operation;
+	for (unsigned count = 0; count < MAX_OPERATIONS && sdb_operation_next(&reader, &operation); count++) {
 		if (count)
 			text_add(to, "; ");
 		put_operation(session, to, &operation, nesting);
@@ -108,25 +108,25 @@ static void put_operations(struct session *session, struct text *to,
 
 static bool has_type_operand(uint8_t code, unsigned *which_ret)
 {
-	*which_ret = code == OP_CONVERT || code == OP_GNU_CONVERT || code == OP_REINTERPRET
-		|| code == OP_GNU_REINTERPRET || code == OP_CONST_TYPE || code == OP_GNU_CONST_TYPE ? 0 : 1;
-	return *which_ret == 0 || code == OP_REGVAL_TYPE || code == OP_GNU_REGVAL_TYPE
-		|| code == OP_DEREF_TYPE || code == OP_GNU_DEREF_TYPE || code == OP_XDEREF_TYPE;
+	*which_ret = code == SDB_OP_CONVERT || code == SDB_OP_GNU_CONVERT || code == SDB_OP_REINTERPRET
+		|| code == SDB_OP_GNU_REINTERPRET || code == SDB_OP_CONST_TYPE || code == SDB_OP_GNU_CONST_TYPE ? 0 : 1;
+	return *which_ret == 0 || code == SDB_OP_REGVAL_TYPE || code == SDB_OP_GNU_REGVAL_TYPE
+		|| code == SDB_OP_DEREF_TYPE || code == SDB_OP_GNU_DEREF_TYPE || code == SDB_OP_XDEREF_TYPE;
 }
 
 static bool has_reference(uint8_t code)
 {
-	return (code >= OP_CALL2 && code <= OP_CALL_REF) || code == OP_IMPLICIT_POINTER
-		|| code == OP_GNU_IMPLICIT_POINTER || code == OP_GNU_PARAMETER_REF
-		|| code == OP_GNU_VARIABLE_VALUE;
+	return (code >= SDB_OP_CALL2 && code <= SDB_OP_CALL_REF) || code == SDB_OP_IMPLICIT_POINTER
+		|| code == SDB_OP_GNU_IMPLICIT_POINTER || code == SDB_OP_GNU_PARAMETER_REF
+		|| code == SDB_OP_GNU_VARIABLE_VALUE;
 }
 
-static void put_operands(struct session *session, struct text *to, const struct operation *operation)
+static void put_operands(struct session *session, struct text *to, const struct sdb_operation *operation)
 {
 	unsigned type_operand, first = 0;
 	bool typed = has_type_operand(operation->code, &type_operand);
-	bool register_first = operation->code == OP_REGX || operation->code == OP_BREGX
-		|| operation->code == OP_REGVAL_TYPE || operation->code == OP_GNU_REGVAL_TYPE;
+	bool register_first = operation->code == SDB_OP_REGX || operation->code == SDB_OP_BREGX
+		|| operation->code == SDB_OP_REGVAL_TYPE || operation->code == SDB_OP_GNU_REGVAL_TYPE;
 	if (has_reference(operation->code)) {
 		text_char(to, ' ');
 		put_reference(session, to, operation->value[0], operation->value[1]);
@@ -140,24 +140,24 @@ static void put_operands(struct session *session, struct text *to, const struct 
 			put_register(session, to, operation->value[i]);
 		else if (operation->is_signed[i])
 			text_s64(to, (int64_t)operation->value[i]);
-		else if (operation->code == OP_ADDR)
+		else if (operation->code == SDB_OP_ADDR)
 			text_hex(to, operation->value[i]);
 		else
 			text_u64(to, operation->value[i]);
 	}
 }
 
-static void put_operation(struct session *session, struct text *to, const struct operation *operation,
+static void put_operation(struct session *session, struct text *to, const struct sdb_operation *operation,
 			  unsigned nesting)
 {
 	text_add(to, operation->name);
-	if (operation->code >= OP_REG0 && operation->code < OP_BREG0 + 32) {
+	if (operation->code >= SDB_OP_REG0 && operation->code < SDB_OP_BREG0 + 32) {
 		text_add(to, " (");
-		put_register(session, to, (operation->code - OP_REG0) % 32);
+		put_register(session, to, (operation->code - SDB_OP_REG0) % 32);
 		text_char(to, ')');
 	}
 	put_operands(session, to, operation);
-	if (operation->code == OP_ENTRY_VALUE || operation->code == OP_GNU_ENTRY_VALUE) {
+	if (operation->code == SDB_OP_ENTRY_VALUE || operation->code == SDB_OP_GNU_ENTRY_VALUE) {
 		struct sdb_expression inner = { operation->block, (uint32_t)operation->block_size };
 		text_add(to, ": (");
 		if (nesting < MAX_NESTING)
@@ -182,7 +182,7 @@ void expression_operations(struct session *session, struct text *to,
 
 /* ---- the symbolic machine ------------------------------------------------------------------- */
 
-static bool evaluate(struct machine *machine, struct operation_reader *reader, struct operation *stop_ret);
+static bool evaluate(struct machine *machine, struct sdb_operation_reader *reader, struct sdb_operation *stop_ret);
 
 static void term_clear(struct term *term)
 {
@@ -256,15 +256,15 @@ static bool push_frame_base(struct machine *machine, int64_t offset)
 		return false;
 	term->offset = offset;
 	const struct sdb_expression *base = machine->frame_base;
-	if (base && base->length == 1 && base->bytes[0] == OP_CALL_FRAME_CFA) {
+	if (base && base->length == 1 && base->bytes[0] == SDB_OP_CALL_FRAME_CFA) {
 		text_add(&term->base, "CFA");
-	} else if (base && base->length == 1 && base->bytes[0] >= OP_REG0 && base->bytes[0] < OP_REG0 + 32) {
-		put_register(machine->session, &term->base, base->bytes[0] - OP_REG0);
-	} else if (base && base->length > 1 && base->bytes[0] >= OP_BREG0 && base->bytes[0] < OP_BREG0 + 32) {
-		struct operation_reader reader = reader_for(machine->session, base);
-		struct operation operation;
-		if (operation_next(&reader, &operation) && reader.at == reader.size) {
-			put_register(machine->session, &term->base, operation.code - OP_BREG0);
+	} else if (base && base->length == 1 && base->bytes[0] >= SDB_OP_REG0 && base->bytes[0] < SDB_OP_REG0 + 32) {
+		put_register(machine->session, &term->base, base->bytes[0] - SDB_OP_REG0);
+	} else if (base && base->length > 1 && base->bytes[0] >= SDB_OP_BREG0 && base->bytes[0] < SDB_OP_BREG0 + 32) {
+		struct sdb_operation_reader reader = reader_for(machine->session, base);
+		struct sdb_operation operation;
+		if (sdb_operation_next(&reader, &operation) && reader.at == reader.size) {
+			put_register(machine->session, &term->base, operation.code - SDB_OP_BREG0);
 			term->offset += (int64_t)operation.value[0];
 		} else {
 			text_add(&term->base, "frame base");
@@ -275,23 +275,23 @@ static bool push_frame_base(struct machine *machine, int64_t offset)
 	return true;
 }
 
-static bool push_entry_value(struct machine *machine, const struct operation *operation)
+static bool push_entry_value(struct machine *machine, const struct sdb_operation *operation)
 {
 	struct term *term = push(machine);
 	struct sdb_expression inner = { operation->block, (uint32_t)operation->block_size };
-	struct operation_reader reader = reader_for(machine->session, &inner);
-	struct operation first;
+	struct sdb_operation_reader reader = reader_for(machine->session, &inner);
+	struct sdb_operation first;
 	if (!term || machine->nesting >= MAX_NESTING)
 		return false;
 	text_add(&term->base, "entry(");
-	if (operation_next(&reader, &first) && reader.at == reader.size
-	    && ((first.code >= OP_REG0 && first.code < OP_REG0 + 32) || first.code == OP_REGX)) {
+	if (sdb_operation_next(&reader, &first) && reader.at == reader.size
+	    && ((first.code >= SDB_OP_REG0 && first.code < SDB_OP_REG0 + 32) || first.code == SDB_OP_REGX)) {
 		put_register(machine->session, &term->base,
-			     first.code == OP_REGX ? first.value[0] : (uint64_t)first.code - OP_REG0);
+			     first.code == SDB_OP_REGX ? first.value[0] : (uint64_t)first.code - SDB_OP_REG0);
 	} else {
 		struct machine nested = { .session = machine->session, .frame_base = machine->frame_base,
 					  .nesting = machine->nesting + 1 };
-		struct operation stop = { 0 };
+		struct sdb_operation stop = { 0 };
 		reader.at = 0;
 		bool sound = evaluate(&nested, &reader, &stop) && nested.depth == 1 && !stop.name;
 		if (sound)
@@ -328,20 +328,20 @@ static bool combine(struct machine *machine, const char *sign, uint8_t code)
 	if (machine->depth < 2)
 		return false;
 	struct term *a = &machine->stack[machine->depth - 2], *b = &machine->stack[machine->depth - 1];
-	if (b->base.size == 0 && (code == OP_PLUS || code == OP_MINUS)) {
+	if (b->base.size == 0 && (code == SDB_OP_PLUS || code == SDB_OP_MINUS)) {
 		uint64_t value = (uint64_t)b->offset;
-		a->offset = (int64_t)(code == OP_PLUS ? (uint64_t)a->offset + value : (uint64_t)a->offset - value);
+		a->offset = (int64_t)(code == SDB_OP_PLUS ? (uint64_t)a->offset + value : (uint64_t)a->offset - value);
 		machine->depth--;
 		return true;
 	}
-	if (a->base.size == 0 && code == OP_PLUS) {
+	if (a->base.size == 0 && code == SDB_OP_PLUS) {
 		b->offset = (int64_t)((uint64_t)b->offset + (uint64_t)a->offset);
 		struct term swapped = *b;
 		*a = swapped;
 		machine->depth--;
 		return true;
 	}
-	if (a->base.size == 0 && b->base.size == 0 && code == OP_SHL && (uint64_t)b->offset < 64) {
+	if (a->base.size == 0 && b->base.size == 0 && code == SDB_OP_SHL && (uint64_t)b->offset < 64) {
 		a->offset = (int64_t)((uint64_t)a->offset << b->offset);
 		machine->depth--;
 		return true;
@@ -397,23 +397,23 @@ static bool rotate_terms(struct machine *machine)
 static const char *binary_sign(uint8_t code)
 {
 	switch (code) {
-	case OP_AND: return "&";
-	case OP_DIV: return "/";
-	case OP_MINUS: return "-";
-	case OP_MOD: return "%";
-	case OP_MUL: return "*";
-	case OP_OR: return "|";
-	case OP_PLUS: return "+";
-	case OP_SHL: return "<<";
-	case OP_SHR: return ">>";
-	case OP_SHRA: return ">>>";
-	case OP_XOR: return "^";
-	case OP_EQ: return "==";
-	case OP_GE: return ">=";
-	case OP_GT: return ">";
-	case OP_LE: return "<=";
-	case OP_LT: return "<";
-	case OP_NE: return "!=";
+	case SDB_OP_AND: return "&";
+	case SDB_OP_DIV: return "/";
+	case SDB_OP_MINUS: return "-";
+	case SDB_OP_MOD: return "%";
+	case SDB_OP_MUL: return "*";
+	case SDB_OP_OR: return "|";
+	case SDB_OP_PLUS: return "+";
+	case SDB_OP_SHL: return "<<";
+	case SDB_OP_SHR: return ">>";
+	case SDB_OP_SHRA: return ">>>";
+	case SDB_OP_XOR: return "^";
+	case SDB_OP_EQ: return "==";
+	case SDB_OP_GE: return ">=";
+	case SDB_OP_GT: return ">";
+	case SDB_OP_LE: return "<=";
+	case SDB_OP_LT: return "<";
+	case SDB_OP_NE: return "!=";
 	default: return NULL;
 	}
 }
@@ -429,19 +429,19 @@ static bool wrap_typed(struct machine *machine, const char *prefix, uint64_t typ
 	return sound;
 }
 
-static bool step_typed(struct machine *machine, const struct operation *operation)
+static bool step_typed(struct machine *machine, const struct sdb_operation *operation)
 {
 	struct term *term;
 	uint64_t number = 0;
 	switch (operation->code) {
-	case OP_CONVERT: case OP_GNU_CONVERT: case OP_REINTERPRET: case OP_GNU_REINTERPRET:
+	case SDB_OP_CONVERT: case SDB_OP_GNU_CONVERT: case SDB_OP_REINTERPRET: case SDB_OP_GNU_REINTERPRET:
 		return operation->value[0] == 0 || wrap_typed(machine, "(", operation->value[0]);
-	case OP_REGVAL_TYPE: case OP_GNU_REGVAL_TYPE:
+	case SDB_OP_REGVAL_TYPE: case SDB_OP_GNU_REGVAL_TYPE:
 		return push_register(machine, operation->value[0], 0)
 			&& wrap_typed(machine, "(", operation->value[1]);
-	case OP_DEREF_TYPE: case OP_GNU_DEREF_TYPE:
+	case SDB_OP_DEREF_TYPE: case SDB_OP_GNU_DEREF_TYPE:
 		return wrap_top(machine, "*[", "]", false) && wrap_typed(machine, "(", operation->value[1]);
-	case OP_CONST_TYPE: case OP_GNU_CONST_TYPE:
+	case SDB_OP_CONST_TYPE: case SDB_OP_GNU_CONST_TYPE:
 		if (operation->block_size > 8 || !(term = push(machine)))
 			return false;
 		for (size_t i = operation->block_size; i-- > 0;)
@@ -453,45 +453,45 @@ static bool step_typed(struct machine *machine, const struct operation *operatio
 }
 
 /* One operation that leaves a value on the stack; false for the others. */
-static bool step(struct machine *machine, const struct operation *operation)
+static bool step(struct machine *machine, const struct sdb_operation *operation)
 {
 	uint8_t code = operation->code;
 	char suffix[8] = "]";
-	if (code >= OP_LIT0 && code < OP_LIT0 + 32)
-		return push_number(machine, code - OP_LIT0);
-	if ((code >= OP_CONST1U && code <= OP_CONSTS) || code == OP_ADDR)
+	if (code >= SDB_OP_LIT0 && code < SDB_OP_LIT0 + 32)
+		return push_number(machine, code - SDB_OP_LIT0);
+	if ((code >= SDB_OP_CONST1U && code <= SDB_OP_CONSTS) || code == SDB_OP_ADDR)
 		return push_number(machine, operation->value[0]);
-	if (code >= OP_BREG0 && code < OP_BREG0 + 32)
-		return push_register(machine, code - OP_BREG0, (int64_t)operation->value[0]);
+	if (code >= SDB_OP_BREG0 && code < SDB_OP_BREG0 + 32)
+		return push_register(machine, code - SDB_OP_BREG0, (int64_t)operation->value[0]);
 	if (binary_sign(code))
 		return combine(machine, binary_sign(code), code);
 	switch (code) {
-	case OP_BREGX: return push_register(machine, operation->value[0], (int64_t)operation->value[1]);
-	case OP_FBREG: return push_frame_base(machine, (int64_t)operation->value[0]);
-	case OP_CALL_FRAME_CFA: return push(machine) && (text_add(&machine->stack[machine->depth - 1].base, "CFA"), true);
-	case OP_DEREF: return wrap_top(machine, "*[", suffix, false);
-	case OP_DEREF_SIZE:
+	case SDB_OP_BREGX: return push_register(machine, operation->value[0], (int64_t)operation->value[1]);
+	case SDB_OP_FBREG: return push_frame_base(machine, (int64_t)operation->value[0]);
+	case SDB_OP_CALL_FRAME_CFA: return push(machine) && (text_add(&machine->stack[machine->depth - 1].base, "CFA"), true);
+	case SDB_OP_DEREF: return wrap_top(machine, "*[", suffix, false);
+	case SDB_OP_DEREF_SIZE:
 		suffix[1] = ':';
 		suffix[2] = (char)('0' + operation->value[0] % 10);
 		return operation->value[0] < 10 && wrap_top(machine, "*[", suffix, false);
-	case OP_DUP: return copy_term(machine, 0);
-	case OP_OVER: return copy_term(machine, 1);
-	case OP_PICK: return copy_term(machine, operation->value[0]);
-	case OP_SWAP: return swap_terms(machine);
-	case OP_ROT: return rotate_terms(machine);
-	case OP_DROP: return machine->depth && (term_clear(&machine->stack[--machine->depth]), true);
-	case OP_NEG: return wrap_top(machine, "-", "", true);
-	case OP_NOT: return wrap_top(machine, "~", "", true);
-	case OP_ABS: return wrap_top(machine, "abs(", ")", false);
-	case OP_PLUS_UCONST: return push_number(machine, operation->value[0]) && combine(machine, "+", OP_PLUS);
-	case OP_ENTRY_VALUE: case OP_GNU_ENTRY_VALUE: return push_entry_value(machine, operation);
-	case OP_FORM_TLS_ADDRESS: case OP_GNU_PUSH_TLS_ADDRESS: return wrap_top(machine, "TLS+", "", false);
-	case OP_NOP: case OP_GNU_UNINIT: return true;
-	case OP_GNU_PARAMETER_REF: case OP_GNU_VARIABLE_VALUE: {
+	case SDB_OP_DUP: return copy_term(machine, 0);
+	case SDB_OP_OVER: return copy_term(machine, 1);
+	case SDB_OP_PICK: return copy_term(machine, operation->value[0]);
+	case SDB_OP_SWAP: return swap_terms(machine);
+	case SDB_OP_ROT: return rotate_terms(machine);
+	case SDB_OP_DROP: return machine->depth && (term_clear(&machine->stack[--machine->depth]), true);
+	case SDB_OP_NEG: return wrap_top(machine, "-", "", true);
+	case SDB_OP_NOT: return wrap_top(machine, "~", "", true);
+	case SDB_OP_ABS: return wrap_top(machine, "abs(", ")", false);
+	case SDB_OP_PLUS_UCONST: return push_number(machine, operation->value[0]) && combine(machine, "+", SDB_OP_PLUS);
+	case SDB_OP_ENTRY_VALUE: case SDB_OP_GNU_ENTRY_VALUE: return push_entry_value(machine, operation);
+	case SDB_OP_FORM_TLS_ADDRESS: case SDB_OP_GNU_PUSH_TLS_ADDRESS: return wrap_top(machine, "TLS+", "", false);
+	case SDB_OP_NOP: case SDB_OP_GNU_UNINIT: return true;
+	case SDB_OP_GNU_PARAMETER_REF: case SDB_OP_GNU_VARIABLE_VALUE: {
 		struct term *term = push(machine);
 		if (!term)
 			return false;
-		text_add(&term->base, code == OP_GNU_PARAMETER_REF ? "passed(" : "value(");
+		text_add(&term->base, code == SDB_OP_GNU_PARAMETER_REF ? "passed(" : "value(");
 		put_reference(machine->session, &term->base, operation->value[0], operation->value[1]);
 		text_char(&term->base, ')');
 		return true;
@@ -502,16 +502,16 @@ static bool step(struct machine *machine, const struct operation *operation)
 
 static bool ends_location(uint8_t code)
 {
-	return (code >= OP_REG0 && code < OP_REG0 + 32) || code == OP_REGX || code == OP_PIECE
-		|| code == OP_BIT_PIECE || code == OP_STACK_VALUE || code == OP_IMPLICIT_VALUE
-		|| code == OP_IMPLICIT_POINTER || code == OP_GNU_IMPLICIT_POINTER;
+	return (code >= SDB_OP_REG0 && code < SDB_OP_REG0 + 32) || code == SDB_OP_REGX || code == SDB_OP_PIECE
+		|| code == SDB_OP_BIT_PIECE || code == SDB_OP_STACK_VALUE || code == SDB_OP_IMPLICIT_VALUE
+		|| code == SDB_OP_IMPLICIT_POINTER || code == SDB_OP_GNU_IMPLICIT_POINTER;
 }
 
 /* Runs up to an operation that is part of a location's description; its name is NULL at the end. */
-static bool evaluate(struct machine *machine, struct operation_reader *reader, struct operation *stop_ret)
+static bool evaluate(struct machine *machine, struct sdb_operation_reader *reader, struct sdb_operation *stop_ret)
 {
 	stop_ret->name = NULL;
-	for (unsigned count = 0; count < MAX_OPERATIONS && operation_next(reader, stop_ret); count++) {
+	for (unsigned count = 0; count < MAX_OPERATIONS && sdb_operation_next(reader, stop_ret); count++) {
 		if (ends_location(stop_ret->code))
 			return true;
 		if (!step(machine, stop_ret))
@@ -523,7 +523,7 @@ static bool evaluate(struct machine *machine, struct operation_reader *reader, s
 
 /* ---- places ----------------------------------------------------------------------------------- */
 
-static void put_bytes(struct text *to, const struct operation *operation)
+static void put_bytes(struct text *to, const struct sdb_operation *operation)
 {
 	for (size_t i = 0; i < operation->block_size && i < 32; i++)
 		text_format(to, "%s%02x", i ? " " : "", operation->block[i]);
@@ -532,21 +532,21 @@ static void put_bytes(struct text *to, const struct operation *operation)
 }
 
 /* The place described up to STOP: a register, a value, memory. */
-static bool put_simple(struct machine *machine, struct text *to, struct operation_reader *reader,
-		       struct operation *stop)
+static bool put_simple(struct machine *machine, struct text *to, struct sdb_operation_reader *reader,
+		       struct sdb_operation *stop)
 {
-	if (stop->name && ((stop->code >= OP_REG0 && stop->code < OP_REG0 + 32) || stop->code == OP_REGX)) {
+	if (stop->name && ((stop->code >= SDB_OP_REG0 && stop->code < SDB_OP_REG0 + 32) || stop->code == SDB_OP_REGX)) {
 		text_add(to, "in ");
 		put_register(machine->session, to,
-			     stop->code == OP_REGX ? stop->value[0] : (uint64_t)stop->code - OP_REG0);
-	} else if (stop->name && stop->code == OP_IMPLICIT_VALUE) {
+			     stop->code == SDB_OP_REGX ? stop->value[0] : (uint64_t)stop->code - SDB_OP_REG0);
+	} else if (stop->name && stop->code == SDB_OP_IMPLICIT_VALUE) {
 		text_add(to, "bytes ");
 		put_bytes(to, stop);
-	} else if (stop->name && (stop->code == OP_IMPLICIT_POINTER || stop->code == OP_GNU_IMPLICIT_POINTER)) {
+	} else if (stop->name && (stop->code == SDB_OP_IMPLICIT_POINTER || stop->code == SDB_OP_GNU_IMPLICIT_POINTER)) {
 		text_add(to, "points to ");
 		put_reference(machine->session, to, stop->value[0], stop->value[1]);
 		text_offset(to, (int64_t)stop->value[2]);
-	} else if (stop->name && stop->code == OP_STACK_VALUE) {
+	} else if (stop->name && stop->code == SDB_OP_STACK_VALUE) {
 		if (machine->depth == 0)
 			return false;
 		const struct term *top = &machine->stack[machine->depth - 1];
@@ -569,7 +569,7 @@ static bool put_simple(struct machine *machine, struct text *to, struct operatio
 	}
 	machine_deinit(machine);
 	stop->name = NULL;
-	operation_next(reader, stop);
+	sdb_operation_next(reader, stop);
 	return true;
 }
 
@@ -577,19 +577,19 @@ static bool put_place(struct session *session, struct text *to, const struct sdb
 		      const struct sdb_expression *frame_base)
 {
 	struct machine machine = { .session = session, .frame_base = frame_base };
-	struct operation_reader reader = reader_for(session, expression);
-	struct operation stop;
+	struct sdb_operation_reader reader = reader_for(session, expression);
+	struct sdb_operation stop;
 	size_t pieces = 0;
 	bool sound = true;
 	do {
 		struct text part = TEXT_EMPTY;
 		sound = evaluate(&machine, &reader, &stop) && put_simple(&machine, &part, &reader, &stop);
-		bool piece = stop.name && (stop.code == OP_PIECE || stop.code == OP_BIT_PIECE);
+		bool piece = stop.name && (stop.code == SDB_OP_PIECE || stop.code == SDB_OP_BIT_PIECE);
 		sound = sound && (piece || (!stop.name && pieces == 0 && reader.at == reader.size));
 		if (sound && pieces++)
 			text_add(to, ", ");
 		if (sound && piece)
-			text_format(to, stop.code == OP_PIECE ? "%llu bytes " : "%llu bits ",
+			text_format(to, stop.code == SDB_OP_PIECE ? "%llu bytes " : "%llu bits ",
 				    (unsigned long long)stop.value[0]);
 		if (sound)
 			text_addn(to, part.data, part.size);
@@ -616,13 +616,13 @@ static void put_value(struct session *session, struct text *to, const struct sdb
 		      const struct sdb_expression *frame_base)
 {
 	struct machine machine = { .session = session, .frame_base = frame_base };
-	struct operation_reader reader = reader_for(session, expression);
-	struct operation stop;
+	struct sdb_operation_reader reader = reader_for(session, expression);
+	struct sdb_operation stop;
 	bool sound = evaluate(&machine, &reader, &stop);
 	if (sound && stop.name && machine.depth == 0
-	    && ((stop.code >= OP_REG0 && stop.code < OP_REG0 + 32) || stop.code == OP_REGX))
-		put_register(session, to, stop.code == OP_REGX ? stop.value[0] : (uint64_t)stop.code - OP_REG0);
-	else if (sound && machine.depth && (!stop.name || stop.code == OP_STACK_VALUE))
+	    && ((stop.code >= SDB_OP_REG0 && stop.code < SDB_OP_REG0 + 32) || stop.code == SDB_OP_REGX))
+		put_register(session, to, stop.code == SDB_OP_REGX ? stop.value[0] : (uint64_t)stop.code - SDB_OP_REG0);
+	else if (sound && machine.depth && (!stop.name || stop.code == SDB_OP_STACK_VALUE))
 		put_term(to, &machine.stack[machine.depth - 1], true);
 	else
 		expression_operations(session, to, expression);

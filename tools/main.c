@@ -21,6 +21,11 @@ static const struct command {
 	{ "unwind-info", command_unwind_info, "stackdb unwind-info", "CFA and register rules at an address" },
 	{ "dumpdebuginfo", command_dumpdebuginfo, "stackdb dumpdebuginfo", "everything, in the hierarchy of the source" },
 	{ "sql", command_sql, "stackdb sql", "ask a database in SQL" },
+	{ "backtrace", command_backtrace, "stackdb backtrace", "the stacks of a process's threads" },
+	{ "dumpthreads", command_dumpthreads, "stackdb dumpthreads", "the threads of a process and their registers" },
+	{ "probetargets", command_probetargets, "stackdb probetargets", "calls of functions of processes, with arguments" },
+	{ "dumptarget", command_dumptarget, "stackdb dumptarget", "what happens at functions, lines, addresses, variables" },
+	{ "syscall", command_syscall, "stackdb syscall", "the system calls of a process" },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

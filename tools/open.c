@@ -4,20 +4,16 @@
  * not exist yet is made by the indexer in a process of its own, so that no program that asks
  * questions ever holds DWARF in its memory.
  */
-#include "open.h"
 #include "session.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <stackdb/indexing.h>
 #include <stackdb/store.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* A database of a file without build-id: used once, removed as soon as it is open, or at exit. */
 static char *temporary_path;
@@ -53,132 +49,25 @@ static struct sdb_error *examine(const char *path, enum file_kind *kind_ret)
 	return NULL;
 }
 
-char *open_indexer_path(void)
+static void tell_first_use(void *arg, const char *file)
 {
-	const char *chosen = getenv("STACKDB_INDEXER");
-	if (chosen && *chosen)
-		return tool_strdup(chosen);
-	struct text path = TEXT_EMPTY;
-	char self[4096];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = length > 0 ? memrchr(self, '/', (size_t)length) : NULL;
-	/* Where it was built it is beside this program; in an installation that was moved, where the
-	 * prefix is now. */
-	static const char *const places[] = { "stackdb-indexer", STACKDB_LIBEXEC_FROM_BIN "/stackdb-indexer" };
-	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-		path.size = 0;
-		text_addn(&path, self, (size_t)(slash - self) + 1);
-		text_add(&path, places[i]);
-		if (access(text_string(&path), X_OK) == 0)
-			return path.data;
-	}
-	path.size = 0;
-	text_add(&path, STACKDB_LIBEXECDIR "/stackdb-indexer");
-	text_string(&path);
-	return path.data;
-}
-
-/* Runs the indexer on FILE and waits; what it complains about goes to standard error. */
-static struct sdb_error *run_indexer(const char *file, const char *output)
-{
-	char *program = open_indexer_path();
-	char *args[] = { (char *)"stackdb index", (char *)"--quiet", (char *)"-o", (char *)output,
-			 (char *)"--", (char *)file, NULL };
-	if (!output) {
-		args[2] = args[4];
-		args[3] = args[5];
-		args[4] = NULL;
-	}
-	posix_spawn_file_actions_t actions;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	pid_t pid;
-	int reason = posix_spawn(&pid, program, &actions, NULL, args, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	struct sdb_error *error = NULL;
-	int status = 0;
-	if (reason)
-		error = sdb_error_errno(reason, "no database yet, and the indexer %s cannot be run", program);
-	else
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	free(program);
-	if (!error && status != 0)
-		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "no database yet, and indexing failed");
-	return error;
-}
-
-static void tell_first_use(const char *file)
-{
+	(void)arg;
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "%s: indexing %s, which is used for the first time\n", tool_command(), file);
-}
-
-static struct sdb_error *index_temporarily(const char *file, char **path_ret)
-{
-	const char *directory = getenv("TMPDIR");
-	struct text name = TEXT_EMPTY;
-	text_format(&name, "%s/stackdb-XXXXXX.sdb", directory && *directory ? directory : "/tmp");
-	text_string(&name);
-	int fd = mkstemps(name.data, 4);
-	if (fd < 0) {
-		struct sdb_error *error = sdb_error_errno(errno, "cannot create %s", name.data);
-		free(name.data);
-		return error;
-	}
-	close(fd);
-	temporary_path = name.data;
-	atexit(open_remove_temporary);
-	tell_first_use(file);
-	struct sdb_error *error = run_indexer(file, name.data);
-	if (!error)
-		*path_ret = tool_strdup(name.data);
-	return error;
-}
-
-static struct sdb_error *no_database(const char *why)
-{
-	return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no database for it%s", why);
-}
-
-/* Whether the database at PATH is one that this program reads: not damaged, not of another format. */
-static bool is_sound(const char *path)
-{
-	struct sdb_db *db = NULL;
-	struct sdb_error *error = sdb_db_open(path, NULL, &db);
-	bool sound = !error;
-	sdb_error_free(error);
-	sdb_db_close(db);
-	return sound;
 }
 
 static struct sdb_error *resolve_elf(const char *file, bool no_index, char **path_ret,
 				     bool *temporary_ret)
 {
-	uint8_t id[64];
-	size_t length;
-	struct sdb_error *error = sdb_build_id_of_file(file, id, &length);
-	if (error)
-		return error;
-	if (length) {
-		error = sdb_store_find(id, length, path_ret);
-		if (error ? sdb_error_code(error) != SDB_ERROR_NOT_FOUND : no_index || is_sound(*path_ret))
-			return error;
-		if (!error) /* it is made again */
-			free(*path_ret);
-		sdb_error_free(error);
+	const struct sdb_database_options options = {
+		.no_index = no_index, .complain = true, .first_use = tell_first_use,
+	};
+	struct sdb_error *error = sdb_database_for(file, &options, path_ret, temporary_ret);
+	if (!error && *temporary_ret) {
+		temporary_path = tool_strdup(*path_ret);
+		atexit(open_remove_temporary);
 	}
-	if (no_index)
-		return no_database(length ? ", and --no-index forbids making one"
-				   : " since it has no build-id, and --no-index forbids making one");
-	if (!length) {
-		*temporary_ret = true;
-		return index_temporarily(file, path_ret);
-	}
-	tell_first_use(file);
-	error = run_indexer(file, NULL);
-	return error ? error : sdb_store_find(id, length, path_ret);
+	return error;
 }
 
 /* A build-id without a database: its debug file may be where distributions put them. */

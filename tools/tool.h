@@ -58,5 +58,10 @@ int command_unwind_info(int argc, char **argv);
 int command_dumpdebuginfo(int argc, char **argv);
 int command_sql(int argc, char **argv);
 int command_index(int argc, char **argv);
+int command_backtrace(int argc, char **argv);
+int command_dumpthreads(int argc, char **argv);
+int command_probetargets(int argc, char **argv);
+int command_dumptarget(int argc, char **argv);
+int command_syscall(int argc, char **argv);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Sourced by scripts/test: builds the fuzz targets, runs what they found before and then each
-# for a while, both at the same time.
+# for a while, all at the same time.
 
 seconds=${STACKDB_FUZZ_SECONDS:-60}
 command -v clang >/dev/null || { skip 'fuzz targets: clang is not installed'; return; }
@@ -10,7 +10,7 @@ compile fuzz clang --buildtype=debugoptimized -Dfuzz=true -Dtests=false \
 python3 tests/fuzz/seeds.py $out/seeds "$STACKDB" || { fail 'seeds'; return; }
 
 running=
-for target in index db; do
+for target in index db value expression; do
 	program=build/fuzz/tests/fuzz/fuzz_$target
 	[ -e "$program" ] || { fail "$program was not built"; continue; }
 	corpus=$out/corpus/$target

@@ -79,6 +79,22 @@ def mini_debuginfo(work, out):
         run("objcopy", "--add-section", f".gnu_debugdata={symbols}.xz", f"{out}/mini")
 
 
+EXPRESSIONS = ["p->next->x + g * 2", "*p@3", "text[2] == 'a' && !g || p", "(struct point *)text", "&p->next",
+               "sizeof(struct point [3])", "g = 7", "1.5f / 2 > 0 ? -1 : ~0x7f", "\"abc\"[1]", "m:g", "'f.c'::p"]
+OPERATIONS = ["31 32 22 9f", "91 70", "50 93 04 51 93 02 93 03", "a3 01 55 9f", "77 00 06 23 08", "9e 03 01 02 03",
+              "08 05 a8 03 31 a8 03 1e a8 00 9f", "f2 01 00 04", "31 28 01 00 96 2f fa ff", "a5 05 01 9f", "9c 23 10"]
+
+
+def expressions(out):
+    os.makedirs(out, exist_ok=True)
+    for number, text in enumerate(EXPRESSIONS):
+        with open(f"{out}/c{number}", "wb") as file:
+            file.write(b"\0" + text.encode())
+    for number, text in enumerate(OPERATIONS):
+        with open(f"{out}/dwarf{number}", "wb") as file:
+            file.write(bytes([1, number]) + bytes.fromhex(text))
+
+
 def main():
     directory = sys.argv[1]
     out = f"{directory}/index"
@@ -89,6 +105,8 @@ def main():
         os.makedirs(f"{directory}/db", exist_ok=True)
         for path in glob.glob(f"{out}/*"):
             run(sys.argv[2], "index", "-o", f"{directory}/db/{os.path.basename(path)}.sdb", path)
+        shutil.copytree(f"{directory}/db", f"{directory}/value", dirs_exist_ok=True)
+    expressions(f"{directory}/expression")
     for kind in os.listdir(directory):
         files = glob.glob(f"{directory}/{kind}/*")
         print(f"{kind}: {len(files)} seeds, {sum(map(os.path.getsize, files))} bytes")

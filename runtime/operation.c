@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "operations.h"
+#include <stackdb/operation.h>
 
 #include <string.h>
 
@@ -63,7 +63,7 @@ static const struct shape *shape_of(uint8_t code)
 	return NULL;
 }
 
-static bool read_fixed(struct operation_reader *reader, unsigned size, bool is_signed, uint64_t *value_ret)
+static bool read_fixed(struct sdb_operation_reader *reader, unsigned size, bool is_signed, uint64_t *value_ret)
 {
 	if (reader->size - reader->at < size)
 		return false;
@@ -79,7 +79,7 @@ static bool read_fixed(struct operation_reader *reader, unsigned size, bool is_s
 	return true;
 }
 
-static bool read_leb(struct operation_reader *reader, bool is_signed, uint64_t *value_ret)
+static bool read_leb(struct sdb_operation_reader *reader, bool is_signed, uint64_t *value_ret)
 {
 	uint64_t value = 0;
 	unsigned shift = 0;
@@ -98,7 +98,7 @@ static bool read_leb(struct operation_reader *reader, bool is_signed, uint64_t *
 	return false;
 }
 
-static bool read_block(struct operation_reader *reader, struct operation *operation, uint64_t size)
+static bool read_block(struct sdb_operation_reader *reader, struct sdb_operation *operation, uint64_t size)
 {
 	if (reader->size - reader->at < size)
 		return false;
@@ -108,7 +108,7 @@ static bool read_block(struct operation_reader *reader, struct operation *operat
 	return true;
 }
 
-static bool read_operand(struct operation_reader *reader, struct operation *operation, char shape)
+static bool read_operand(struct sdb_operation_reader *reader, struct sdb_operation *operation, char shape)
 {
 	static const char widths[] = "bwdq";
 	unsigned i = operation->operands;
@@ -136,18 +136,19 @@ static bool read_operand(struct operation_reader *reader, struct operation *oper
 }
 
 /* The operations with a number in their name. */
-static bool name_numbered(struct operation *operation, struct operation_reader *reader)
-{
-	static const char *const lits[] = {
 #define TEN(prefix, tens) prefix tens "0", prefix tens "1", prefix tens "2", prefix tens "3", prefix tens "4", \
 	prefix tens "5", prefix tens "6", prefix tens "7", prefix tens "8", prefix tens "9"
 #define THIRTY_TWO(prefix) TEN(prefix, ""), TEN(prefix, "1"), TEN(prefix, "2"), prefix "30", prefix "31"
+
+static bool name_numbered(struct sdb_operation *operation, struct sdb_operation_reader *reader)
+{
+	static const char *const lits[] = {
 		THIRTY_TWO("DW_OP_lit"), THIRTY_TWO("DW_OP_reg"), THIRTY_TWO("DW_OP_breg"),
 	};
-	if (operation->code < OP_LIT0 || operation->code >= OP_BREG0 + 32)
+	if (operation->code < SDB_OP_LIT0 || operation->code >= SDB_OP_BREG0 + 32)
 		return false;
-	operation->name = lits[operation->code - OP_LIT0];
-	if (operation->code < OP_BREG0)
+	operation->name = lits[operation->code - SDB_OP_LIT0];
+	if (operation->code < SDB_OP_BREG0)
 		return true;
 	operation->operands = 1;
 	operation->is_signed[0] = true;
@@ -156,12 +157,12 @@ static bool name_numbered(struct operation *operation, struct operation_reader *
 	return true;
 }
 
-bool operation_next(struct operation_reader *reader, struct operation *operation_ret)
+bool sdb_operation_next(struct sdb_operation_reader *reader, struct sdb_operation *operation_ret)
 {
 	size_t start = reader->at;
 	if (start >= reader->size)
 		return false;
-	*operation_ret = (struct operation){ .code = reader->bytes[reader->at++], .offset = start };
+	*operation_ret = (struct sdb_operation){ .code = reader->bytes[reader->at++], .offset = start };
 	bool sound;
 	if (name_numbered(operation_ret, reader)) {
 		sound = operation_ret->name != NULL;

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* The drivers that are part of the library. */
+
+#include "runtime/driver.h"
+#include "ptrace/process.h"
+
+const struct driver *const drivers_builtin[] = { &driver_ptrace, NULL };

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When this program is killed, somebody has to take its breakpoints out again. That is a small
+ * process that waits for nothing else. It shares a list of what stood where with this program; it
+ * is told of this program's end by a pidfd, so that even SIGKILL does not get past it.
+ *
+ * Until it has done so, threads may meet breakpoints that nobody handles: see scratch.c.
+ */
+
+#include "process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BYTES_MAX = 16, ENTRIES_MAX = 65536 };
+
+struct kept {
+	uint64_t address;
+	atomic_uint size; /* 0: free. Written last, cleared first */
+	uint8_t bytes[BYTES_MAX];
+};
+
+/* In memory that both processes see. */
+struct journal {
+	atomic_uint used; /* entries from here on were never used */
+	struct kept entries[ENTRIES_MAX];
+};
+
+struct guard {
+	struct journal *journal;
+	pid_t pid;
+};
+
+/* ---- the process: nothing here allocates, locks or returns ------------------------------------- */
+
+static void restore_all(const struct journal *journal, int memory)
+{
+	unsigned used = atomic_load(&journal->used);
+	for (unsigned i = 0; i < used && i < ENTRIES_MAX; i++) {
+		const struct kept *kept = &journal->entries[i];
+		unsigned size = atomic_load(&kept->size);
+		if (size && size <= BYTES_MAX && pwrite(memory, kept->bytes, size, (off_t)kept->address) < 0)
+			continue; /* the target is gone, or that part of it */
+	}
+}
+
+/* What is left in the debug registers of a thread would end it with SIGTRAP one day. */
+static void disarm_thread(pid_t tid)
+{
+	int status;
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0) != 0)
+		return;
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status))
+		return;
+	registers_disarm(tid);
+	int signal = status >> 16 == 0 && WSTOPSIG(status) != SIGTRAP ? WSTOPSIG(status) : 0;
+	ptrace(PTRACE_DETACH, tid, 0, signal);
+}
+
+static void disarm_all(pid_t pid)
+{
+	char path[64], entries[4096];
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long got;
+	while (directory >= 0 && (got = syscall(SYS_getdents64, directory, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < got;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			int tid = atoi(entry->d_name);
+			if (tid > 0)
+				disarm_thread(tid);
+			at += entry->d_reclen;
+		}
+	}
+}
+
+static _Noreturn void keep_watch(const struct journal *journal, pid_t target, int memory, int host, pid_t host_pid)
+{
+	struct pollfd ended = { .fd = host, .events = POLLIN };
+	setsid();
+	prctl(PR_SET_NAME, "stackdb-guard");
+	/* Whoever sends signals to all that belongs to the host does not mean this one. */
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (setpriority(0, 0, -20) != 0)
+		errno = 0; /* a pity, no more */
+	while (getppid() == host_pid && poll(&ended, 1, -1) < 0 && errno == EINTR)
+		;
+	restore_all(journal, memory);
+	disarm_all(target);
+	_exit(0);
+}
+
+/* ---- in this program ------------------------------------------------------------------------------ */
+
+static struct sdb_error *start(struct process *process, struct guard *guard)
+{
+	int host = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	pid_t host_pid = getpid();
+	if (host < 0)
+		return sdb_error_errno(errno, "cannot watch this process");
+	/* Without a signal at its end: the host is not to hear of a child that it did not make. */
+	pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		/* Descriptors that others wait for the end of are not to be held open in here. */
+		int low = host < process->memory ? host : process->memory, high = host + process->memory - low;
+		if (low > 0)
+			close_range(0, (unsigned)low - 1, 0);
+		if (high > low + 1)
+			close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+		close_range((unsigned)high + 1, ~0u, 0);
+		keep_watch(guard->journal, (pid_t)process->target->pid, process->memory, host, host_pid);
+	}
+	int reason = errno;
+	close(host);
+	if (pid < 0)
+		return sdb_error_errno(reason, "cannot create the process that guards the target");
+	guard->pid = pid;
+	return NULL;
+}
+
+static struct sdb_error *create(struct process *process)
+{
+	struct guard *guard = calloc(1, sizeof(*guard));
+	if (!guard)
+		return NO_MEMORY();
+	guard->journal = mmap(NULL, sizeof(*guard->journal), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct sdb_error *error = guard->journal == MAP_FAILED ? NO_MEMORY() : start(process, guard);
+	if (error) {
+		if (guard->journal != MAP_FAILED)
+			munmap(guard->journal, sizeof(*guard->journal));
+		free(guard);
+		return error;
+	}
+	process->guard = guard;
+	return NULL;
+}
+
+struct sdb_error *guard_keep(struct sdb_target *target, uint64_t address, const void *bytes, size_t size)
+{
+	struct process *process = process_of(target);
+	if (size > BYTES_MAX)
+		return sdb_error_new(SDB_ERROR_INVALID, "%zu bytes to keep", size);
+	struct sdb_error *error = process->guard ? NULL : create(process);
+	if (error)
+		return error;
+	struct journal *journal = process->guard->journal;
+	unsigned used = atomic_load(&journal->used), place = used;
+	for (unsigned i = 0; i < used && place == used; i++)
+		if (atomic_load(&journal->entries[i].size) == 0)
+			place = i;
+	if (place == ENTRIES_MAX)
+		return sdb_error_new(SDB_ERROR_MEMORY, "more than %d breakpoints", ENTRIES_MAX);
+	struct kept *kept = &journal->entries[place];
+	kept->address = address;
+	memcpy(kept->bytes, bytes, size);
+	if (place == used)
+		atomic_store(&journal->used, used + 1);
+	atomic_store(&kept->size, (unsigned)size);
+	return NULL;
+}
+
+void guard_forget(struct sdb_target *target, uint64_t address)
+{
+	struct process *process = process_of(target);
+	if (!process || !process->guard)
+		return;
+	struct journal *journal = process->guard->journal;
+	unsigned used = atomic_load(&journal->used);
+	for (unsigned i = 0; i < used; i++)
+		if (journal->entries[i].address == address && atomic_load(&journal->entries[i].size))
+			atomic_store(&journal->entries[i].size, 0);
+}
+
+void guard_restore_child(struct process *process, pid_t child)
+{
+	char path[64];
+	if (!process->guard)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/mem", child);
+	int memory = open(path, O_WRONLY | O_CLOEXEC);
+	if (memory < 0)
+		return;
+	restore_all(process->guard->journal, memory);
+	close(memory);
+}
+
+void guard_close(struct process *process)
+{
+	struct guard *guard = process->guard;
+	if (!guard)
+		return;
+	process->guard = NULL;
+	kill(guard->pid, SIGKILL);
+	while (waitpid(guard->pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	munmap(guard->journal, sizeof(*guard->journal));
+	free(guard);
+}

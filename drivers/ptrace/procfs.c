@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc says of a process. */
+
+#include "process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* ---- lines and fields ----------------------------------------------------------------------- */
+
+/* Reads at most SIZE - 1 bytes of /proc/TID/NAME; false when it cannot be. */
+static bool read_file(pid_t tid, const char *name, char *buffer, size_t size)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, buffer, size - 1);
+	if (fd >= 0)
+		close(fd);
+	buffer[got < 0 ? 0 : got] = '\0';
+	return got >= 0;
+}
+
+char *procfs_line(pid_t tid, const char *name)
+{
+	char buffer[4096];
+	if (!read_file(tid, name, buffer, sizeof(buffer)))
+		return NULL;
+	buffer[strcspn(buffer, "\n")] = '\0';
+	return strdup(buffer);
+}
+
+static const char *find_field(const char *text, const char *field)
+{
+	size_t length = strlen(field);
+	for (const char *at = text; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, field, length) == 0 && at[length] == ':')
+			return at + length + 1 + strspn(at + length + 1, " \t");
+		if (!*at)
+			break;
+	}
+	return NULL;
+}
+
+int64_t procfs_status(pid_t tid, const char *field)
+{
+	char buffer[4096];
+	if (!read_file(tid, "status", buffer, sizeof(buffer)))
+		return -1;
+	const char *value = find_field(buffer, field);
+	return value ? strtoll(value, NULL, 10) : -1;
+}
+
+void procfs_tracer(pid_t tid, char *text, size_t size)
+{
+	int64_t tracer = procfs_status(tid, "TracerPid");
+	*text = '\0';
+	if (tracer <= 0)
+		return;
+	char *name = procfs_line((pid_t)tracer, "comm");
+	snprintf(text, size, ": it is traced by %s (process %lld)", name ? name : "another program", (long long)tracer);
+	free(name);
+}
+
+struct sdb_error *procfs_thread_name(struct sdb_thread *thread, char **name_ret)
+{
+	*name_ret = procfs_line((pid_t)thread->id, "comm");
+	return *name_ret ? NULL : sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %lld has ended", (long long)thread->id);
+}
+
+struct sdb_error *procfs_thread_state(struct sdb_thread *thread, char **state_ret)
+{
+	char buffer[4096];
+	const char *value = read_file((pid_t)thread->id, "status", buffer, sizeof(buffer))
+		? find_field(buffer, "State") : NULL;
+	if (!value)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %lld has ended", (long long)thread->id);
+	/* `S (sleeping)` */
+	const char *open = strchr(value, '('), *end = open ? strchr(open, ')') : NULL;
+	*state_ret = end ? strndup(open + 1, (size_t)(end - open - 1)) : strndup(value, strcspn(value, "\n"));
+	return *state_ret ? NULL : NO_MEMORY();
+}
+
+struct sdb_error *procfs_tasks(pid_t pid, struct sdb_error *(*fn)(void *arg, pid_t tid), void *arg)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *directory = opendir(path);
+	if (!directory)
+		return errno == ENOENT ? sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no process %d", pid)
+			: sdb_error_errno(errno, "cannot list the threads of process %d", pid);
+	struct sdb_error *error = NULL;
+	for (struct dirent *entry; !error && (entry = readdir(directory)) != NULL;) {
+		char *end;
+		long tid = strtol(entry->d_name, &end, 10);
+		if (tid > 0 && !*end)
+			error = fn(arg, (pid_t)tid);
+	}
+	closedir(directory);
+	return error;
+}
+
+/* ---- regions ------------------------------------------------------------------------------------ */
+
+/* The kernel writes a newline in a name as \012. */
+static void unescape(char *name)
+{
+	char *to = name;
+	for (const char *from = name; *from; from++) {
+		if (strncmp(from, "\\012", 4) == 0) {
+			*to++ = '\n';
+			from += 3;
+		} else {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
+}
+
+static uint32_t region_flags(const char *permissions, char *name)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(name), suffix = sizeof(deleted) - 1;
+	uint32_t flags = (permissions[0] == 'r' ? SDB_REGION_READ : 0u) | (permissions[1] == 'w' ? SDB_REGION_WRITE : 0u)
+		| (permissions[2] == 'x' ? SDB_REGION_EXECUTE : 0u) | (permissions[3] == 's' ? SDB_REGION_SHARED : 0u);
+	if (strcmp(name, "[stack]") == 0)
+		flags |= SDB_REGION_STACK;
+	if (strcmp(name, "[heap]") == 0)
+		flags |= SDB_REGION_HEAP;
+	if (name[0] == '/' && length > suffix && strcmp(name + length - suffix, deleted) == 0) {
+		name[length - suffix] = '\0';
+		flags |= SDB_REGION_DELETED;
+	}
+	return flags;
+}
+
+static bool parse_hex(const char **at, uint64_t *value_ret)
+{
+	uint64_t value = 0;
+	const char *begin = *at;
+	for (;; (*at)++) {
+		unsigned c = (unsigned char)**at, digit = c - '0' < 10 ? c - '0' : c - 'a' < 6 ? c - 'a' + 10 : 16;
+		if (digit > 15)
+			break;
+		value = value << 4 | digit;
+	}
+	*value_ret = value;
+	return *at != begin;
+}
+
+/* `low-high perms offset major:minor inode   name` */
+static bool parse_map(char *line, struct region_found *found)
+{
+	const char *at = line;
+	uint64_t major_number, minor_number;
+	if (!parse_hex(&at, &found->low) || *at++ != '-' || !parse_hex(&at, &found->high) || *at++ != ' ')
+		return false;
+	const char *permissions = at;
+	if (strlen(at) < 5)
+		return false;
+	at += 5;
+	if (!parse_hex(&at, &found->offset) || *at++ != ' ' || !parse_hex(&at, &major_number) || *at++ != ':'
+	    || !parse_hex(&at, &minor_number) || *at++ != ' ')
+		return false;
+	char *end;
+	found->inode = strtoull(at, &end, 10);
+	char *name = end + strspn(end, " ");
+	unescape(name);
+	found->device = makedev((unsigned)major_number, (unsigned)minor_number);
+	found->flags = region_flags(permissions, name);
+	found->name = name;
+	return found->low < found->high;
+}
+
+struct sdb_error *procfs_regions(struct sdb_target *target, struct space *space)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%lld/maps", (long long)target->pid);
+	FILE *maps = fopen(path, "re");
+	if (!maps)
+		return errno == ENOENT ? sdb_error_new(SDB_ERROR_NOT_FOUND, "process %lld has ended", (long long)target->pid)
+			: sdb_error_errno(errno, "cannot read %s", path);
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+	struct sdb_error *error = NULL;
+	while (!error && (length = getline(&line, &room, maps)) > 0) {
+		struct region_found found;
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		if (parse_map(line, &found) && strcmp(found.name, "[vsyscall]") != 0)
+			error = space_add(space, &found);
+	}
+	free(line);
+	fclose(maps);
+	return error;
+}
+
+/* ---- files ---------------------------------------------------------------------------------------- */
+
+/* Whether PATH is the file that MODULE is mapped from. */
+static bool is_file(const char *path, const struct sdb_module *module)
+{
+	struct stat status;
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_ino == module->inode
+		&& status.st_dev == module->device;
+}
+
+static bool is_main(const struct sdb_target *target, const char *path)
+{
+	char link[64], exe[PATH_MAX];
+	snprintf(link, sizeof(link), "/proc/%lld/exe", (long long)target->pid);
+	ssize_t length = readlink(link, exe, sizeof(exe) - 1);
+	if (length <= 0)
+		return false;
+	exe[length] = '\0';
+	char *deleted = strstr(exe, " (deleted)");
+	if (deleted)
+		*deleted = '\0';
+	return strcmp(exe, path) == 0;
+}
+
+struct sdb_error *procfs_file_path(struct sdb_target *target, const struct sdb_region *region, char **path_ret)
+{
+	const char *path = region->module->path;
+	*path_ret = NULL;
+	if (path[0] != '/')
+		return NULL;
+	int length;
+	if (target->spec.main_file && is_main(target, path)) {
+		length = asprintf(path_ret, "%s", target->spec.main_file);
+		return length < 0 ? NO_MEMORY() : NULL;
+	}
+	/* Under its own name, in its own root, or, when it was deleted or replaced, as it is mapped. */
+	if (is_file(path, region->module)) {
+		*path_ret = strdup(path);
+		return *path_ret ? NULL : NO_MEMORY();
+	}
+	if (asprintf(path_ret, "/proc/%lld/root%s", (long long)target->pid, path) < 0)
+		return NO_MEMORY();
+	if (is_file(*path_ret, region->module))
+		return NULL;
+	char *mapped;
+	if (asprintf(&mapped, "/proc/%lld/map_files/%" PRIx64 "-%" PRIx64, (long long)target->pid, region->low,
+		     region->high) < 0) {
+		free(*path_ret);
+		return NO_MEMORY();
+	}
+	if (access(mapped, R_OK) == 0) {
+		free(*path_ret);
+		*path_ret = mapped;
+		return NULL;
+	}
+	free(mapped);
+	/* File systems exist whose device numbers differ between the two: the build-id decides later. */
+	struct stat status;
+	if (stat(*path_ret, &status) == 0 && status.st_ino == region->module->inode)
+		return NULL;
+	free(*path_ret);
+	*path_ret = NULL;
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "the file %s that is mapped cannot be opened: it was deleted or replaced",
+			     path);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* What a wait status means, and what is to be done about those that mean nothing to anybody else. */
+
+#include "process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <linux/kcmp.h>
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool report_is_last(const struct process *process, const struct tracee *tracee)
+{
+	/* The end of the first thread is reported when all others are gone. */
+	return tracee->thread->id == process->target->pid;
+}
+
+static struct sdb_error *go_on(struct tracee *tracee)
+{
+	return thread_resume(tracee->thread, tracee->step);
+}
+
+static struct sdb_error *report(struct driver_event *event_ret, bool *reported_ret, enum driver_event_kind kind,
+				struct tracee *tracee, int64_t number)
+{
+	*reported_ret = true;
+	*event_ret = (struct driver_event){ .kind = kind, .thread = tracee->thread, .number = number };
+	return NULL;
+}
+
+static unsigned long event_message(const struct tracee *tracee)
+{
+	unsigned long message = 0;
+	ptrace(PTRACE_GETEVENTMSG, (pid_t)tracee->thread->id, 0, &message);
+	return message;
+}
+
+/* ---- ends ------------------------------------------------------------------------------------- */
+
+static struct sdb_error *report_end(struct process *process, struct tracee *tracee, int status,
+				    struct driver_event *event_ret, bool *reported_ret)
+{
+	struct sdb_target *target = process->target;
+	if (tracee->borrowed) {
+		attach_remove(process, tracee);
+		return NULL;
+	}
+	process->gone = tracee;
+	tracee->seized = false;
+	tracee->thread->stopped = false;
+	if (!report_is_last(process, tracee))
+		return report(event_ret, reported_ret, DRIVER_GONE, tracee, status);
+	target->exit_status = status;
+	report(event_ret, reported_ret, DRIVER_EXITED, tracee, status);
+	event_ret->thread = NULL;
+	return NULL;
+}
+
+/* ---- new threads and processes ------------------------------------------------------------------ */
+
+static struct sdb_error *expect_thread(struct process *process, pid_t tid, bool borrowed)
+{
+	struct tracee *tracee;
+	if (target_find_thread(process->target, tid))
+		return NULL;
+	struct sdb_error *error = attach_add(process, tid, &tracee);
+	if (!error) {
+		tracee->seized = tracee->fresh = true;
+		tracee->borrowed = tracee->thread->foreign = borrowed;
+	}
+	return error;
+}
+
+/* A child has a copy of the target's memory, with our changes in it; then it is let go. */
+static void release_child(struct process *process, pid_t child)
+{
+	int status;
+	while (waitpid(child, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return;
+	if (!WIFSTOPPED(status))
+		return;
+	guard_restore_child(process, child);
+	if (process->dirty_debug)
+		registers_disarm(child);
+	ptrace(PTRACE_DETACH, child, 0, 0);
+}
+
+static bool shares_memory(const struct process *process, pid_t child, int event)
+{
+	long order = syscall(SYS_kcmp, (pid_t)process->target->pid, child, KCMP_VM, 0, 0);
+	return order < 0 ? event == PTRACE_EVENT_VFORK : order == 0;
+}
+
+static bool is_creation(int status)
+{
+	int event = WIFSTOPPED(status) ? status >> 16 : 0;
+	return event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK;
+}
+
+struct sdb_error *report_creation(struct process *process, struct tracee *tracee, int status, pid_t *child_ret)
+{
+	pid_t child = is_creation(status) ? (pid_t)event_message(tracee) : 0;
+	bool thread = child && (tracee->borrowed || procfs_status(child, "Tgid") == process->target->pid);
+	*child_ret = 0;
+	if (!child)
+		return NULL;
+	if (thread)
+		return expect_thread(process, child, tracee->borrowed);
+	*child_ret = child;
+	/* One that shares the memory meets our breakpoints until it runs another program. */
+	if (process->guard && shares_memory(process, child, status >> 16))
+		return expect_thread(process, child, true);
+	if (!target_find_thread(process->target, child))
+		release_child(process, child);
+	return NULL;
+}
+
+static struct sdb_error *report_child(struct process *process, struct tracee *tracee, int status,
+				      struct driver_event *event_ret, bool *reported_ret)
+{
+	pid_t child = tracee->child;
+	struct sdb_error *error = NULL;
+	/* When all was stopped the child was dealt with already. */
+	if (!child)
+		error = report_creation(process, tracee, status, &child);
+	tracee->child = 0;
+	if (error)
+		return error;
+	return child ? report(event_ret, reported_ret, DRIVER_CHILD, tracee, child) : go_on(tracee);
+}
+
+static struct sdb_error *report_exec(struct process *process, struct tracee *tracee,
+				     struct driver_event *event_ret, bool *reported_ret)
+{
+	struct sdb_target *target = process->target;
+	if (tracee->borrowed) {
+		ptrace(PTRACE_DETACH, (pid_t)tracee->thread->id, 0, 0);
+		attach_remove(process, tracee);
+		return NULL;
+	}
+	/* Of all threads one is left, and has the number of the first. */
+	for (size_t i = target->thread_count; i-- > 0;)
+		if (target->threads[i] != tracee->thread && !tracee_of(target->threads[i])->borrowed)
+			attach_remove(process, tracee_of(target->threads[i]));
+	tracee->fresh = false;
+	guard_close(process);
+	process->scratch_count = 0;
+	process->handler = 0;
+	process->dirty_debug = false;
+	target_replaced(target);
+	struct sdb_error *error = process_bind(process);
+	return error ? error : report(event_ret, reported_ret, DRIVER_EXECUTED, tracee, 0);
+}
+
+/* ---- stops ---------------------------------------------------------------------------------------- */
+
+static struct sdb_error *report_stop(struct tracee *tracee, int signal, struct driver_event *event_ret,
+				     bool *reported_ret)
+{
+	tracee->group_stopped = signal != SIGTRAP;
+	if (tracee->fresh) {
+		tracee->fresh = false;
+		if (!tracee->borrowed)
+			return report(event_ret, reported_ret, DRIVER_CREATED, tracee, 0);
+	} else {
+		tracee->interrupting = false;
+	}
+	return go_on(tracee);
+}
+
+static struct sdb_error *report_event(struct process *process, struct tracee *tracee, int event, int signal,
+				      struct driver_event *event_ret, bool *reported_ret)
+{
+	switch (event) {
+	case PTRACE_EVENT_STOP:
+		return report_stop(tracee, signal, event_ret, reported_ret);
+	case PTRACE_EVENT_CLONE:
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+		return report_child(process, tracee, event << 16 | SIGTRAP << 8 | 0x7f, event_ret, reported_ret);
+	case PTRACE_EVENT_EXEC:
+		return report_exec(process, tracee, event_ret, reported_ret);
+	case PTRACE_EVENT_EXIT:
+		if (tracee->borrowed)
+			return go_on(tracee);
+		return report(event_ret, reported_ret, DRIVER_EXITING, tracee, (int64_t)event_message(tracee));
+	default:
+		return go_on(tracee);
+	}
+}
+
+static struct sdb_error *report_call(struct tracee *tracee, struct driver_event *event_ret, bool *reported_ret)
+{
+	struct __ptrace_syscall_info info = { .op = PTRACE_SYSCALL_INFO_NONE };
+	ptrace(PTRACE_GET_SYSCALL_INFO, (pid_t)tracee->thread->id, sizeof(info), &info);
+	enum driver_event_kind kind = info.op == PTRACE_SYSCALL_INFO_EXIT ? DRIVER_SYSCALL_EXIT : DRIVER_SYSCALL;
+	report(event_ret, reported_ret, kind, tracee, 0);
+	if (kind == DRIVER_SYSCALL) {
+		event_ret->number = (int64_t)info.entry.nr;
+		for (unsigned i = 0; i < 6; i++)
+			event_ret->arguments[i] = info.entry.args[i];
+	} else {
+		event_ret->number = info.exit.rval;
+	}
+	return NULL;
+}
+
+#define DEBUG_STATUS (offsetof(struct user, u_debugreg) + 6 * sizeof(((struct user *)0)->u_debugreg[0]))
+
+
+
+/* Which of the four fired, and whether it was a step besides (Intel SDM volume 3, 17.2.3). */
+static struct sdb_error *report_trap(struct process *process, struct tracee *tracee, struct driver_event *event_ret, bool *reported_ret)
+{
+	siginfo_t info = { .si_code = SI_USER };
+	pid_t tid = (pid_t)tracee->thread->id;
+	if (ptrace(PTRACE_GETSIGINFO, tid, 0, &info) != 0 && errno == ESRCH)
+		return NULL; /* killed meanwhile: its end comes */
+	if (info.si_code == SI_KERNEL || info.si_code == TRAP_BRKPT)
+		return report(event_ret, reported_ret, DRIVER_BREAKPOINT, tracee, 0);
+	if (info.si_code != TRAP_TRACE && info.si_code != TRAP_HWBKPT) {
+		tracee->thread->signal = SIGTRAP; /* somebody sent it */
+		return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, SIGTRAP);
+	}
+	/* The kernel sets it anew with each exception (arch/x86/kernel/traps.c, exc_debug_user). */
+	long fired = process->dirty_debug ? ptrace(PTRACE_PEEKUSER, tid, DEBUG_STATUS, 0) & 15 : 0;
+	if (fired)
+		return report(event_ret, reported_ret, DRIVER_HARDWARE, tracee, fired);
+	return report(event_ret, reported_ret, DRIVER_STEPPED, tracee, 0);
+}
+
+struct sdb_error *report_status(struct process *process, struct tracee *tracee, int status,
+				struct driver_event *event_ret, bool *reported_ret)
+{
+	*reported_ret = false;
+	if (!WIFSTOPPED(status))
+		return report_end(process, tracee, status, event_ret, reported_ret);
+	int signal = WSTOPSIG(status), event = status >> 16;
+	if (event)
+		return report_event(process, tracee, event, signal, event_ret, reported_ret);
+	if (signal == (SIGTRAP | 0x80))
+		return report_call(tracee, event_ret, reported_ret);
+	if (signal == SIGTRAP)
+		return report_trap(process, tracee, event_ret, reported_ret);
+	tracee->thread->signal = signal;
+	return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, signal);
+}

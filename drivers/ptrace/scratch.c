@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A few pages of the target's memory for instructions that breakpoints have displaced, and a
+ * handler for SIGTRAP. As long as the target is traced the handler never runs: breakpoints are
+ * reported to the tracer. When the tracer was killed, a thread that meets one of its breakpoints
+ * runs the handler, which goes back to it, again and again until the guard has taken it out:
+ *
+ *     handler(rdi signal, rsi siginfo, rdx ucontext):
+ *         if siginfo.si_code == SI_KERNEL and rip is not in the scratch pages: rip -= 1
+ *         eflags.TF = 0
+ *         sched_yield()
+ *         return
+ *
+ * A thread in the scratch pages has what it needs there to get out again by itself.
+ */
+
+#include "process.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <unistd.h>
+
+enum {
+	PAGES = 4, SCRATCH_SIZE = PAGES * 4096,
+	HANDLER_AT = 0, RESTORER_AT = 128, ACTION_AT = 192, FREE_AT = 256,
+	KERNEL_SIGSET = 8,
+	NEAR = 0x60000000, /* within the reach of a displacement of 32 bits, with room to spare */
+};
+
+struct kernel_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+#define KERNEL_SA_RESTORER 0x04000000u
+
+static const uint8_t handler_code[] = {
+	0x81, 0x7e, 0x08, 0x80, 0x00, 0x00, 0x00,             /* cmpl $0x80, 8(%rsi): si_code */
+	0x75, 0x29,                                           /* jne out */
+	0x48, 0x8b, 0x82, 0xa8, 0x00, 0x00, 0x00,             /* mov 168(%rdx), %rax: rip */
+	0x48, 0x8d, 0x0d, 0xe9, 0xff, 0xff, 0xff,             /* lea handler(%rip), %rcx */
+	0x48, 0x39, 0xc8,                                     /* cmp %rcx, %rax */
+	0x72, 0x0c,                                           /* jb back */
+	0x48, 0x81, 0xc1, 0x00, 0x40, 0x00, 0x00,             /* add $SCRATCH_SIZE, %rcx */
+	0x48, 0x39, 0xc8,                                     /* cmp %rcx, %rax */
+	0x72, 0x0a,                                           /* jb out */
+	0x48, 0xff, 0xc8,                                     /* back: dec %rax */
+	0x48, 0x89, 0x82, 0xa8, 0x00, 0x00, 0x00,             /* mov %rax, 168(%rdx) */
+	0x81, 0xa2, 0xb0, 0x00, 0x00, 0x00, 0xff, 0xfe, 0xff, 0xff, /* out: andl $~0x100, 176(%rdx): eflags */
+	0xb8, 0x18, 0x00, 0x00, 0x00,                         /* mov $24, %eax: sched_yield */
+	0x0f, 0x05,                                           /* syscall */
+	0xc3,                                                 /* ret */
+};
+static const uint8_t restorer_code[] = {
+	0xb8, 0x0f, 0x00, 0x00, 0x00,                         /* mov $15, %eax: rt_sigreturn */
+	0x0f, 0x05,                                           /* syscall */
+};
+_Static_assert(SCRATCH_SIZE == 0x4000, "the handler compares with it");
+_Static_assert(sizeof(handler_code) <= RESTORER_AT, "they follow one another");
+
+static struct sdb_thread *stopped_thread(struct sdb_target *target)
+{
+	for (size_t i = 0; i < target->thread_count; i++)
+		if (target->threads[i]->stopped && !tracee_of(target->threads[i])->queued
+		    && !tracee_of(target->threads[i])->borrowed)
+			return target->threads[i];
+	for (size_t i = 0; i < target->thread_count; i++)
+		if (target->threads[i]->stopped && !tracee_of(target->threads[i])->borrowed)
+			return target->threads[i];
+	return NULL;
+}
+
+/* A free range within reach of WANTED. */
+static struct sdb_error *find_room(struct sdb_target *target, uint64_t wanted, uint64_t *address_ret)
+{
+	struct space *space;
+	struct sdb_error *error = space_get(target, &space);
+	if (error)
+		return error;
+	uint64_t best = 0, best_distance = NEAR;
+	for (size_t i = 0; i + 1 < space->count; i++) {
+		uint64_t low = space->regions[i].high, high = space->regions[i + 1].low;
+		/* A page on either side stays free: what is beside may grow. */
+		if (high - low < SCRATCH_SIZE + 2 * 4096)
+			continue;
+		uint64_t places[] = { low + 4096, high - SCRATCH_SIZE - 4096 };
+		for (int k = 0; k < 2; k++) {
+			uint64_t distance = places[k] > wanted ? places[k] - wanted : wanted - places[k];
+			if (distance < best_distance) {
+				best = places[k];
+				best_distance = distance;
+			}
+		}
+	}
+	*address_ret = best;
+	return best ? NULL : sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no room near %#llx", (unsigned long long)wanted);
+}
+
+static bool handles_trap(const struct sdb_target *target)
+{
+	/* SigCgt and SigIgn are sets in hexadecimal; a program that has its own idea keeps it. */
+	char path[64], text[4096];
+	snprintf(path, sizeof(path), "/proc/%lld/status", (long long)target->pid);
+	FILE *file = fopen(path, "re");
+	size_t got = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	if (file)
+		fclose(file);
+	text[got] = '\0';
+	const char *caught = strstr(text, "SigCgt:"), *ignored = strstr(text, "SigIgn:");
+	uint64_t set = (caught ? strtoull(caught + 7, NULL, 16) : 0) | (ignored ? strtoull(ignored + 7, NULL, 16) : 0);
+	return set & UINT64_C(1) << (SIGTRAP - 1);
+}
+
+static struct sdb_error *install_handler(struct process *process, struct sdb_thread *thread, uint64_t base)
+{
+	struct sdb_target *target = process->target;
+	const struct kernel_action action = {
+		.handler = base + HANDLER_AT, .flags = SA_SIGINFO | SA_NODEFER | SA_RESTART | KERNEL_SA_RESTORER,
+		.restorer = base + RESTORER_AT,
+	};
+	int64_t result;
+	const uint64_t arguments[6] = { SIGTRAP, base + ACTION_AT, 0, KERNEL_SIGSET };
+	if (process->handler || handles_trap(target))
+		return NULL;
+	struct sdb_error *error = memory_write(target, base + ACTION_AT, &action, sizeof(action));
+	if (!error)
+		error = call_system(thread, SYS_rt_sigaction, arguments, &result);
+	if (!error && result == 0)
+		process->handler = base + ACTION_AT;
+	return error;
+}
+
+struct sdb_error *scratch_find(struct sdb_target *target, uint64_t near, struct driver_scratch *scratch_ret)
+{
+	struct process *process = process_of(target);
+	struct sdb_thread *thread = stopped_thread(target);
+	int64_t result;
+	if (target->architecture->machine != EM_X86_64)
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "not for %s", target->architecture->name);
+	if (!thread)
+		return sdb_error_new(SDB_ERROR_INVALID, "no thread is stopped");
+	if (process->scratch_count == SCRATCH_MAX)
+		return sdb_error_new(SDB_ERROR_MEMORY, "more than %d areas for displaced instructions", SCRATCH_MAX);
+	uint64_t base = 0;
+	struct sdb_error *error = find_room(target, near, &base);
+	if (error)
+		return error;
+	const uint64_t arguments[6] = { base, SCRATCH_SIZE, PROT_READ | PROT_EXEC,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, UINT64_MAX, 0 };
+	error = call_system(thread, SYS_mmap, arguments, &result);
+	if (error)
+		return error;
+	if (result != (int64_t)base)
+		return sdb_error_errno(result < 0 && result > -4096 ? (int)-result : EEXIST,
+				       "cannot map memory in process %lld", (long long)target->pid);
+	process->scratch[process->scratch_count++] = base;
+	target_forget(target);
+	error = memory_write(target, base + HANDLER_AT, handler_code, sizeof(handler_code));
+	if (!error)
+		error = memory_write(target, base + RESTORER_AT, restorer_code, sizeof(restorer_code));
+	if (!error)
+		error = install_handler(process, thread, base);
+	*scratch_ret = (struct driver_scratch){ .low = base + FREE_AT, .high = base + SCRATCH_SIZE };
+	return error;
+}
+
+void scratch_release(struct process *process)
+{
+	struct sdb_target *target = process->target;
+	struct sdb_thread *thread = target->status == SDB_TARGET_PAUSED ? stopped_thread(target) : NULL;
+	int64_t result;
+	if (thread && process->handler) {
+		const struct kernel_action none = { .handler = 0 };
+		const uint64_t arguments[6] = { SIGTRAP, process->handler, 0, KERNEL_SIGSET };
+		struct sdb_error *error = memory_write(target, process->handler, &none, sizeof(none));
+		sdb_error_free(error ? error : call_system(thread, SYS_rt_sigaction, arguments, &result));
+	}
+	for (unsigned i = 0; thread && !process->scratch_in_use && i < process->scratch_count; i++) {
+		const uint64_t arguments[6] = { process->scratch[i], SCRATCH_SIZE };
+		sdb_error_free(call_system(thread, SYS_munmap, arguments, &result));
+	}
+	process->scratch_count = 0;
+	process->handler = 0;
+}
+
+void scratch_note_signal(struct process *process, pid_t tid)
+{
+	struct user_regs_struct registers;
+	if (!process->scratch_count || process->scratch_in_use || ptrace(PTRACE_GETREGS, tid, 0, &registers) != 0)
+		return;
+	for (unsigned i = 0; i < process->scratch_count; i++)
+		if (registers.rip - process->scratch[i] < SCRATCH_SIZE)
+			process->scratch_in_use = true;
+}

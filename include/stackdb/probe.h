@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STACKDB_PROBE_H
+#define STACKDB_PROBE_H
+
+/**
+ * @file
+ * Probes: places and events of a target at which a handler of the program is called.
+ *
+ * Handlers run in sdb_target_poll() (or an sdb_loop), in the thread that calls it. The thread of the
+ * target that met the probe is stopped meanwhile; its registers, its stack and the target's memory
+ * can be read and changed. The other threads run on, and none of them passes the probe unseen.
+ *
+ * A handler may enable, disable and remove any probe, its own too.
+ */
+
+#include "loop.h"
+#include "thread.h"
+
+#pragma GCC visibility push(default)
+
+struct sdb_probe;
+
+/** What happened. */
+enum sdb_hit_kind {
+	SDB_HIT_ADDRESS = 1,   /**< an instruction is about to be executed */
+	SDB_HIT_AFTER,         /**< it has been executed */
+	SDB_HIT_RETURN,        /**< a function has returned: `value`, `entry` */
+	SDB_HIT_WATCH,         /**< a variable was accessed: the instruction is done; `value`, `old_value` */
+	SDB_HIT_CALL,          /**< entry of a system call: `number`, `arguments` */
+	SDB_HIT_CALL_EXIT,     /**< its exit: `number`, `value` is the result */
+	SDB_HIT_THREAD,        /**< a thread begins */
+	SDB_HIT_THREAD_EXIT,   /**< a thread is about to end: `number` is its exit status */
+	SDB_HIT_SIGNAL,        /**< `number` is about to be delivered; set it to 0 to suppress it */
+	SDB_HIT_EXEC,          /**< the target is another program now; its probes of places are gone */
+	SDB_HIT_CHILD,         /**< it made process `number` */
+	SDB_HIT_LIBRARY,       /**< libraries were loaded or unloaded */
+	SDB_HIT_EXIT,          /**< the target has ended: `number` is its wait status; no thread */
+};
+
+/** A hit, valid during the call of the handler. */
+struct sdb_hit {
+	enum sdb_hit_kind kind;
+	struct sdb_probe *probe;
+	struct sdb_target *target;
+	struct sdb_thread *thread; /**< that met it */
+	uint64_t address;          /**< of the probe; of a return: where it returns to */
+	uint64_t entry;            /**< of a return: of the function */
+	int64_t number;
+	uint64_t value;
+	uint64_t old_value;
+	uint64_t arguments[6];
+	/* What the handler wants; false and 0 at first. */
+	bool pause;                /**< the target is to be paused then */
+	bool abort;                /**< at a function's entry: return from it at once, with `abort_value` */
+	uint64_t abort_value;
+};
+
+/** A handler; an error it returns ends sdb_target_poll() and is returned by it. */
+typedef struct sdb_error *(*sdb_probe_fn)(void *arg, struct sdb_hit *hit);
+
+/** What a probe is to do. */
+struct sdb_probe_options {
+	sdb_probe_fn before;   /**< before the instruction; for events: the handler */
+	sdb_probe_fn after;    /**< after the instruction, or when the function has returned; may be NULL */
+	void *arg;
+	int64_t thread;        /**< only of the thread with this number; 0: of all */
+	bool hardware;         /**< use a debug register, and do not change the target's memory */
+	bool inlined;          /**< of functions: where they were inlined, too */
+	bool body;             /**< of functions: behind their prologue, where arguments have their places */
+	bool disabled;         /**< begins disabled */
+};
+
+/** At ADDRESS. NOT_FOUND: nothing is mapped there. */
+struct sdb_error *sdb_probe_address(struct sdb_target *target, uint64_t address,
+				    const struct sdb_probe_options *options, struct sdb_probe **probe_ret);
+/**
+ * At everything that PATTERN names, as sdb_target_bind() has it: every instance of a function, a
+ * line, an address. NOT_FOUND.
+ */
+struct sdb_error *sdb_probe_pattern(struct sdb_target *target, const char *pattern,
+				    const struct sdb_probe_options *options, struct sdb_probe **probe_ret);
+/**
+ * At the functions that PATTERN names: `before` when one is called, `after` when it returns, with what it
+ * returned in `value`. A call that ends by longjmp or an exception has no return.
+ */
+struct sdb_error *sdb_probe_function(struct sdb_target *target, const char *pattern,
+				     const struct sdb_probe_options *options, struct sdb_probe **probe_ret);
+
+/** Which accesses a watchpoint notices. */
+enum sdb_watch {
+	SDB_WATCH_WRITE = 1,
+	SDB_WATCH_ACCESS = 2, /**< reading, too */
+	SDB_WATCH_CHANGE = 3, /**< writes that change the value */
+};
+/**
+ * Watches SIZE (1, 2, 4, 8) bytes at ADDRESS, a multiple of SIZE, by a debug register. MEMORY: there
+ * are no more of them (x86 has four).
+ */
+struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, unsigned size,
+				  enum sdb_watch access, const struct sdb_probe_options *options,
+				  struct sdb_probe **probe_ret);
+/** System calls: all, or the one with number NUMBER (-1: all). `before` at entry, `after` at exit. */
+struct sdb_error *sdb_probe_calls(struct sdb_target *target, int64_t number,
+				  const struct sdb_probe_options *options, struct sdb_probe **probe_ret);
+/** Events: KINDS is a set of `1 << enum sdb_hit_kind`, from THREAD on. `before` is called. */
+struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds,
+				   const struct sdb_probe_options *options, struct sdb_probe **probe_ret);
+
+/** Takes effect at once; what has stopped for a probe already is still reported. */
+struct sdb_error *sdb_probe_enable(struct sdb_probe *probe);
+struct sdb_error *sdb_probe_disable(struct sdb_probe *probe);
+bool sdb_probe_enabled(const struct sdb_probe *probe);
+/** Frees PROBE; from inside of a handler when that has returned. */
+struct sdb_error *sdb_probe_remove(struct sdb_probe *probe);
+
+/** How often it was met: for functions, calls. */
+uint64_t sdb_probe_hits(const struct sdb_probe *probe);
+/** In how many places it is. */
+size_t sdb_probe_places(const struct sdb_probe *probe);
+struct sdb_target *sdb_probe_target(const struct sdb_probe *probe);
+
+#pragma GCC visibility pop
+
+#endif

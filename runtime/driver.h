@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_DRIVER_H
+#define RUNTIME_DRIVER_H
+
+/*
+ * What a driver implements to make a kind of target reachable. The runtime keeps what targets
+ * have in common (threads, caches, modules, unwinding, probes) and asks the driver for the rest.
+ * A driver reads and changes what target.h shows; it never calls a tool or another driver, except
+ * through the target that it is an overlay of.
+ *
+ * A function that is NULL is something that this kind of target does not have; the runtime says so.
+ */
+
+#include "arch/arch.h"
+#include <stackdb/loop.h>
+#include <stackdb/space.h>
+#include <stackdb/thread.h>
+
+struct space;
+
+/* How a thread goes on. */
+enum driver_step {
+	DRIVER_CONTINUE,
+	DRIVER_STEP,    /* one instruction, then DRIVER_STEPPED */
+};
+
+/* What has happened to a thread, that is stopped then. */
+enum driver_event_kind {
+	DRIVER_NOTHING = 0,
+	DRIVER_BREAKPOINT,  /* a breakpoint instruction was executed; the program counter is behind it */
+	DRIVER_STEPPED,     /* after DRIVER_STEP */
+	DRIVER_HARDWARE,    /* `number`: bits of the debug registers that fired */
+	DRIVER_SIGNAL,      /* `number` is about to be delivered; see thread->signal */
+	DRIVER_SYSCALL,     /* at the entry of a system call */
+	DRIVER_SYSCALL_EXIT,
+	DRIVER_CREATED,     /* the thread is new and has not run yet */
+	DRIVER_EXITING,     /* the thread is about to end and can still be read; `number` its status */
+	DRIVER_GONE,        /* the thread has ended; it is freed after this event */
+	DRIVER_EXECUTED,    /* the program was replaced by another */
+	DRIVER_CHILD,       /* it made another process, `number`, that is not attached to */
+	DRIVER_EXITED,      /* the target is gone; `thread` is NULL, `number` its wait status */
+	DRIVER_PAUSED,      /* it stopped since it was asked to */
+};
+
+struct driver_event {
+	enum driver_event_kind kind;
+	struct sdb_thread *thread;
+	int64_t number;
+	uint64_t arguments[6]; /* of a system call at its entry */
+};
+
+struct driver_scratch {
+	uint64_t low, high;
+};
+
+struct driver {
+	const char *name;
+	const char *summary;
+	/* Whether SPEC speaks for this driver when it names none. */
+	bool (*claims)(const struct sdb_spec *spec);
+
+	/* Fills in target->state, architecture, name, pid, status, threads. */
+	struct sdb_error *(*open)(struct sdb_target *target);
+	/* Leaves the target to itself; frees target->state. Also after a failed open. */
+	void (*close)(struct sdb_target *target);
+	struct sdb_error *(*kill)(struct sdb_target *target);
+
+	/*
+	 * Stops every thread and sets target->status. What else happens on the way is kept and is
+	 * what wait() gives first. With all threads stopped or not: a thread says so in `stopped`.
+	 */
+	struct sdb_error *(*pause)(struct sdb_target *target);
+	/*
+	 * Lets every thread go on and reports nothing more until pause(): the target is as if nobody
+	 * watched it. NULL: it is always watched.
+	 */
+	struct sdb_error *(*detach)(struct sdb_target *target);
+	/* Brings target->threads up to date while it runs. */
+	struct sdb_error *(*refresh)(struct sdb_target *target);
+	/*
+	 * Lets a stopped thread go on, with its `signal` delivered. One that has an event which wait()
+	 * has not given yet stays.
+	 */
+	struct sdb_error *(*resume)(struct sdb_thread *thread, enum driver_step step);
+	/*
+	 * Gives the next event, within TIMEOUT milliseconds (-1: any time; 0: what there is);
+	 * DRIVER_NOTHING when none came.
+	 */
+	struct sdb_error *(*wait)(struct sdb_target *target, int timeout, struct driver_event *event_ret);
+	/* A descriptor that can be polled for reading: wait() has something. */
+	struct sdb_error *(*descriptor)(struct sdb_target *target, int *descriptor_ret);
+	/* Makes a wait() with a timeout return; called from a signal handler or another thread. */
+	void (*wake)(struct sdb_target *target);
+	/* Whether system calls are reported; takes effect when a thread is resumed. */
+	struct sdb_error *(*report_syscalls)(struct sdb_target *target, bool on);
+
+	/* FILE is the architecture's register file; only the group's part is read or written. */
+	struct sdb_error *(*read_registers)(struct sdb_thread *thread, enum register_group group, uint8_t *file);
+	struct sdb_error *(*write_registers)(struct sdb_thread *thread, enum register_group group,
+					     const uint8_t *file);
+	/* Reads what there is from ADDRESS on: *DONE_RET bytes, 0 when the first one is not there. */
+	struct sdb_error *(*read_memory)(struct sdb_target *target, uint64_t address, void *buffer,
+					 size_t size, size_t *done_ret);
+	struct sdb_error *(*write_memory)(struct sdb_target *target, uint64_t address, const void *buffer,
+					  size_t size);
+	struct sdb_error *(*thread_name)(struct sdb_thread *thread, char **name_ret);
+	struct sdb_error *(*thread_state)(struct sdb_thread *thread, char **state_ret);
+
+	/* Adds every region to SPACE with space_add(). */
+	struct sdb_error *(*regions)(struct sdb_target *target, struct space *space);
+	/*
+	 * A path under which this program can open the file that REGION is mapped from, malloc'ed; NULL
+	 * when it has none (the vDSO: it is read from memory then).
+	 */
+	struct sdb_error *(*file_path)(struct sdb_target *target, const struct sdb_region *region, char **path_ret);
+
+	/*
+	 * What must not outlive this program: BYTES stood at ADDRESS before they were changed. Kept
+	 * where a death of this program by any signal does not reach it, until guard_release(). A driver
+	 * whose targets forget all that by themselves has none.
+	 */
+	struct sdb_error *(*guard)(struct sdb_target *target, uint64_t address, const void *bytes, size_t size);
+	void (*guard_release)(struct sdb_target *target, uint64_t address);
+	/*
+	 * Memory of the target, within reach of NEAR, where code may be put and executed; some thread is
+	 * stopped. NULL, or an error: instructions are stepped over in their place.
+	 */
+	struct sdb_error *(*scratch)(struct sdb_target *target, uint64_t near, struct driver_scratch *scratch_ret);
+};
+
+/* The drivers that are linked in, NULL-terminated; defined beside them. */
+extern const struct driver *const drivers_builtin[];
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of the events of a target: handlers are called, threads go on. */
+
+#include "probe_private.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+/* What to do with a thread when its handlers have returned. */
+struct outcome {
+	bool pause;
+	bool moved; /* its program counter is another one: nothing is to be stepped over */
+};
+
+/* ---- breakpoints --------------------------------------------------------------------------------- */
+
+/* Returns from the function at whose entry THREAD is. */
+static struct sdb_error *abort_function(struct sdb_thread *thread, uint64_t value)
+{
+	const struct architecture *architecture = thread->target->architecture;
+	uint64_t stack = thread_get(thread, architecture->sp), address;
+	struct sdb_error *error = sdb_target_read_number(thread->target, stack, architecture->address_size, &address);
+	if (error)
+		return error;
+	thread_put(thread, architecture->return_value, value);
+	thread_put(thread, architecture->sp, stack + architecture->address_size);
+	thread_put(thread, architecture->pc, address);
+	return NULL;
+}
+
+static struct sdb_error *call_site(struct sdb_thread *thread, struct site *site, struct outcome *outcome)
+{
+	struct sdb_probe *probe = site->probe;
+	struct sdb_hit hit = { .kind = probe->type == PROBE_EVENTS ? SDB_HIT_LIBRARY : SDB_HIT_ADDRESS, .probe = probe,
+			       .target = probe->target, .thread = thread, .address = site->point->address,
+			       .entry = site->entry };
+	bool returns = probe->returns;
+	probe->hits++;
+	struct sdb_error *error = probe_call(probe, probe->options.before, &hit);
+	outcome->pause |= hit.pause;
+	if (!error && hit.abort) {
+		outcome->moved = true;
+		return abort_function(thread, hit.abort_value);
+	}
+	if (!error && returns && probe_wants(probe, thread))
+		error = returns_await(probe, thread, site->entry);
+	return error;
+}
+
+static struct sdb_error *call_sites(struct probes *probes, struct sdb_thread *thread, struct point *point,
+				    struct outcome *outcome)
+{
+	struct sdb_hit hit = { .pause = false };
+	struct sdb_error *error = returns_met(probes, thread, point, &hit);
+	outcome->pause |= hit.pause;
+	for (struct site *site = point->sites, *next; site && !error && !outcome->moved; site = next) {
+		next = site->next_at_point;
+		if (probe_wants(site->probe, thread))
+			error = call_site(thread, site, outcome);
+	}
+	return error;
+}
+
+/* A breakpoint that is none of ours: it was one until a moment ago, or the program has its own. */
+static struct sdb_error *foreign_breakpoint(struct sdb_thread *thread, uint64_t address)
+{
+	uint8_t byte = 0;
+	size_t got;
+	struct sdb_error *error = sdb_target_read_some(thread->target, address, &byte, 1, &got);
+	if (error)
+		return error;
+	if (got == 1 && byte == 0xcc)
+		thread->signal = SIGTRAP;
+	else
+		error = thread_set_pc(thread, address);
+	return error ? error : thread_resume(thread, DRIVER_CONTINUE);
+}
+
+/* Where the thread is paused it is to be behind the breakpoint when it goes on. */
+static struct sdb_error *pause_here(struct probes *probes, struct sdb_thread *thread, struct point *point, bool moved)
+{
+	struct sdb_error *error = NULL;
+	bool stepped;
+	if (!moved && point && point->slot)
+		error = thread_set_pc(thread, point->slot);
+	else if (!moved && point && point->inserted)
+		error = step_alone(probes, thread, point, &stepped);
+	if (!error && probes->target->status == SDB_TARGET_RUNNING)
+		error = sdb_target_pause(probes->target);
+	return error;
+}
+
+static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thread *thread)
+{
+	uint64_t pc, now;
+	struct outcome outcome = { .pause = false };
+	struct sdb_error *error = thread_pc(thread, &pc);
+	if (error)
+		return error;
+	struct point *point = point_find(probes, pc - 1);
+	if (!point || (!point->inserted && !point->sites && !point->returns))
+		return foreign_breakpoint(thread, pc - 1);
+	thread_put(thread, probes->target->architecture->pc, pc - 1);
+	probes->depth++;
+	if (!thread->foreign)
+		error = call_sites(probes, thread, point, &outcome);
+	probes->depth--;
+	if (!error)
+		error = thread_pc(thread, &now);
+	if (error)
+		return error;
+	outcome.moved |= now != pc - 1;
+	if (outcome.pause || probes->target->status == SDB_TARGET_PAUSED)
+		return pause_here(probes, thread, point, outcome.moved);
+	if (outcome.moved || !point->inserted)
+		return thread_resume(thread, DRIVER_CONTINUE);
+	return step_off(probes, thread, point);
+}
+
+/* ---- events -------------------------------------------------------------------------------------- */
+
+static struct sdb_error *tell(struct probes *probes, enum sdb_hit_kind kind, struct sdb_thread *thread, int64_t *number,
+			      bool *pause_ret)
+{
+	struct sdb_error *error = NULL;
+	probes->depth++;
+	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next) {
+		struct sdb_hit hit = { .kind = kind, .probe = probe, .target = probes->target, .thread = thread,
+				       .number = *number };
+		if (probe->type != PROBE_EVENTS || !(probe->kinds & 1u << kind) || !probe_wants(probe, thread))
+			continue;
+		probe->hits++;
+		error = probe_call(probe, probe->options.before, &hit);
+		*number = hit.number;
+		*pause_ret |= hit.pause;
+	}
+	probes->depth--;
+	return error;
+}
+
+static bool is_fault(int64_t signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
+}
+
+/* A handler of the target's is to see the fault where its program has it. */
+static struct sdb_error *restore_pc(struct probes *probes, struct sdb_thread *thread)
+{
+	uint64_t pc;
+	struct sdb_error *error = probes->area_count ? thread_pc(thread, &pc) : NULL;
+	struct point *point = error || !probes->area_count ? NULL : point_of_slot(probes, pc);
+	if (!point)
+		return error;
+	bool done = point->displaced.copy_length && pc == point->slot + point->displaced.copy_length;
+	return thread_set_pc(thread, point->address + (done ? point->displaced.length : 0));
+}
+
+static struct sdb_error *handle_call(struct probes *probes, const struct driver_event *event, bool *pause_ret)
+{
+	bool entry = event->kind == DRIVER_SYSCALL;
+	struct thread_probing *probing = probes->call_probes ? thread_probing(event->thread) : NULL;
+	struct sdb_error *error = NULL;
+	if (!probing)
+		return probes->call_probes ? NO_MEMORY() : NULL;
+	if (entry) {
+		probing->call_number = event->number;
+		for (unsigned i = 0; i < 6; i++)
+			probing->call_arguments[i] = event->arguments[i];
+	}
+	if (!entry && !probing->in_call)
+		return NULL; /* it was in there when we came */
+	probing->in_call = entry;
+	probes->depth++;
+	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next) {
+		if (probe->type != PROBE_CALLS || !probe_wants(probe, event->thread)
+		    || (probe->number >= 0 && probe->number != probing->call_number))
+			continue;
+		struct sdb_hit hit = { .kind = entry ? SDB_HIT_CALL : SDB_HIT_CALL_EXIT, .probe = probe,
+				       .target = probes->target, .thread = event->thread, .number = probing->call_number,
+				       .value = entry ? 0 : (uint64_t)event->number };
+		for (unsigned i = 0; i < 6; i++)
+			hit.arguments[i] = probing->call_arguments[i];
+		probe->hits += entry;
+		error = probe_call(probe, entry ? probe->options.before : probe->options.after, &hit);
+		*pause_ret |= hit.pause;
+	}
+	probes->depth--;
+	return error;
+}
+
+/* Calls the handlers for EVENT; *GO_ON_RET: its thread is to be let go then. */
+static struct sdb_error *dispatch(struct probes *probes, const struct driver_event *event, bool *pause_ret)
+{
+	int64_t number = event->number;
+	struct sdb_error *error = NULL;
+	switch (event->kind) {
+	case DRIVER_SIGNAL:
+		error = tell(probes, SDB_HIT_SIGNAL, event->thread, &number, pause_ret);
+		event->thread->signal = (int)number;
+		if (!error && is_fault(number))
+			error = restore_pc(probes, event->thread);
+		return error;
+	case DRIVER_SYSCALL: case DRIVER_SYSCALL_EXIT:
+		return handle_call(probes, event, pause_ret);
+	case DRIVER_CREATED:
+		error = watch_new_thread(probes, event->thread);
+		return error ? error : tell(probes, SDB_HIT_THREAD, event->thread, &number, pause_ret);
+	case DRIVER_EXITING:
+		return tell(probes, SDB_HIT_THREAD_EXIT, event->thread, &number, pause_ret);
+	case DRIVER_CHILD:
+		return tell(probes, SDB_HIT_CHILD, event->thread, &number, pause_ret);
+	case DRIVER_EXECUTED:
+		probes_lose_places(probes);
+		return tell(probes, SDB_HIT_EXEC, event->thread, &number, pause_ret);
+	case DRIVER_HARDWARE:
+		return watch_met(probes, event, pause_ret);
+	default:
+		return NULL;
+	}
+}
+
+static struct sdb_error *handle_end(struct sdb_target *target, const struct driver_event *event)
+{
+	int64_t number = event->number;
+	bool pause = false;
+	target->status = SDB_TARGET_EXITED;
+	target->exit_status = (int)number;
+	if (!target->probes)
+		return NULL;
+	struct sdb_error *error = tell(target->probes, SDB_HIT_EXIT, NULL, &number, &pause);
+	probes_sweep(target->probes);
+	return error;
+}
+
+static struct sdb_error *handle_event(struct sdb_target *target, const struct driver_event *event)
+{
+	struct probes *probes = target->probes;
+	bool pause = false;
+	switch (event->kind) {
+	case DRIVER_EXITED:
+		return handle_end(target, event);
+	case DRIVER_NOTHING:
+		return NULL;
+	case DRIVER_GONE:
+		probes_thread_gone(event->thread);
+		return NULL;
+	case DRIVER_BREAKPOINT:
+		if (probes)
+			return handle_breakpoint(probes, event->thread);
+		event->thread->signal = SIGTRAP;
+		break;
+	case DRIVER_STEPPED:
+		return probes ? step_done(probes, event->thread) : thread_resume(event->thread, DRIVER_CONTINUE);
+	default:
+		break;
+	}
+	struct sdb_error *error = probes ? dispatch(probes, event, &pause) : NULL;
+	if (!error && pause && target->status == SDB_TARGET_RUNNING)
+		return sdb_target_pause(target);
+	struct sdb_error *other = target->status == SDB_TARGET_RUNNING && event->thread->stopped
+		? thread_resume(event->thread, DRIVER_CONTINUE) : NULL;
+	if (error)
+		sdb_error_free(other);
+	return error ? error : other;
+}
+
+struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event)
+{
+	struct sdb_error *error = handle_event(target, event);
+	struct probes *probes = target->probes;
+	if (!probes || probes->depth)
+		return error;
+	/* A handler changed what all threads have to know of, and stopped them for it. */
+	bool resume = probes->resume;
+	probes->resume = false;
+	if (!error && resume && target->status == SDB_TARGET_PAUSED)
+		error = sdb_target_resume(target);
+	return error ? error : probes_settle(target);
+}
+
+bool probes_next_deferred(struct sdb_target *target, struct driver_event *event_ret)
+{
+	struct probes *probes = target->probes;
+	if (!probes || !probes->deferred_count)
+		return false;
+	*event_ret = probes->deferred[0];
+	probes->deferred_count--;
+	for (size_t i = 0; i < probes->deferred_count; i++)
+		probes->deferred[i] = probes->deferred[i + 1];
+	return true;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* A module of a target: its file, its build-id, where it was loaded to, its database. */
+
+#include "space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stackdb/indexing.h>
+#include <stackdb/store.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MEMORY_MODULE_MAX ((uint64_t)1 << 20) /* a vDSO has two pages */
+#define AT_A_TIME 2
+
+void module_free(struct sdb_module *module)
+{
+	if (module->temporary && module->file)
+		unlink(module->file);
+	names_destroy(module->names);
+	sdb_db_close(module->db);
+	sdb_error_free(module->trouble);
+	free(module->file);
+	free(module->path);
+	free(module);
+}
+
+/* ---- the file ------------------------------------------------------------------------------ */
+
+static struct sdb_error *write_all(int fd, const uint8_t *data, size_t size)
+{
+	while (size) {
+		ssize_t done = write(fd, data, size);
+		if (done < 0 && errno != EINTR)
+			return sdb_error_errno(errno, "cannot write the copy");
+		if (done > 0) {
+			data += done;
+			size -= (size_t)done;
+		}
+	}
+	return NULL;
+}
+
+/* A module that is only in memory: a copy of it in a file. */
+static struct sdb_error *copy_memory(struct sdb_module *module)
+{
+	const char *directory = getenv("TMPDIR");
+	size_t size = (size_t)(module->high - module->low);
+	if (module->high - module->low > MEMORY_MODULE_MAX)
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s has no file and is too large to copy", module->path);
+	uint8_t *data = malloc(size);
+	if (!data)
+		return NO_MEMORY();
+	struct sdb_error *error = sdb_target_read(module->target, module->low, data, size);
+	int fd = -1;
+	if (!error && asprintf(&module->file, "%s/stackdb-XXXXXX.so", directory && *directory ? directory : "/tmp") < 0) {
+		module->file = NULL;
+		error = NO_MEMORY();
+	}
+	if (!error && (fd = mkostemps(module->file, 3, O_CLOEXEC)) < 0) {
+		error = sdb_error_errno(errno, "cannot create %s", module->file);
+		free(module->file);
+		module->file = NULL;
+	}
+	if (fd >= 0) {
+		module->temporary = true;
+		error = write_all(fd, data, size);
+		close(fd);
+	}
+	free(data);
+	return error;
+}
+
+static struct sdb_error *find_file(struct sdb_module *module)
+{
+	struct sdb_region region = {
+		.low = module->probe_low, .high = module->probe_high, .offset = module->probe_offset,
+		.flags = module->probe_flags, .name = module->path, .module = module,
+	};
+	struct sdb_target *target = module->target;
+	struct sdb_error *error = NULL;
+	if (target->driver->file_path)
+		error = target->driver->file_path(target, &region, &module->file);
+	return error || module->file ? error : copy_memory(module);
+}
+
+void module_examine(struct sdb_module *module)
+{
+	if (module->examined)
+		return;
+	module->examined = true;
+	struct sdb_error *error = find_file(module);
+	if (!error)
+		error = elf_image_read(module->file, &module->image);
+	if (!error && !elf_image_bias(&module->image, module->probe_offset, module->probe_low, true, &module->bias))
+		error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: no segment of it is what is mapped at %#llx",
+				      module->path, (unsigned long long)module->probe_low);
+	if (!error)
+		error = sdb_build_id_of_file(module->file, module->build_id, &module->build_id_length);
+	module->trouble = error;
+}
+
+/* ---- the database -------------------------------------------------------------------------- */
+
+static void format_id(const uint8_t *id, size_t length, char text_ret[129])
+{
+	text_ret[0] = '\0';
+	for (size_t i = 0; i < length; i++)
+		sprintf(text_ret + 2 * i, "%02x", id[i]);
+}
+
+/* A database of another build would give wrong answers. */
+static struct sdb_error *check_identity(const struct sdb_module *module, struct sdb_db *db, const char *path)
+{
+	const struct sdb_db_info *info = sdb_db_info(db);
+	char ours[129], theirs[129];
+	if (info->build_id_length == module->build_id_length
+	    && memcmp(info->build_id, module->build_id, module->build_id_length) == 0)
+		return NULL;
+	format_id(module->build_id, module->build_id_length, ours);
+	format_id(info->build_id, info->build_id_length, theirs);
+	return sdb_error_new(SDB_ERROR_CORRUPT, "the database %s is of build-id %s, %s has %s", path,
+			     *theirs ? theirs : "(none)", module->path, *ours ? ours : "none");
+}
+
+static void tell_first_use(void *arg, const char *file)
+{
+	const struct sdb_module *module = arg;
+	(void)file;
+	target_log(module->target, SDB_LOG_MODULE, SDB_LOG_INFO, "indexing %s, which is used for the first time",
+		   module->path);
+}
+
+static struct sdb_error *open_database(struct sdb_module *module)
+{
+	const struct sdb_spec *spec = &module->target->spec;
+	const struct sdb_database_options options = {
+		.root = spec->root, .no_index = spec->no_index, .first_use = tell_first_use, .arg = module,
+	};
+	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
+	char *path;
+	bool temporary;
+	struct sdb_error *error = sdb_database_for(module->file, &options, &path, &temporary);
+	if (error)
+		return sdb_error_prefix(error, "%s", module->path);
+	error = sdb_db_open(path, &open_options, &module->db);
+	if (!error)
+		error = check_identity(module, module->db, path);
+	if (error && module->db) {
+		sdb_db_close(module->db);
+		module->db = NULL;
+	}
+	if (temporary)
+		unlink(path);
+	free(path);
+	return error;
+}
+
+struct sdb_error *sdb_module_database(struct sdb_module *module, struct sdb_db **db_ret)
+{
+	module_examine(module);
+	if (!module->trouble && !module->db) {
+		module->trouble = open_database(module);
+		if (module->trouble)
+			target_log(module->target, SDB_LOG_MODULE, SDB_LOG_WARNING, "no symbols of %s: %s",
+				   module->path, sdb_error_message(module->trouble));
+		if (module->temporary) { /* its copy has served */
+			unlink(module->file);
+			module->temporary = false;
+		}
+	}
+	*db_ret = module->db;
+	if (!module->trouble)
+		return NULL;
+	return sdb_error_new(sdb_error_code(module->trouble), "%s", sdb_error_message(module->trouble));
+}
+
+/* Whether the module's database has to be made, and can be. */
+static bool needs_indexing(struct sdb_module *module)
+{
+	char *path = NULL;
+	if (module->db || module->target->spec.no_index)
+		return false;
+	module_examine(module);
+	if (module->trouble || !module->build_id_length)
+		return false;
+	struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, &path);
+	if (!error)
+		free(path);
+	bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
+	sdb_error_free(error);
+	return missing;
+}
+
+void modules_prepare(struct sdb_module *const *modules, size_t count)
+{
+	struct sdb_indexing *running[AT_A_TIME] = { NULL };
+	size_t turn = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!needs_indexing(modules[i]))
+			continue;
+		if (running[turn])
+			sdb_error_free(sdb_indexing_wait(running[turn]));
+		running[turn] = NULL;
+		tell_first_use(modules[i], modules[i]->file);
+		/* What fails here is tried again, and reported, when the database is asked for. */
+		sdb_error_free(sdb_indexing_start(modules[i]->file, NULL, modules[i]->target->spec.root, false,
+						  &running[turn]));
+		turn = (turn + 1) % AT_A_TIME;
+	}
+	for (size_t i = 0; i < AT_A_TIME; i++)
+		if (running[i])
+			sdb_error_free(sdb_indexing_wait(running[i]));
+}
+
+/* ---- public -------------------------------------------------------------------------------- */
+
+const char *sdb_module_path(const struct sdb_module *module)
+{
+	return module->path;
+}
+
+const char *sdb_module_name(const struct sdb_module *module)
+{
+	const char *slash = strrchr(module->path, '/');
+	return slash ? slash + 1 : module->path;
+}
+
+uint64_t sdb_module_bias(const struct sdb_module *module)
+{
+	module_examine((struct sdb_module *)module);
+	return module->bias;
+}
+
+uint64_t sdb_module_low(const struct sdb_module *module)
+{
+	return module->low;
+}
+
+uint64_t sdb_module_high(const struct sdb_module *module)
+{
+	return module->high;
+}
+
+const uint8_t *sdb_module_build_id(struct sdb_module *module, size_t *length_ret)
+{
+	module_examine(module);
+	*length_ret = module->build_id_length;
+	return module->build_id;
+}

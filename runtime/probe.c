@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/* Probes: made, switched on and off, removed. What happens at them is in hit.c. */
+
+#include "probe_private.h"
+#include "space.h"
+
+#include <stdlib.h>
+
+struct sdb_error *probes_get(struct sdb_target *target, struct probes **probes_ret)
+{
+	if (target->status != SDB_TARGET_RUNNING && target->status != SDB_TARGET_PAUSED)
+		return sdb_error_new(SDB_ERROR_INVALID, "the target is not there");
+	if (!target->driver->wait)
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no events", target->driver->name);
+	if (!target->probes && !(target->probes = calloc(1, sizeof(*target->probes))))
+		return NO_MEMORY();
+	target->probes->target = target;
+	*probes_ret = target->probes;
+	return NULL;
+}
+
+struct thread_probing *thread_probing(struct sdb_thread *thread)
+{
+	if (!thread->probing)
+		thread->probing = calloc(1, sizeof(struct thread_probing));
+	return thread->probing;
+}
+
+void probes_thread_gone(struct sdb_thread *thread)
+{
+	struct thread_probing *probing = thread->probing;
+	if (!probing)
+		return;
+	if (thread->target->probes)
+		returns_forget(thread->target->probes, probing, NULL);
+	free(probing->awaited);
+	free(probing);
+	thread->probing = NULL;
+}
+
+bool probes_active(const struct sdb_target *target)
+{
+	for (const struct sdb_probe *probe = target->probes ? target->probes->list : NULL; probe; probe = probe->next)
+		if (probe->enabled && !probe->removed)
+			return true;
+	return false;
+}
+
+bool probe_wants(const struct sdb_probe *probe, const struct sdb_thread *thread)
+{
+	return probe->enabled && !probe->removed
+		&& (!probe->options.thread || !thread || probe->options.thread == thread->id);
+}
+
+struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sdb_hit *hit)
+{
+	struct probes *probes = probe->target->probes;
+	if (!fn)
+		return NULL;
+	probes->depth++;
+	struct sdb_error *error = fn(probe->options.arg, hit);
+	probes->depth--;
+	return error;
+}
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+static struct sdb_error *add_site(struct sdb_probe *probe, uint64_t address, uint64_t entry)
+{
+	struct point *point;
+	for (const struct site *site = probe->sites; site; site = site->next_of_probe)
+		if (site->point->address == address)
+			return NULL; /* two names of one place */
+	struct sdb_error *error = point_get(probe->target->probes, address, &point);
+	if (error)
+		return error;
+	struct site *site = calloc(1, sizeof(*site));
+	if (!site)
+		return NO_MEMORY();
+	*site = (struct site){ .probe = probe, .point = point, .next_of_probe = probe->sites, .entry = entry };
+	probe->sites = site;
+	probe->site_count++;
+	/* Handlers are called in the order in which probes were made. */
+	struct site **link = &point->sites;
+	while (*link)
+		link = &(*link)->next_at_point;
+	*link = site;
+	return NULL;
+}
+
+struct line_search {
+	uint64_t entry;
+	uint64_t found;
+};
+
+static struct sdb_error *consider_line(void *arg, const struct sdb_line *line)
+{
+	struct line_search *search = arg;
+	if (line->address <= search->entry || !(line->flags & SDB_LINE_STATEMENT) || line->line == 0)
+		return NULL;
+	search->found = line->address;
+	return sdb_error_new(SDB_ERROR_STOPPED, "found");
+}
+
+/* Behind the prologue: where the second line of the function begins, as debuggers have it. */
+static uint64_t body_of(struct sdb_module *module, uint64_t entry)
+{
+	struct sdb_db *db;
+	struct sdb_code *code;
+	uint64_t address = entry - module->bias;
+	struct sdb_error *error = sdb_module_database(module, &db);
+	if (!error)
+		error = sdb_code_at(db, address, 0, &code);
+	if (error) {
+		sdb_error_free(error);
+		return entry;
+	}
+	uint64_t high = code->scopes[0].range_count ? code->scopes[0].ranges[0].high : address;
+	struct line_search search = { .entry = address, .found = address };
+	sdb_code_free(code);
+	sdb_error_free(sdb_lines(db, address, high, consider_line, &search));
+	return search.found + module->bias;
+}
+
+struct binding_of {
+	struct sdb_probe *probe;
+};
+
+static struct sdb_error *add_binding(void *arg, const struct sdb_binding *binding)
+{
+	struct binding_of *of = arg;
+	struct sdb_probe *probe = of->probe;
+	uint64_t address = binding->address;
+	bool function = binding->entity.kind == SDB_ENTITY_FUNCTION && !binding->inlined;
+	if (binding->entity.kind == SDB_ENTITY_VARIABLE)
+		return NULL;
+	if (probe->options.body && function && binding->module)
+		address = body_of(binding->module, address);
+	if (!probe->options.hardware)
+		return add_site(probe, address, binding->address);
+	if (probe->site_count++)
+		return sdb_error_new(SDB_ERROR_INVALID, "it has several places: a debug register is for one");
+	probe->address = address;
+	probe->size = 1;
+	return NULL;
+}
+
+/* ---- on and off ---------------------------------------------------------------------------------- */
+
+static struct sdb_error *update_points(struct sdb_probe *probe)
+{
+	struct sdb_error *error = NULL;
+	for (struct site *site = probe->sites; site && !error; site = site->next_of_probe)
+		error = point_update(probe->target->probes, site->point);
+	return error;
+}
+
+/* A thread that runs looks for system calls only when it has been stopped and let go again. */
+static struct sdb_error *report_calls(struct probes *probes)
+{
+	struct sdb_target *target = probes->target;
+	if (!target->driver->report_syscalls)
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s does not tell of system calls",
+				     target->driver->name);
+	struct sdb_error *error = target->driver->report_syscalls(target, probes->call_probes > 0);
+	if (error || target->status != SDB_TARGET_RUNNING)
+		return error;
+	error = sdb_target_pause(target);
+	if (probes->depth) {
+		probes->resume = true;
+		return error;
+	}
+	return error ? error : sdb_target_resume(target);
+}
+
+static struct sdb_error *switch_on(struct sdb_probe *probe)
+{
+	struct probes *probes = probe->target->probes;
+	if (probe->type == PROBE_WATCH || (probe->type == PROBE_PLACES && probe->options.hardware))
+		return watch_set(probes, probe);
+	if (probe->type == PROBE_CALLS) {
+		probes->call_probes++;
+		return report_calls(probes);
+	}
+	return update_points(probe);
+}
+
+static struct sdb_error *switch_off(struct sdb_probe *probe)
+{
+	struct probes *probes = probe->target->probes;
+	if (probe->watch >= 0)
+		return watch_clear(probes, probe);
+	if (probe->type == PROBE_CALLS) {
+		probes->call_probes--;
+		return report_calls(probes);
+	}
+	for (size_t i = 0; probe->returns && i < probe->target->thread_count; i++)
+		if (probe->target->threads[i]->probing)
+			returns_forget(probes, probe->target->threads[i]->probing, probe);
+	return probe->returns ? points_update_all(probes) : update_points(probe);
+}
+
+struct sdb_error *sdb_probe_enable(struct sdb_probe *probe)
+{
+	struct sdb_target *target = probe->target;
+	if (probe->enabled || probe->removed)
+		return NULL;
+	if (target->status != SDB_TARGET_RUNNING && target->status != SDB_TARGET_PAUSED)
+		return sdb_error_new(SDB_ERROR_INVALID, "the target is not there");
+	/* Before the first one the target is not watched: a breakpoint would end it. */
+	bool first = !probes_active(target) && target->status == SDB_TARGET_RUNNING;
+	struct sdb_error *error = first ? sdb_target_pause(target) : NULL;
+	if (error)
+		return error;
+	probe->enabled = true;
+	error = switch_on(probe);
+	if (error) {
+		probe->enabled = false;
+		sdb_error_free(switch_off(probe));
+	}
+	struct sdb_error *other = first ? sdb_target_resume(target) : NULL;
+	if (error)
+		sdb_error_free(other);
+	return error ? error : other;
+}
+
+struct sdb_error *sdb_probe_disable(struct sdb_probe *probe)
+{
+	if (!probe->enabled)
+		return NULL;
+	probe->enabled = false;
+	struct sdb_error *error = switch_off(probe);
+	return error ? error : probes_settle(probe->target);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+static void free_probe(struct sdb_probe *probe)
+{
+	for (struct site *site = probe->sites, *next; site; site = next) {
+		next = site->next_of_probe;
+		struct site **link = &site->point->sites;
+		while (*link && *link != site)
+			link = &(*link)->next_at_point;
+		if (*link)
+			*link = site->next_at_point;
+		free(site);
+	}
+	free(probe);
+}
+
+void probes_sweep(struct probes *probes)
+{
+	if (probes->depth || !probes->sweep)
+		return;
+	probes->sweep = false;
+	for (struct sdb_probe **link = &probes->list; *link;) {
+		struct sdb_probe *probe = *link;
+		if (!probe->removed) {
+			link = &probe->next;
+			continue;
+		}
+		*link = probe->next;
+		free_probe(probe);
+	}
+	points_free_unused(probes);
+}
+
+struct sdb_error *probes_settle(struct sdb_target *target)
+{
+	struct probes *probes = target->probes;
+	if (!probes || probes->depth)
+		return NULL;
+	probes_sweep(probes);
+	/* With nothing to look for, nobody needs to watch it. */
+	if (probes_active(target) || target->status != SDB_TARGET_RUNNING)
+		return NULL;
+	struct sdb_error *error = sdb_target_pause(target);
+	return error ? error : sdb_target_resume(target);
+}
+
+struct sdb_error *sdb_probe_remove(struct sdb_probe *probe)
+{
+	struct sdb_target *target = probe->target;
+	bool was_enabled = probe->enabled;
+	probe->enabled = false;
+	struct sdb_error *error = was_enabled ? switch_off(probe) : NULL;
+	probe->removed = true;
+	target->probes->sweep = true;
+	struct sdb_error *other = probes_settle(target);
+	if (error)
+		sdb_error_free(other);
+	return error ? error : other;
+}
+
+void probes_remove_all(struct sdb_target *target)
+{
+	struct probes *probes = target->probes;
+	if (!probes)
+		return;
+	bool there = target->status == SDB_TARGET_RUNNING || target->status == SDB_TARGET_PAUSED;
+	if (there)
+		sdb_error_free(sdb_target_pause(target));
+	probes->depth++; /* nothing is to go on meanwhile */
+	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next) {
+		if (probe->enabled) {
+			probe->enabled = false;
+			sdb_error_free(switch_off(probe));
+		}
+		probe->removed = true;
+	}
+	probes->depth--;
+	if (there && target->status == SDB_TARGET_PAUSED)
+		sdb_error_free(points_leave(probes));
+	probes->sweep = true;
+	probes_sweep(probes);
+	for (size_t i = 0; i < target->thread_count; i++)
+		probes_thread_gone(target->threads[i]);
+	points_forget(probes);
+	free(probes->deferred);
+	free(probes);
+	target->probes = NULL;
+}
+
+void probes_lose_places(struct probes *probes)
+{
+	struct sdb_target *target = probes->target;
+	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next) {
+		for (struct site *site = probe->sites, *next; site; site = next) {
+			next = site->next_of_probe;
+			free(site);
+		}
+		probe->sites = NULL;
+		probe->site_count = 0;
+		probe->watch = -1;
+		/* Events are still told of; places have to be found anew. */
+		if (probe->type == PROBE_PLACES || probe->type == PROBE_WATCH)
+			probe->enabled = false;
+	}
+	for (unsigned i = 0; i < WATCHES; i++)
+		probes->watches[i] = NULL;
+	for (size_t i = 0; i < target->thread_count; i++) {
+		struct thread_probing *probing = target->threads[i]->probing;
+		if (probing) {
+			probing->count = 0;
+			probing->after = NULL;
+		}
+	}
+	probes->deferred_count = 0;
+	probes->no_scratch = false;
+	points_forget(probes);
+}
+
+static struct sdb_error *create(struct sdb_target *target, enum probe_type type, const struct sdb_probe_options *options,
+				struct sdb_probe **probe_ret)
+{
+	struct probes *probes = NULL;
+	struct sdb_error *error = probes_get(target, &probes);
+	if (error)
+		return error;
+	struct sdb_probe *probe = calloc(1, sizeof(*probe));
+	if (!probe)
+		return NO_MEMORY();
+	*probe = (struct sdb_probe){ .target = target, .options = *options, .type = type, .watch = -1, .number = -1 };
+	struct sdb_probe **link = &probes->list;
+	while (*link)
+		link = &(*link)->next;
+	*link = probe;
+	*probe_ret = probe;
+	return NULL;
+}
+
+/* Switches a new probe on, or frees it with ERROR. */
+static struct sdb_error *finish(struct sdb_probe *probe, struct sdb_error *error, struct sdb_probe **probe_ret)
+{
+	if (!error && !probe->options.disabled)
+		error = sdb_probe_enable(probe);
+	if (error) {
+		sdb_error_free(sdb_probe_remove(probe));
+		return error;
+	}
+	*probe_ret = probe;
+	return NULL;
+}
+
+/* ---- making them ------------------------------------------------------------------------------------- */
+
+static struct sdb_error *make_places(struct sdb_target *target, const char *pattern,
+				     const struct sdb_probe_options *options, bool returns, struct sdb_probe **probe_ret)
+{
+	struct sdb_probe *probe = NULL;
+	struct sdb_error *error = create(target, PROBE_PLACES, options, &probe);
+	if (error)
+		return error;
+	struct binding_of of = { .probe = probe };
+	probe->returns = returns;
+	error = sdb_target_bind(target, pattern, options->inlined && !returns, add_binding, &of);
+	if (!error && !probe->site_count)
+		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "'%s' is a variable: watch it instead", pattern);
+	return finish(probe, error, probe_ret);
+}
+
+struct sdb_error *sdb_probe_pattern(struct sdb_target *target, const char *pattern,
+				    const struct sdb_probe_options *options, struct sdb_probe **probe_ret)
+{
+	return make_places(target, pattern, options, false, probe_ret);
+}
+
+struct sdb_error *sdb_probe_function(struct sdb_target *target, const char *pattern,
+				     const struct sdb_probe_options *options, struct sdb_probe **probe_ret)
+{
+	if (options->after && (options->body || options->hardware))
+		return sdb_error_new(SDB_ERROR_INVALID, "returns can be told only with breakpoints at the functions' entries");
+	return make_places(target, pattern, options, options->after != NULL, probe_ret);
+}
+
+struct sdb_error *sdb_probe_address(struct sdb_target *target, uint64_t address,
+				    const struct sdb_probe_options *options, struct sdb_probe **probe_ret)
+{
+	struct sdb_probe *probe = NULL;
+	struct sdb_error *error = create(target, PROBE_PLACES, options, &probe);
+	if (error)
+		return error;
+	const struct sdb_binding binding = { .address = address };
+	struct binding_of of = { .probe = probe };
+	return finish(probe, add_binding(&of, &binding), probe_ret);
+}
+
+struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, unsigned size, enum sdb_watch access,
+				  const struct sdb_probe_options *options, struct sdb_probe **probe_ret)
+{
+	struct sdb_probe *probe = NULL;
+	if ((size != 1 && size != 2 && size != 4 && size != 8) || address % size)
+		return sdb_error_new(SDB_ERROR_INVALID, "a debug register watches 1, 2, 4 or 8 bytes at a multiple of that");
+	struct sdb_error *error = create(target, PROBE_WATCH, options, &probe);
+	if (error)
+		return error;
+	probe->address = address;
+	probe->size = size;
+	probe->access = access;
+	return finish(probe, NULL, probe_ret);
+}
+
+struct sdb_error *sdb_probe_calls(struct sdb_target *target, int64_t number, const struct sdb_probe_options *options,
+				  struct sdb_probe **probe_ret)
+{
+	struct sdb_probe *probe = NULL;
+	struct sdb_error *error = create(target, PROBE_CALLS, options, &probe);
+	if (error)
+		return error;
+	probe->number = number;
+	return finish(probe, NULL, probe_ret);
+}
+
+struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds, const struct sdb_probe_options *options,
+				   struct sdb_probe **probe_ret)
+{
+	struct sdb_probe *probe = NULL;
+	struct sdb_error *error = create(target, PROBE_EVENTS, options, &probe);
+	if (error)
+		return error;
+	probe->kinds = kinds;
+	if (kinds & 1u << SDB_HIT_LIBRARY) { /* the dynamic linker calls this when it has changed its list */
+		struct binding_of of = { .probe = probe };
+		error = sdb_target_bind(target, "_dl_debug_state", false, add_binding, &of);
+	}
+	return finish(probe, error, probe_ret);
+}
+
+/* ---- what they are --------------------------------------------------------------------------------------- */
+
+bool sdb_probe_enabled(const struct sdb_probe *probe)
+{
+	return probe->enabled;
+}
+
+uint64_t sdb_probe_hits(const struct sdb_probe *probe)
+{
+	return probe->hits;
+}
+
+size_t sdb_probe_places(const struct sdb_probe *probe)
+{
+	return probe->site_count;
+}
+
+struct sdb_target *sdb_probe_target(const struct sdb_probe *probe)
+{
+	return probe->target;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_PROBE_H
+#define RUNTIME_PROBE_H
+
+/* Probes as the rest of the runtime sees them. */
+
+#include "target.h"
+
+/* Whether anything is to be noticed of TARGET while it runs. */
+bool probes_active(const struct sdb_target *target);
+/* Puts back what stood where the probes are, and frees them. */
+void probes_remove_all(struct sdb_target *target);
+/* What the probes make of EVENT; then the thread has gone on, or stays where it is. */
+struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event);
+/* An event that came while another thread was stepped; false: there is none. */
+bool probes_next_deferred(struct sdb_target *target, struct driver_event *event_ret);
+/* THREAD has ended. */
+void probes_thread_gone(struct sdb_thread *thread);
+/* The address that PC, in a rewritten instruction, stands for. */
+uint64_t probes_true_pc(const struct sdb_target *target, uint64_t pc);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_PROBE_PRIVATE_H
+#define RUNTIME_PROBE_PRIVATE_H
+
+/* Probes from the inside: probe.c, point.c, returns.c, watch.c. */
+
+#include "displace.h"
+#include "probe.h"
+#include <stackdb/probe.h>
+
+#define POINT_BUCKETS 256
+#define WATCHES 4
+#define AREAS_MAX 16
+
+enum probe_type { PROBE_PLACES, PROBE_WATCH, PROBE_CALLS, PROBE_EVENTS };
+
+/* A breakpoint: one address, however many probes want it. */
+struct point {
+	struct point *next; /* in its bucket */
+	uint64_t address;
+	uint8_t original[INSTRUCTION_MAX];
+	uint8_t read;       /* bytes of `original` that are known */
+	bool inserted;
+	bool exact;         /* what is to be executed instead is known: `displaced`, `slot` */
+	uint64_t slot;      /* 0: the instruction is executed in its place */
+	struct displaced displaced;
+	struct site *sites;
+	unsigned returns;   /* calls whose return is expected here */
+};
+
+/* A probe at a point. */
+struct site {
+	struct site *next_of_probe, *next_at_point;
+	struct sdb_probe *probe;
+	struct point *point;
+	uint64_t entry;     /* of the function that the place belongs to */
+};
+
+struct sdb_probe {
+	struct sdb_probe *next;
+	struct sdb_target *target;
+	struct sdb_probe_options options;
+	enum probe_type type;
+	bool enabled, removed;
+	bool returns;       /* `after` is for the function's return */
+	uint64_t hits;
+	struct site *sites;
+	size_t site_count;
+	/* WATCH; hardware places use one, too */
+	uint64_t address;
+	unsigned size;
+	enum sdb_watch access;
+	int watch;          /* number of its debug register; -1: none */
+	uint64_t last_value;
+	int64_t number;     /* CALLS: -1: all */
+	unsigned kinds;     /* EVENTS */
+};
+
+struct area {
+	uint64_t low, high; /* slots in the target's memory */
+	size_t used;        /* slots */
+	struct point **points; /* by slot */
+};
+
+struct probes {
+	struct sdb_target *target;
+	struct sdb_probe *list;
+	struct point *buckets[POINT_BUCKETS];
+	unsigned depth;     /* of handlers that run: nothing is freed meanwhile */
+	bool resume;        /* threads were stopped to change something, from inside of a handler */
+	bool sweep;         /* something is to be freed then */
+	bool no_scratch;    /* the driver has none: every instruction is executed in its place */
+	struct area areas[AREAS_MAX];
+	unsigned area_count;
+	struct sdb_probe *watches[WATCHES];
+	unsigned call_probes; /* that are enabled */
+	/* Events of other threads, that came while one was stepped alone. */
+	struct driver_event *deferred;
+	size_t deferred_count, deferred_room;
+};
+
+/* A call whose return is awaited. */
+struct awaited {
+	struct sdb_probe *probe;
+	struct point *point; /* at the return address */
+	uint64_t stack;      /* stack pointer after the return */
+	uint64_t entry;
+};
+
+/* What thread->probing points to. */
+struct thread_probing {
+	struct awaited *awaited;
+	size_t count, room;
+	struct point *after;  /* its instruction is being stepped, for handlers that come after it */
+	bool in_call;         /* between entry and exit of a system call */
+	int64_t call_number;
+	uint64_t call_arguments[6];
+};
+
+/* ---- probe.c */
+struct sdb_error *probes_get(struct sdb_target *target, struct probes **probes_ret);
+/* Calls FN of PROBE, when the thread is one that it wants. */
+struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sdb_hit *hit);
+bool probe_wants(const struct sdb_probe *probe, const struct sdb_thread *thread);
+struct thread_probing *thread_probing(struct sdb_thread *thread); /* NULL: no memory */
+
+/* Frees what was removed; without a probe lets the target alone. */
+void probes_sweep(struct probes *probes);
+struct sdb_error *probes_settle(struct sdb_target *target);
+/* The target is another program: its places are gone. */
+void probes_lose_places(struct probes *probes);
+
+/* ---- point.c */
+struct point *point_find(const struct probes *probes, uint64_t address);
+struct sdb_error *point_get(struct probes *probes, uint64_t address, struct point **point_ret);
+/* Puts the breakpoint in, or takes it out, as its sites and returns need it. */
+struct sdb_error *point_update(struct probes *probes, struct point *point);
+struct sdb_error *point_lift(struct probes *probes, struct point *point);
+/* The point whose rewritten instruction PC lies in; NULL: none. */
+struct point *point_of_slot(const struct probes *probes, uint64_t pc);
+struct sdb_error *points_update_all(struct probes *probes);
+/* Takes threads out of rewritten instructions, since these go away. */
+struct sdb_error *points_leave(struct probes *probes);
+void points_free_unused(struct probes *probes);
+void points_forget(struct probes *probes); /* the target is another program */
+
+/* ---- step.c: going on from a breakpoint */
+struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, struct point *point);
+/* Executes one instruction of THREAD with all others held. */
+struct sdb_error *step_alone(struct probes *probes, struct sdb_thread *thread, struct point *point, bool *stepped_ret);
+struct sdb_error *step_done(struct probes *probes, struct sdb_thread *thread);
+
+/* ---- returns.c */
+struct sdb_error *returns_await(struct sdb_probe *probe, struct sdb_thread *thread, uint64_t entry);
+struct sdb_error *returns_met(struct probes *probes, struct sdb_thread *thread, struct point *point, struct sdb_hit *hit);
+void returns_forget(struct probes *probes, struct thread_probing *probing, const struct sdb_probe *probe);
+
+/* ---- watch.c */
+struct sdb_error *watch_set(struct probes *probes, struct sdb_probe *probe);
+struct sdb_error *watch_clear(struct probes *probes, struct sdb_probe *probe);
+struct sdb_error *watch_new_thread(struct probes *probes, struct sdb_thread *thread);
+struct sdb_error *watch_met(struct probes *probes, const struct driver_event *event, bool *pause_ret);
+
+#endif

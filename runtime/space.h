@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_SPACE_H
+#define RUNTIME_SPACE_H
+
+/* Regions and modules of a target from the inside. */
+
+#include "elf_image.h"
+#include "target.h"
+
+struct sdb_module {
+	struct sdb_target *target;
+	char *path;
+	uint64_t low, high;
+	uint64_t device, inode;
+	/* A region of it, to find its file by and to compute the bias from. */
+	uint64_t probe_low, probe_high, probe_offset;
+	uint32_t probe_flags;
+	bool seen;      /* in the reading of regions that is under way */
+	bool examined;  /* what follows is known */
+	char *file;     /* how this program opens it; NULL: it cannot */
+	bool temporary; /* the file is a copy of memory, to be removed */
+	struct elf_image image;
+	uint64_t bias;
+	uint8_t build_id[64];
+	size_t build_id_length;
+	struct sdb_error *trouble; /* why there is no database */
+	struct sdb_db *db;
+	struct names *names;       /* names of its functions that were asked for, see symbolize.c */
+};
+
+/* A region as a driver finds it. */
+struct region_found {
+	uint64_t low, high, offset, device, inode;
+	uint32_t flags;
+	const char *name; /* copied */
+};
+
+struct space {
+	struct sdb_target *target;
+	struct sdb_region *regions;
+	char **names; /* of the regions: shared by neighbours */
+	size_t count, capacity, name_count, name_capacity;
+	uint64_t last_device, last_inode;
+	struct sdb_module **modules; /* by address */
+	size_t module_count, module_capacity;
+	size_t last; /* the region that was found last */
+};
+
+/* In order of address. */
+struct sdb_error *space_add(struct space *space, const struct region_found *found);
+
+/* The regions of TARGET, read anew when they may have changed. */
+struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret);
+void space_destroy(struct space *space);
+/* Forgets every module, since the target is another program. */
+void space_clear(struct space *space);
+/* NULL: nothing is mapped at ADDRESS. */
+const struct sdb_region *space_find(struct space *space, uint64_t address);
+
+/* Finds the file, the build-id and the bias of MODULE. What fails is its `trouble`. */
+void module_examine(struct sdb_module *module);
+void module_free(struct sdb_module *module);
+/* Gets databases for those of MODULES that have none yet, several at a time. */
+void modules_prepare(struct sdb_module *const *modules, size_t count);
+
+/* The name that backtraces show: those of MODULE that were asked for are kept. See symbolize.c. */
+void names_destroy(struct names *names);
+
+#endif

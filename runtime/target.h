@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_TARGET_H
+#define RUNTIME_TARGET_H
+
+/* A target and its threads from the inside: for the runtime and the drivers. */
+
+#include "driver.h"
+
+struct page_cache;
+struct unwind_cache;
+struct probes;
+struct types;
+
+struct sdb_thread {
+	struct sdb_target *target;
+	int64_t id;
+	bool stopped;         /* its registers may be asked for */
+	bool trapped;         /* it met a breakpoint, and wait() has not told of that yet */
+	bool foreign;         /* not one of the target's, but in its memory for a while (vfork) */
+	bool held;            /* not let go by sdb_target_resume(): somebody steps another one */
+	int signal;           /* to deliver when it goes on; 0: none */
+	uint8_t valid, dirty; /* sets of register groups in `file` */
+	uint8_t *file;        /* the register file; NULL before it is first asked for */
+	void *probing;        /* what the probes know of it */
+	void *state;          /* the driver's; freed by the driver */
+};
+
+struct sdb_target {
+	int id;
+	char *name;
+	struct sdb_spec spec;    /* with copies of what it points to */
+	void *spec_memory;
+	const struct driver *driver;
+	void *state;             /* the driver's */
+	const struct architecture *architecture;
+	enum sdb_target_status status;
+	int64_t pid;
+	int exit_status;
+	int terminal;
+	struct sdb_thread **threads; /* by id */
+	size_t thread_count, thread_capacity;
+	struct space *space;     /* regions, modules; NULL before they are asked for */
+	bool space_stale;        /* it has run since */
+	struct page_cache *pages;
+	struct unwind_cache *unwinding;
+	struct probes *probes;
+	struct types *types;     /* decoded types, for its values */
+};
+
+/* ---- for drivers: threads ------------------------------------------------------ */
+
+/* Adds a thread; the caller fills in `state`. */
+struct sdb_error *target_add_thread(struct sdb_target *target, int64_t id, struct sdb_thread **thread_ret);
+/* Removes and frees it. */
+void target_remove_thread(struct sdb_target *target, struct sdb_thread *thread);
+/* NULL: there is none. */
+struct sdb_thread *target_find_thread(const struct sdb_target *target, int64_t id);
+/* The thread stops, or goes on: what is cached of it is void. */
+void thread_forget(struct sdb_thread *thread);
+/* Everything that is cached of the target is void, since it runs or was changed. */
+void target_forget(struct sdb_target *target);
+/* It became another program: modules are void, too. */
+void target_replaced(struct sdb_target *target);
+
+/* ---- registers --------------------------------------------------------------------- */
+
+/* Makes the group's part of thread->file valid. */
+struct sdb_error *thread_load(struct sdb_thread *thread, enum register_group group);
+/* Writes what was changed; before it goes on. */
+struct sdb_error *thread_flush(struct sdb_thread *thread);
+/* A register of up to 8 bytes by its index in the table; general ones after thread_load(). */
+uint64_t thread_get(const struct sdb_thread *thread, int index);
+void thread_put(struct sdb_thread *thread, int index, uint64_t value);
+/* By the names that the architecture gives them; loads. */
+struct sdb_error *thread_pc(struct sdb_thread *thread, uint64_t *pc_ret);
+struct sdb_error *thread_set_pc(struct sdb_thread *thread, uint64_t pc);
+
+/* Lets one thread go on: writes its registers, voids caches. */
+struct sdb_error *thread_resume(struct sdb_thread *thread, enum driver_step step);
+
+/* ---- memory -------------------------------------------------------------------------- */
+
+struct page_cache *page_cache_create(size_t size);
+void page_cache_destroy(struct page_cache *cache);
+void page_cache_clear(struct page_cache *cache);
+
+/*
+ * Bytes of a paused target, from the cache: *DATA_RET points into it, *SIZE_RET says how many bytes
+ * from ADDRESS on are there (up to the end of what was read at once). Valid until the next call.
+ */
+struct sdb_error *memory_window(struct sdb_target *target, uint64_t address, const uint8_t **data_ret,
+				size_t *size_ret);
+
+/* ---- messages ---------------------------------------------------------------------------- */
+
+void target_log(const struct sdb_target *target, enum sdb_log_area area, int level, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void log_to(const struct sdb_log *log, enum sdb_log_area area, int level, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#define NO_MEMORY() sdb_error_new(SDB_ERROR_MEMORY, "out of memory")
+
+#endif

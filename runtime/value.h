@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_VALUE_H
+#define RUNTIME_VALUE_H
+
+/*
+ * What a value is made of. Parts that are looked at in passing (by the printer) are values on the
+ * stack that borrow the bytes of the whole: value_part() and value_deinit(); those that are handed
+ * out are made independent by value_detach().
+ */
+
+#include "location.h"
+#include "types.h"
+#include <stackdb/value.h>
+
+#define VALUE_MAX_SIZE 65536u /* bytes that are read at once; parts of larger values are read alone */
+#define VALUE_MAX_DIMENSIONS 16u
+
+struct sdb_value {
+	struct sdb_db *db;
+	struct types *types;     /* a reference */
+	sdb_type_id type;        /* as declared */
+	sdb_type_id stripped;    /* behind typedefs and qualifiers */
+	enum sdb_type_kind kind; /* of `stripped` */
+	unsigned dimension;      /* of an array: which of its type's is its first */
+	uint64_t *counts;        /* owned: of each dimension, when they are known at run time only */
+	uint64_t size;           /* bytes; 0 when not `sized` */
+	bool sized;
+
+	struct location *location; /* a reference; NULL: computed, without a place */
+	uint64_t bit_start;      /* of this value in what `location` describes */
+	uint32_t bit_size;       /* of a bit-field, else 0 */
+
+	bool loaded;             /* `bytes`, `missing` and `absence` are valid */
+	bool borrowed;           /* `bytes` and `missing` belong to the whole */
+	uint8_t *bytes;          /* `size` of them; of a bit-field as wide as its type */
+	uint8_t *missing;        /* bit for bit: not there; NULL: all are there */
+	enum sdb_absence absence;/* of the first missing bit */
+	char *why;               /* in words; NULL: nothing to add */
+	uint8_t small[16];       /* the bytes of a bit-field */
+};
+
+struct sdb_error *value_no_memory(void);
+
+/* ---- value.c ---- */
+/* Sets what follows from TYPE of DB: completes declarations, asks CONTEXT for lengths. */
+struct sdb_error *value_init(struct sdb_value *value, const struct sdb_context *context,
+			     struct types *types, struct sdb_db *db, sdb_type_id type);
+void value_deinit(struct sdb_value *value);
+/* A value on the heap that takes over everything of VALUE, which is empty then; freed on failure. */
+struct sdb_error *value_detach(struct sdb_value *value, struct sdb_value **value_ret);
+/* The types of CONTEXT, or new ones: a reference. */
+struct sdb_error *value_types(const struct sdb_context *context, struct types **types_ret);
+/* TYPE of DB at LOCATION, which is taken over. */
+struct sdb_error *value_new(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+			    sdb_type_id type, struct location *location, struct sdb_value **value_ret);
+/* The type behind typedefs; owned by VALUE's types. */
+struct sdb_error *value_stripped(const struct sdb_value *value, const struct sdb_type **type_ret);
+
+/* ---- value_load.c ---- */
+/* Reads the content unless it is there; what cannot be read is absent. */
+struct sdb_error *value_load(struct sdb_value *value, const struct sdb_context *context);
+/* As above, and fails with NOT_FOUND when anything is missing. */
+struct sdb_error *value_need(struct sdb_value *value, const struct sdb_context *context);
+/* Whether any or all of the content is missing; it has to be loaded. */
+bool value_any_missing(const struct sdb_value *value);
+bool value_all_missing(const struct sdb_value *value);
+/* Whether two loaded values have the same content, and lack the same of it. */
+bool value_same(const struct sdb_value *a, const struct sdb_value *b);
+/* The implicit pointer that VALUE is; NULL when it is none. */
+const struct place *value_implicit(const struct sdb_value *value);
+/* Marks all of VALUE as missing; WHY is copied, NULL allowed. */
+struct sdb_error *value_set_absent(struct sdb_value *value, enum sdb_absence absence, const char *why);
+/* The error that says why VALUE is not there. */
+struct sdb_error *value_missing_error(const struct sdb_value *value);
+
+/* ---- value_part.c ---- */
+/* Type TYPE (DIMENSION of an array) BIT_OFFSET into WHOLE; of BIT_SIZE when a bit-field. */
+struct sdb_error *value_part(const struct sdb_value *whole, const struct sdb_context *context,
+			     sdb_type_id type, unsigned dimension, uint64_t bit_offset, uint32_t bit_size,
+			     struct sdb_value *part_ret);
+/* Member (or base) MEMBER of WHOLE; a static one wherever it is. */
+struct sdb_error *value_member_part(struct sdb_value *whole, const struct sdb_context *context,
+				    const struct sdb_member *member, struct sdb_value *part_ret);
+/* Element INDEX of array WHOLE. */
+struct sdb_error *value_element_part(struct sdb_value *whole, const struct sdb_context *context,
+				     uint64_t index, struct sdb_value *part_ret);
+/* What array WHOLE counts in its outermost dimension; false: unknown. */
+struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_ret, bool *known_ret);
+/* Bytes of one element, and its type and dimension. */
+struct sdb_error *value_element_shape(const struct sdb_value *whole, sdb_type_id *type_ret,
+				      unsigned *dimension_ret, uint64_t *size_ret, bool *known_ret);
+
+/* ---- value_number.c ---- */
+enum value_class { VALUE_NOT_NUMBER = 0, VALUE_INTEGER, VALUE_BOOLEAN, VALUE_REAL, VALUE_COMPLEX,
+		   VALUE_POINTER };
+/* What kind of number values of VALUE's type are, and whether of sign; *FORMAT_RET of reals. */
+struct sdb_error *value_class(const struct sdb_value *value, enum value_class *class_ret,
+			      bool *is_signed_ret, enum number_format *format_ret);
+/* The content of an integer, a boolean, a pointer, extended by its sign. */
+struct sdb_error *value_integer(struct sdb_value *value, const struct sdb_context *context,
+				number_signed *number_ret);
+/* A computed value of TYPE (integers, pointers); reals are given as REAL. */
+struct sdb_error *value_of_integer(const struct sdb_context *context, struct types *types,
+				   struct sdb_db *db, sdb_type_id type, number_bits number,
+				   struct sdb_value **value_ret);
+struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+				sdb_type_id type, long double real, struct sdb_value **value_ret);
+/* A computed value of SIZE bytes. */
+struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+				 sdb_type_id type, const void *bytes, size_t size,
+				 struct sdb_value **value_ret);
+
+/* ---- value_pointer.c ---- */
+/* How values of type TYPE are text: bytes of a character; 0: they are not. *PREFIX_RET: L, u, U or 0. */
+struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id type, unsigned *width_ret,
+				  char *prefix_ret);
+/* Distance of base class BASE in class TYPE of VALUE's db, at ADDRESS; false: it is none. */
+struct sdb_error *value_base_offset(const struct sdb_value *value, const struct sdb_context *context,
+				    sdb_type_id type, sdb_type_id base, uint64_t address,
+				    uint64_t *offset_ret, bool *found_ret);
+
+#endif

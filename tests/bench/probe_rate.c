@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many probe hits a second: the library with a handler that reads one argument, beside a bare ptrace
+ * loop that emulates the instruction and does nothing else. The kinds: breakpoint, function with its
+ * return, watchpoint; with target and tracer on one core and on two.
+ *
+ * usage: probe_rate [SECONDS]
+ */
+#include <stackdb/probe.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+volatile long hot_variable;
+void hot(long argument);
+/* Its first instruction is easy to emulate: it does nothing. */
+__asm__(".text\n.globl hot\n.type hot, @function\nhot:\n.cfi_startproc\n\tnop\n\tmov %rdi, hot_variable(%rip)\n\tret\n"
+	".cfi_endproc\n.size hot, .-hot\n");
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static void pin(pid_t pid, int cpu)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(pid, sizeof(set), &set);
+}
+
+static pid_t start(int cpu)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		for (long i = 0;; i++)
+			hot(i);
+	pin(pid, cpu);
+	usleep(20000);
+	return pid;
+}
+
+/* ---- the bare loops ------------------------------------------------------------------------------ */
+
+static void attach_bare(pid_t pid)
+{
+	int status;
+	ptrace(PTRACE_SEIZE, pid, 0, 0);
+	ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+	waitpid(pid, &status, __WALL);
+}
+
+static double bare_breakpoint(pid_t pid, double seconds)
+{
+	int status;
+	attach_bare(pid);
+	long word = ptrace(PTRACE_PEEKTEXT, pid, (void *)hot, 0);
+	ptrace(PTRACE_POKETEXT, pid, (void *)hot, (word & ~0xffL) | 0xcc);
+	double begin = now();
+	unsigned long hits = 0;
+	while ((hits & 63) || now() - begin < seconds) {
+		struct user_regs_struct registers;
+		ptrace(PTRACE_CONT, pid, 0, 0);
+		waitpid(pid, &status, __WALL);
+		ptrace(PTRACE_GETREGS, pid, 0, &registers);
+		registers.rip = (unsigned long)hot + 1;
+		ptrace(PTRACE_SETREGS, pid, 0, &registers);
+		hits++;
+	}
+	return (double)hits / (now() - begin);
+}
+
+#define DEBUG_AT(n) (offsetof(struct user, u_debugreg) + (n) * sizeof(long))
+
+static double bare_watch(pid_t pid, double seconds)
+{
+	int status;
+	attach_bare(pid);
+	ptrace(PTRACE_POKEUSER, pid, DEBUG_AT(0), &hot_variable);
+	ptrace(PTRACE_POKEUSER, pid, DEBUG_AT(7), 1 | (1 | 2 << 2) << 16);
+	double begin = now();
+	unsigned long hits = 0;
+	while ((hits & 63) || now() - begin < seconds) {
+		ptrace(PTRACE_CONT, pid, 0, 0);
+		waitpid(pid, &status, __WALL);
+		hits++;
+	}
+	return (double)hits / (now() - begin);
+}
+
+/* ---- the library ------------------------------------------------------------------------------------ */
+
+static unsigned long hits_seen;
+
+static void must(struct sdb_error *error)
+{
+	if (!error)
+		return;
+	fprintf(stderr, "probe_rate: %s\n", sdb_error_message(error));
+	exit(1);
+}
+
+static struct sdb_error *read_argument(void *arg, struct sdb_hit *hit)
+{
+	uint64_t value;
+	(void)arg;
+	must(sdb_thread_register_number(hit->thread, "rdi", &value));
+	hits_seen++;
+	return NULL;
+}
+
+static struct sdb_error *ignore(void *arg, struct sdb_hit *hit)
+{
+	(void)arg;
+	(void)hit;
+	return NULL;
+}
+
+enum what { BREAKPOINT, RETURN, WATCH };
+
+static double library(pid_t pid, double seconds, enum what what)
+{
+	struct sdb_spec spec = { .pid = pid };
+	struct sdb_probe_options options = { .before = read_argument, .after = what == RETURN ? ignore : NULL };
+	struct sdb_target *target;
+	struct sdb_probe *probe;
+	must(sdb_target_create(&spec, &target));
+	must(sdb_target_open(target));
+	if (what == WATCH)
+		must(sdb_probe_watch(target, (uint64_t)(uintptr_t)&hot_variable, 8, SDB_WATCH_WRITE, &options, &probe));
+	else
+		must(sdb_probe_function(target, "hot", &options, &probe));
+	hits_seen = 0;
+	double begin = now();
+	while (now() - begin < seconds)
+		must(sdb_target_poll(target, 100, NULL));
+	double rate = (double)hits_seen / (now() - begin);
+	must(sdb_target_kill(target));
+	sdb_target_close(target);
+	return rate;
+}
+
+static void stop(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 0.5;
+	pin(0, 0);
+	for (int cpu = 0; cpu < 2; cpu++) {
+		const char *where = cpu ? "two cores" : "one core";
+		pid_t pid = start(cpu);
+		double bare = bare_breakpoint(pid, seconds);
+		stop(pid);
+		double ours = library(start(cpu), seconds, BREAKPOINT), both = library(start(cpu), seconds, RETURN);
+		pid = start(cpu);
+		double bare_watched = bare_watch(pid, seconds);
+		stop(pid);
+		double watched = library(start(cpu), seconds, WATCH);
+		printf("breakpoint, %s: %.0f hits/s, bare loop %.0f, ratio %.2f\n", where, ours, bare, ours / bare);
+		printf("function and return, %s: %.0f calls/s (two stops each), bare loop %.0f stops/s, ratio %.2f\n", where,
+		       both, bare, 2 * both / bare);
+		printf("watchpoint, %s: %.0f hits/s, bare loop %.0f, ratio %.2f\n", where, watched, bare_watched,
+		       watched / bare_watched);
+	}
+	return 0;
+}

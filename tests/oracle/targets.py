@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Live targets: what is left of a debugger that was killed, system calls against strace, and bad input."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import oracle  # noqa: E402
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+CALLS = 300000
+
+
+def compile_target(work, *options):
+    path = f"{work}/target"
+    subprocess.run(["gcc", "-g", "-O2", "-pthread", *options, "-o", path, f"{ROOT}/tests/programs/target.c"], check=True)
+    return path
+
+
+def compile_prober(stackdb):
+    """Beside the program under test there is its library."""
+    build = os.path.dirname(os.path.dirname(stackdb.program))
+    path = f"{stackdb.work}/prober"
+    subprocess.run(["gcc", "-O1", f"-I{ROOT}/include", f"{ROOT}/tests/programs/prober.c", "-o", path,
+                    f"-L{build}/runtime", "-lstackdb", f"-Wl,-rpath,{os.path.abspath(build)}/runtime"], check=True)
+    return path, dict(stackdb.env, STACKDB_INDEXER=f"{build}/tools/stackdb-indexer")
+
+
+def start(target, *arguments):
+    process = subprocess.Popen([target, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    return process
+
+
+def killed(stackdb, report, count, number, *watch):
+    name = f"a debugger ended by signal {number}" + (", with a watchpoint" if watch else "")
+    with report.guard(name):
+        target = compile_target(stackdb.work)
+        prober, env = compile_prober(stackdb)
+        check = report.check(f"{name}: its target goes on")
+        for _ in range(count):
+            process = start(target, "count", str(CALLS), "4")
+            debugger = subprocess.Popen([prober, str(process.pid), *watch], stdout=subprocess.PIPE, env=env)
+            check.compare("it began", b"ready\n", debugger.stdout.readline())
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            time.sleep(random.random() * 0.03)
+            debugger.send_signal(number)
+            debugger.wait()
+            debugger.stdout.close()
+            try:
+                out = process.communicate(timeout=60)[0].decode()
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out = "no end"
+            check.compare("the target", (0, f"4 threads, {CALLS} calls each, 0 wrong\n"), (process.returncode, out))
+        check.close(count)
+
+
+def system_calls(stackdb, report):
+    with report.guard("strace"):
+        oracle.need("strace")
+        check = report.check("system calls against strace")
+        for command in (["cat", "/etc/hostname"], ["ls", "/usr"], ["sort", "/etc/passwd"], ["find", "/etc/apt"]):
+            mine = stackdb.json("syscall", "--json", "-O", "/dev/null", "--", *command)
+            mine = [r["name"] for r in mine]
+            log = f"{stackdb.work}/strace"
+            subprocess.run(["strace", "-f", "-o", log, *command], stdout=subprocess.DEVNULL, check=False,
+                           env=stackdb.env)
+            calls = re.findall(r"^\d+\s+(\w+)\(", open(log).read(), re.M)
+            # strace begins with the exec that brings the program.
+            check.compare(f"{command}", calls[1:], mine, "other calls")
+        check.close(4)
+
+
+def bad_input(stackdb, report):
+    with report.guard("bad input"):
+        check = report.check("bad input is refused with a reason")
+        for arguments, word in ((["-p", "999999999"], "there is no process"), (["-p", "2"], "kernel"),
+                                (["-b", "/nonexistent"], "No such file"), (["-t", "nothing", "-p", "1"], "no driver"),
+                                (["--", "/etc/passwd"], "cannot launch")):
+            status, out, errors = stackdb.outcome("backtrace", *arguments)
+            check.compare(f"{arguments}", (1, "", True), (status, out, word in errors), errors)
+        for arguments in ([], ["-p", "x"], ["-p"], ["--args", "a"], ["-e", "x", "-p", "1"], ["-l", "x", "-p", "1"]):
+            status, out, _ = stackdb.outcome("backtrace", *arguments)
+            check.compare(f"{arguments}", (2, ""), (status, out))
+        target = compile_target(stackdb.work)
+        for mode in (["corrupt"], ["recurse", "20000"], ["threads", "1000"], ["nowhere"]):
+            process = start(target, *mode)
+            begun = time.time()
+            status, out, _ = stackdb.outcome("backtrace", "-p", str(process.pid))
+            check.compare(f"{mode}", (0, True, True), (status, "TID " in out, time.time() - begun < 20))
+            check.compare(f"{mode}: it goes on", None, process.poll())
+            process.kill()
+            process.communicate()
+        process = start(target, "stay")
+        tracer = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(process.pid)], stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        status, _, errors = stackdb.outcome("backtrace", "-p", str(process.pid))
+        check.compare("traced already", (1, True), (status, "traced by strace" in errors))
+        tracer.terminate()
+        tracer.wait()
+        os.kill(process.pid, signal.SIGSTOP)
+        status, out, _ = stackdb.outcome("backtrace", "-p", str(process.pid))
+        time.sleep(0.1)
+        state = re.search(r"State:\s+(\w)", open(f"/proc/{process.pid}/status").read()).group(1)
+        check.compare("stopped by a signal before: and after", (0, "T"), (status, state))
+        process.kill()
+        process.communicate()
+        check.close(20)
+
+
+def run(stackdb, report, arguments):
+    count = max(5, int(100 * arguments.scale))
+    killed(stackdb, report, count, signal.SIGKILL)
+    killed(stackdb, report, count, signal.SIGKILL, "watch")
+    killed(stackdb, report, max(3, count // 10), signal.SIGSEGV)
+    killed(stackdb, report, max(3, count // 10), signal.SIGTERM)
+    system_calls(stackdb, report)
+    bad_input(stackdb, report)
+
+
+oracle.main("targets", run)

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* `stackdb backtrace`: the stacks of all threads of a target. */
+#include "demangle.h"
+#include "json.h"
+#include "targets.h"
+#include "values.h"
+
+#include <stackdb/frame.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct backtrace {
+	struct targets targets;
+	struct sdb_stack_options options;
+	bool no_inlines, no_lines, no_arguments, locals, mangled;
+	int64_t tid;          /* of the only thread to show; 0: all */
+	double interval;      /* seconds between backtraces; 0: one */
+	uint64_t times;       /* 0: until interrupted */
+	struct text out;
+	const struct colours *colours;
+};
+
+enum { KEY_TID = 0x100, KEY_INTERVAL, KEY_TIMES, KEY_NO_INLINES, KEY_NO_LINES, KEY_NO_ARGUMENTS, KEY_MANGLED };
+
+static const struct argp_option options[] = {
+	{ "limit", 'n', "COUNT", 0, "Show at most COUNT frames of each thread", 1 },
+	{ "tid", KEY_TID, "TID", 0, "Show this thread only", 1 },
+	{ "no-inlines", KEY_NO_INLINES, NULL, 0, "Do not show inlined functions as frames", 1 },
+	{ "no-lines", KEY_NO_LINES, NULL, 0, "Do not show files and lines", 1 },
+	{ "verbose", 'v', NULL, 0, "Show local variables, too", 1 },
+	{ "no-args", KEY_NO_ARGUMENTS, NULL, 0, "Do not show the arguments of functions", 1 },
+	{ "mangled", KEY_MANGLED, NULL, 0, "Show linkage names as they are", 1 },
+	{ "loop-interval", KEY_INTERVAL, "SECONDS", 0, "Do it again and again; the target runs in between", 1 },
+	{ "loop-count", KEY_TIMES, "COUNT", 0, "That many times", 1 },
+	{ 0 }
+};
+
+static uint64_t parse_count(struct argp_state *state, const char *what, const char *arg)
+{
+	uint64_t value = 0;
+	if (!tool_parse_number(arg, &value))
+		argp_error(state, "%s: '%s' is not a number", what, arg);
+	return value;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct backtrace *command = state->input;
+	char *end;
+	switch (key) {
+	case ARGP_KEY_INIT: state->child_inputs[0] = &command->targets; return 0;
+	case 'n': command->options.limit = (unsigned)parse_count(state, "-n", arg); return 0;
+	case KEY_TID: command->tid = (int64_t)parse_count(state, "--tid", arg); return 0;
+	case KEY_TIMES: command->times = parse_count(state, "--loop-count", arg); return 0;
+	case KEY_NO_INLINES: command->no_inlines = true; return 0;
+	case KEY_NO_LINES: command->no_lines = true; return 0;
+	case KEY_NO_ARGUMENTS: command->no_arguments = true; return 0;
+	case 'v': command->locals = true; return 0;
+	case KEY_MANGLED: command->mangled = true; return 0;
+	case KEY_INTERVAL:
+		command->interval = strtod(arg, &end);
+		if (end == arg || *end || !(command->interval >= 0.001 && command->interval <= 86400))
+			argp_error(state, "--loop-interval: '%s' is not a number of seconds from 0.001 to 86400", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s': name the target with -p PID, or `-- PROGRAM ARGUMENT...`", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp argp = {
+	options, parse, NULL,
+	"Print the stack of each thread of a process. It is stopped for as long as that takes."
+	"\vA frame that is followed by (frame pointer) or (guess) was found without unwind rules and may be wrong; "
+	"a stack that cannot be followed to its end says why.\n\nExamples:\n"
+	"  stackdb backtrace -p 4711\n"
+	"  stackdb backtrace -p 4711 --loop-interval=1 --json\n",
+	children, NULL, NULL
+};
+
+/* ---- a frame --------------------------------------------------------------------------------- */
+
+static const char *source_name(enum sdb_frame_source source)
+{
+	return source == SDB_FRAME_REGISTERS ? "registers" : source == SDB_FRAME_CFI ? "rules"
+		: source == SDB_FRAME_POINTER ? "frame pointer" : "guess";
+}
+
+static void put_name(struct backtrace *command, struct text *to, const struct sdb_frame *frame)
+{
+	if (!frame->name) {
+		text_add(to, "??");
+		return;
+	}
+	char *plain = frame->function || command->mangled ? NULL : demangle(frame->name);
+	size_t start = to->size;
+	text_add(to, plain ? plain : frame->name);
+	for (size_t i = start; i < to->size; i++) /* a database is not to steer a terminal */
+		if ((unsigned char)to->data[i] < ' ' || to->data[i] == 0x7f)
+			to->data[i] = '?';
+	free(plain);
+}
+
+static void frame_as_text(struct backtrace *command, const struct sdb_frame *frame,
+			  const struct sdb_context *context, unsigned digits)
+{
+	struct text *out = &command->out;
+	const struct colours *colours = command->colours;
+	text_format(out, "#%-3u ", frame->number);
+	if (frame->kind == SDB_FRAME_INLINED)
+		text_repeat(out, ' ', digits + 2);
+	else {
+		text_add(out, "0x");
+		text_hex_digits(out, frame->pc, digits);
+	}
+	text_char(out, ' ');
+	text_add(out, colours->name);
+	put_name(command, out, frame);
+	text_add(out, colours->off);
+	if (context && !command->no_arguments)
+		values_put_arguments(out, context);
+	if (frame->kind == SDB_FRAME_NORMAL && frame->name && !frame->line)
+		text_format(out, "+0x%llx", (unsigned long long)frame->offset);
+	if (frame->file) {
+		text_add(out, " at ");
+		text_add(out, frame->file);
+		if (frame->line)
+			text_format(out, ":%u", frame->line);
+	}
+	if (frame->module && frame->kind != SDB_FRAME_INLINED)
+		text_format(out, " %sin %s%s", colours->comment, sdb_module_name(frame->module), colours->off);
+	if (frame->kind == SDB_FRAME_INLINED)
+		text_add(out, " (inlined)");
+	if (frame->kind == SDB_FRAME_SIGNAL)
+		text_add(out, " (signal handler called)");
+	if (frame->source >= SDB_FRAME_POINTER)
+		text_format(out, " (%s)", source_name(frame->source));
+	text_char(out, '\n');
+	if (context && command->locals)
+		values_put_locals(out, context, 8);
+}
+
+static void frame_as_json(struct backtrace *command, struct json *json, const struct sdb_frame *frame,
+			  const struct sdb_context *context)
+{
+	struct text name = TEXT_EMPTY;
+	json_object(json, NULL);
+	json_number(json, "frame", frame->number);
+	json_hex(json, "pc", frame->pc);
+	if (frame->name) {
+		put_name(command, &name, frame);
+		json_stringn(json, "function", name.data, name.size);
+	}
+	json_string(json, "kind", frame->kind == SDB_FRAME_INLINED ? "inlined"
+		    : frame->kind == SDB_FRAME_SIGNAL ? "signal" : "normal");
+	json_string(json, "source", source_name(frame->source));
+	if (frame->file) {
+		json_string(json, "file", frame->file);
+		json_number(json, "line", frame->line);
+	}
+	if (frame->module) {
+		json_string(json, "module", sdb_module_path(frame->module));
+		json_hex(json, "module_address", frame->module_lookup);
+	}
+	json_hex(json, "offset", frame->offset);
+	if (context)
+		values_as_json(json, context, !command->no_arguments, command->locals);
+	json_close(json);
+	free(name.data);
+}
+
+/* ---- a thread ------------------------------------------------------------------------------------ */
+
+/* NULL: there are no variables to show. */
+static const struct sdb_context *frame_context(struct backtrace *command, struct sdb_stack *stack,
+					       const struct sdb_frame *frame)
+{
+	const struct sdb_context *context = NULL;
+	if (!frame->function || (command->no_arguments && !command->locals))
+		return NULL;
+	struct sdb_error *error = sdb_stack_context(stack, &context);
+	sdb_error_free(error); /* then the frame is shown without them */
+	return error ? NULL : context;
+}
+
+static struct sdb_error *each_frame(struct backtrace *command, struct sdb_stack *stack, unsigned digits, struct json *json)
+{
+	const struct sdb_frame *frame;
+	for (;;) {
+		struct sdb_error *error = sdb_stack_next(stack, &frame);
+		if (error || !frame)
+			return error;
+		const struct sdb_context *context = frame_context(command, stack, frame);
+		if (json)
+			frame_as_json(command, json, frame, context);
+		else
+			frame_as_text(command, frame, context, digits);
+	}
+}
+
+static void thread_heading(struct backtrace *command, struct sdb_thread *thread, struct json *json)
+{
+	char *name = NULL;
+	sdb_error_free(sdb_thread_name(thread, &name));
+	if (name)
+		text_clean(name);
+	if (json) {
+		struct sdb_target *target = sdb_thread_target(thread);
+		json_number(json, "target", (uint64_t)sdb_target_id(target));
+		json_number(json, "pid", (uint64_t)sdb_target_pid(target));
+		json_number(json, "tid", (uint64_t)sdb_thread_id(thread));
+		json_string(json, "name", name);
+		json_array(json, "frames");
+	} else {
+		text_format(&command->out, "TID %lld%s%s%s:\n", (long long)sdb_thread_id(thread), name ? " \"" : "",
+			    name ? name : "", name ? "\"" : "");
+	}
+	free(name);
+}
+
+static struct sdb_error *show_thread(struct backtrace *command, struct sdb_thread *thread)
+{
+	struct json json, *with = command->targets.json ? &json : NULL;
+	struct sdb_stack *stack = NULL;
+	if (with)
+		json_begin(with, &command->out);
+	thread_heading(command, thread, with);
+	struct sdb_error *error = sdb_stack_open(thread, &command->options, &stack);
+	if (!error)
+		error = each_frame(command, stack, 2 * sdb_target_address_size(sdb_thread_target(thread)), with);
+	const char *end = error ? sdb_error_message(error) : sdb_stack_end(stack);
+	if (with) {
+		json_close(with);
+		if (end)
+			json_string(with, "end", end);
+		json_end(with);
+	} else if (end) {
+		text_format(&command->out, "     %s(%s)%s\n", command->colours->comment, end, command->colours->off);
+	}
+	sdb_stack_close(stack);
+	/* A thread that cannot be stopped, or a damaged database, costs this thread's stack only. */
+	bool survived = error && sdb_error_code(error) != SDB_ERROR_MEMORY;
+	if (survived)
+		sdb_error_free(error);
+	return survived ? NULL : error;
+}
+
+static struct sdb_error *show_threads(struct backtrace *command, struct sdb_target *target)
+{
+	struct sdb_thread *const *threads;
+	size_t count, shown = 0;
+	struct sdb_error *error = sdb_target_prepare(target);
+	if (!error)
+		error = sdb_target_threads(target, &threads, &count);
+	if (!error && !command->targets.json)
+		text_format(&command->out, "PID %lld - %s\n", (long long)sdb_target_pid(target), sdb_target_name(target));
+	for (size_t i = 0; !error && i < count; i++) {
+		if (command->tid && sdb_thread_id(threads[i]) != command->tid)
+			continue;
+		error = show_thread(command, threads[i]);
+		shown++;
+	}
+	if (!error && command->tid && !shown)
+		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "it has no thread %lld", (long long)command->tid);
+	return error;
+}
+
+static int show_target(struct backtrace *command, struct sdb_target *target)
+{
+	struct sdb_error *error = sdb_target_pause(target);
+	if (!error) {
+		error = show_threads(command, target);
+		struct sdb_error *other = command->interval > 0 ? sdb_target_resume(target) : NULL;
+		if (error)
+			sdb_error_free(other);
+		else
+			error = other;
+	}
+	text_flush(&command->out);
+	return error ? tool_fail(sdb_target_name(target), error) : STATUS_DONE;
+}
+
+static void sleep_for(double seconds)
+{
+	struct timespec time = { .tv_sec = (time_t)seconds };
+	time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
+	nanosleep(&time, NULL); /* a signal ends it: that is meant to end the program */
+}
+
+int command_backtrace(int argc, char **argv)
+{
+	struct backtrace command = { .out = text_to(STDOUT_FILENO), .colours = tool_colours() };
+	argp_parse(&argp, argc, argv, 0, NULL, &command);
+	command.options.names = true;
+	command.options.inlines = !command.no_inlines;
+	command.options.lines = !command.no_lines;
+	command.options.symbols = command.mangled;
+	targets_catch_signals();
+	int status = targets_open(&command.targets);
+	for (uint64_t turn = 0; status == STATUS_DONE && command.targets.count && !targets_interrupted(); turn++) {
+		for (size_t i = 0; i < command.targets.count && status == STATUS_DONE; i++)
+			status = show_target(&command, command.targets.items[i]);
+		if (command.interval <= 0 || (command.times && turn + 1 >= command.times))
+			break;
+		sleep_for(command.interval);
+	}
+	targets_close(&command.targets);
+	text_deinit(&command.out);
+	return status;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* `stackdb syscall`: the system calls of a process, as it makes them. */
+#include "json.h"
+#include "syscalls.h"
+#include "targets.h"
+
+#include <stackdb/probe.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct syscall_command {
+	struct targets targets;
+	char **filter; /* names; NULL: all */
+	size_t filter_count;
+	bool *wanted;  /* by number; NULL: all */
+	bool count_only;
+	uint64_t strings; /* bytes of a string that are shown */
+	uint64_t *counts, *errors;
+	struct sdb_loop *loop;
+	struct text out;
+};
+
+enum { KEY_STRINGS = 0x100 };
+
+static const struct argp_option options[] = {
+	{ "call", 'n', "NAME[,NAME...]", 0, "Only these system calls", 1 },
+	{ "count", 'c', NULL, 0, "Print only how often each was made and failed, at the end", 1 },
+	{ "strings", KEY_STRINGS, "BYTES", 0, "Show so much of strings and buffers (default: 32)", 1 },
+	{ 0 }
+};
+
+static void add_filter(struct syscall_command *command, struct argp_state *state, char *names)
+{
+	if (!command->wanted)
+		command->wanted = tool_alloc(syscall_count() * sizeof(*command->wanted));
+	for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+		size_t found = syscall_count();
+		for (size_t i = 0; i < syscall_count(); i++)
+			if (syscall_info((int64_t)i) && strcmp(syscall_info((int64_t)i)->name, name) == 0)
+				found = i;
+		if (found == syscall_count())
+			argp_error(state, "-n: there is no system call '%s'", name);
+		command->wanted[found] = true;
+	}
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct syscall_command *command = state->input;
+	switch (key) {
+	case ARGP_KEY_INIT: state->child_inputs[0] = &command->targets; return 0;
+	case 'n': add_filter(command, state, arg); return 0;
+	case 'c': command->count_only = true; return 0;
+	case KEY_STRINGS:
+		if (!tool_parse_number(arg, &command->strings) || command->strings > 65536)
+			argp_error(state, "--strings: '%s' is not a number up to 65536", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s': name the target with -p PID, or `-- PROGRAM ARGUMENT...`", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp argp = {
+	options, parse, NULL,
+	"Print the system calls of all threads of a process, with arguments and results, until it ends or this "
+	"program is interrupted."
+	"\vExamples:\n  stackdb syscall -p 4711\n  stackdb syscall -n openat,read -- cat /etc/hostname\n",
+	children, NULL, NULL
+};
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+static void put_escaped(struct text *to, const char *bytes, size_t size)
+{
+	text_char(to, '"');
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		if (c == '"' || c == '\\')
+			text_format(to, "\\%c", c);
+		else if (c == '\n')
+			text_add(to, "\\n");
+		else if (c == '\t')
+			text_add(to, "\\t");
+		else if (c < ' ' || c >= 0x7f)
+			text_format(to, "\\x%02x", c);
+		else
+			text_char(to, (char)c);
+	}
+	text_char(to, '"');
+}
+
+static void put_buffer(struct syscall_command *command, const struct sdb_hit *hit, uint64_t address, uint64_t size)
+{
+	size_t want = size < command->strings ? (size_t)size : (size_t)command->strings, got = 0;
+	char *bytes = tool_alloc(want + 1);
+	struct sdb_error *error = sdb_target_read_some(hit->target, address, bytes, want, &got);
+	if (error || (got == 0 && want))
+		text_hex(&command->out, address);
+	else
+		put_escaped(&command->out, bytes, got);
+	if (!error && got && got < size)
+		text_add(&command->out, "...");
+	sdb_error_free(error);
+	free(bytes);
+}
+
+static void put_string(struct syscall_command *command, const struct sdb_hit *hit, uint64_t address)
+{
+	char *string = NULL;
+	bool whole = false;
+	struct sdb_error *error = address ? sdb_target_read_string(hit->target, address, command->strings, &string, &whole)
+		: NULL;
+	if (!address)
+		text_add(&command->out, "NULL");
+	else if (error)
+		text_hex(&command->out, address);
+	else
+		put_escaped(&command->out, string, strlen(string));
+	if (string && !whole)
+		text_add(&command->out, "...");
+	sdb_error_free(error);
+	free(string);
+}
+
+static void put_open_flags(struct text *to, uint64_t flags)
+{
+	static const struct { uint64_t bit; const char *name; } names[] = {
+		{ 0100, "O_CREAT" }, { 0200, "O_EXCL" }, { 0400, "O_NOCTTY" }, { 01000, "O_TRUNC" }, { 02000, "O_APPEND" },
+		{ 04000, "O_NONBLOCK" }, { 010000, "O_DSYNC" }, { 0200000, "O_DIRECTORY" }, { 0400000, "O_NOFOLLOW" },
+		{ 02000000, "O_CLOEXEC" }, { 010000000, "O_PATH" },
+	};
+	static const char *const modes[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "3" };
+	text_add(to, modes[flags & 3]);
+	flags &= ~UINT64_C(3);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (flags & names[i].bit) {
+			text_format(to, "|%s", names[i].name);
+			flags &= ~names[i].bit;
+		}
+	if (flags)
+		text_format(to, "|%#llx", (unsigned long long)flags);
+}
+
+static void put_argument(struct syscall_command *command, const struct sdb_hit *hit, char kind, unsigned index)
+{
+	struct text *out = &command->out;
+	uint64_t value = hit->arguments[index];
+	int64_t result = (int64_t)hit->value;
+	switch (kind) {
+	case 'd': text_format(out, "%d", (int)value); break;
+	case 'D': value == (uint32_t)-100 || (int64_t)value == -100 ? text_add(out, "AT_FDCWD")
+			: text_format(out, "%d", (int)value); break;
+	case 'u': text_u64(out, value); break;
+	case 'o': text_format(out, "0%o", (unsigned)value); break;
+	case 'x': text_hex(out, value); break;
+	case 's': put_string(command, hit, value); break;
+	case 'f': put_open_flags(out, value); break;
+	case 'b': put_buffer(command, hit, value, index < 5 ? hit->arguments[index + 1] : 0); break;
+	case 'B':
+		if (hit->kind == SDB_HIT_CALL_EXIT && result >= 0)
+			put_buffer(command, hit, value, (uint64_t)result);
+		else
+			text_hex(out, value);
+		break;
+	default: value ? text_hex(out, value) : text_add(out, "NULL");
+	}
+}
+
+static void put_result(struct text *to, int64_t result)
+{
+	if (result < 0 && result > -4096) {
+		const char *name = strerrorname_np((int)-result);
+		if (name)
+			text_format(to, "-1 %s (%s)", name, strerrordesc_np((int)-result));
+		else /* one that the kernel restarts the call for */
+			text_format(to, "? (%lld)", (long long)result);
+	} else if (result > 0xffffff || result < 0) {
+		text_hex(to, (uint64_t)result);
+	} else {
+		text_s64(to, result);
+	}
+}
+
+static void put_call(struct syscall_command *command, const struct sdb_hit *hit, const struct syscall_info *info)
+{
+	struct text *out = &command->out;
+	const char *kinds = info && info->arguments ? info->arguments : "xxxxxx";
+	text_format(out, "[%lld] ", (long long)sdb_thread_id(hit->thread));
+	if (info)
+		text_add(out, info->name);
+	else
+		text_format(out, "call_%lld", (long long)hit->number);
+	text_char(out, '(');
+	for (unsigned i = 0; kinds[i] && i < 6; i++) {
+		text_add(out, i ? ", " : "");
+		put_argument(command, hit, kinds[i], i);
+	}
+	text_add(out, ") = ");
+	if (hit->kind == SDB_HIT_CALL_EXIT)
+		put_result(out, (int64_t)hit->value);
+	else
+		text_char(out, '?');
+	text_char(out, '\n');
+}
+
+static void json_call(struct syscall_command *command, const struct sdb_hit *hit, const struct syscall_info *info)
+{
+	struct json json;
+	json_begin(&json, &command->out);
+	json_number(&json, "target", (uint64_t)sdb_target_id(hit->target));
+	json_number(&json, "tid", (uint64_t)sdb_thread_id(hit->thread));
+	json_number(&json, "number", (uint64_t)hit->number);
+	json_string(&json, "name", info ? info->name : NULL);
+	json_array(&json, "arguments");
+	size_t count = info && info->arguments ? strlen(info->arguments) : 6;
+	for (size_t i = 0; i < count && i < 6; i++)
+		json_hex(&json, NULL, hit->arguments[i]);
+	json_close(&json);
+	if (hit->kind == SDB_HIT_CALL_EXIT)
+		json_signed(&json, "result", (int64_t)hit->value);
+	json_end(&json);
+}
+
+/* ---- hits ---------------------------------------------------------------------------------------- */
+
+static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
+{
+	struct syscall_command *command = arg;
+	bool known = hit->number >= 0 && (uint64_t)hit->number < syscall_count();
+	const struct syscall_info *info = syscall_info(hit->number);
+	bool exits = hit->number == 60 || hit->number == 231; /* these do not return */
+	if (command->wanted && (!known || !command->wanted[hit->number]))
+		return NULL;
+	if (hit->kind == SDB_HIT_CALL && !exits)
+		return NULL;
+	if (known) {
+		command->counts[hit->number]++;
+		command->errors[hit->number] += hit->kind == SDB_HIT_CALL_EXIT && (int64_t)hit->value < 0
+			&& (int64_t)hit->value > -4096;
+	}
+	if (command->count_only)
+		return NULL;
+	if (command->targets.json)
+		json_call(command, hit, info);
+	else
+		put_call(command, hit, info);
+	return NULL;
+}
+
+static void print_counts(struct syscall_command *command)
+{
+	text_add(&command->out, "    calls    errors  call\n");
+	for (size_t i = 0; i < syscall_count(); i++)
+		if (command->counts[i])
+			text_format(&command->out, "%9llu %9llu  %s\n", (unsigned long long)command->counts[i],
+				    (unsigned long long)command->errors[i],
+				    syscall_info((int64_t)i) ? syscall_info((int64_t)i)->name : "?");
+}
+
+static void stop_loop(void *arg)
+{
+	sdb_loop_stop(arg);
+}
+
+static struct sdb_error *watch(struct syscall_command *command, struct sdb_target *target)
+{
+	const struct sdb_probe_options probe_options = { .before = on_call, .after = on_call, .arg = command };
+	struct sdb_probe *probe;
+	if (sdb_target_machine(target) != 62)
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "its system calls are known by number only on x86-64");
+	struct sdb_error *error = sdb_probe_calls(target, -1, &probe_options, &probe);
+	if (!error)
+		error = sdb_loop_add(command->loop, target);
+	return error ? error : sdb_target_resume(target);
+}
+
+int command_syscall(int argc, char **argv)
+{
+	struct syscall_command command = { .out = text_to(STDOUT_FILENO), .strings = 32 };
+	argp_parse(&argp, argc, argv, 0, NULL, &command);
+	command.counts = tool_alloc(syscall_count() * sizeof(*command.counts));
+	command.errors = tool_alloc(syscall_count() * sizeof(*command.errors));
+	targets_catch_signals();
+	int status = targets_open(&command.targets);
+	struct sdb_error *error = sdb_loop_create(&command.loop);
+	for (size_t i = 0; !error && i < command.targets.count; i++)
+		error = watch(&command, command.targets.items[i]);
+	targets_on_interrupt(stop_loop, command.loop);
+	/* What was seen is shown twice a second at least. */
+	while (!error && status == STATUS_DONE && !targets_interrupted() && targets_alive(&command.targets)) {
+		error = sdb_loop_run(command.loop, 500);
+		text_flush(&command.out);
+	}
+	targets_on_interrupt(NULL, NULL);
+	if (command.count_only && status == STATUS_DONE)
+		print_counts(&command);
+	text_deinit(&command.out);
+	if (error)
+		status = tool_fail(NULL, error);
+	sdb_loop_destroy(command.loop);
+	targets_close(&command.targets);
+	free(command.counts);
+	free(command.errors);
+	free(command.wanted);
+	return status;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_PROBING_H
+#define TOOLS_PROBING_H
+
+/* Probes of the commands `probetargets` and `dumptarget`: placed by name, their hits printed. */
+
+#include "targets.h"
+#include <stackdb/probe.h>
+
+struct probing {
+	struct targets *targets;
+	struct sdb_loop *loop;
+	struct text out;
+	bool quiet;      /* only counts, at the end */
+	bool returns;    /* of functions, too */
+	bool after;      /* after the instruction, too */
+	bool locals;
+	bool backtrace;
+	bool inlined;
+	bool hardware;
+	uint64_t limit;  /* of hits; 0: none */
+	uint64_t hits;
+	int64_t thread;  /* 0: all */
+	struct probing_place *places;
+	size_t count;
+};
+
+/* Room for COUNT places. */
+struct probing_place *probing_room(size_t count);
+/* Places a probe at WHAT: `[ID:]SYMBOL`, `FILE:LINE`, `0xADDRESS`; a variable is watched. */
+struct sdb_error *probing_add(struct probing *probing, const char *what);
+/* Lets the targets run until they end, the limit is reached or the program is interrupted. */
+struct sdb_error *probing_run(struct probing *probing);
+void probing_summary(struct probing *probing);
+void probing_deinit(struct probing *probing);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "targets.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { KEY_JSON = 0x5000 };
+
+static const struct argp_option options[] = {
+	{ "json", KEY_JSON, NULL, 0, "Print JSON lines", 1 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct targets *targets = state->input;
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &targets->specs;
+		return 0;
+	case KEY_JSON:
+		targets->json = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_child children[] = { { &sdb_specs_argp, 0, NULL, 0 }, { 0 } };
+const struct argp targets_argp = { options, parse, NULL, NULL, children, NULL, NULL };
+
+/* Where nobody asked for messages, a person is told of what takes time. */
+static void tell(void *arg, enum sdb_log_area area, int level, const char *message)
+{
+	(void)arg;
+	(void)level;
+	if (area == SDB_LOG_MODULE)
+		fprintf(stderr, "%s: %s\n", tool_command(), message);
+}
+
+static int open_one(const struct sdb_spec *given, struct sdb_target **target_ret)
+{
+	struct sdb_spec spec = *given;
+	char what[32];
+	if (!spec.log.fn)
+		spec.log = (struct sdb_log){ .fn = tell, .level = isatty(STDERR_FILENO) ? SDB_LOG_INFO : SDB_LOG_WARNING };
+	struct sdb_error *error = sdb_target_create(&spec, target_ret);
+	if (!error) {
+		error = sdb_target_open(*target_ret);
+		if (error)
+			sdb_target_close(*target_ret);
+	}
+	if (!error)
+		return STATUS_DONE;
+	snprintf(what, sizeof(what), "target %d", spec.id);
+	int status = tool_fail(what, error);
+	return status == STATUS_USAGE ? STATUS_USAGE : STATUS_NOT_FOUND;
+}
+
+int targets_open(struct targets *targets)
+{
+	targets->items = tool_alloc(targets->specs.count * sizeof(*targets->items) + 1);
+	for (size_t i = 0; i < targets->specs.count; i++) {
+		int status = open_one(&targets->specs.items[i], &targets->items[targets->count]);
+		if (status != STATUS_DONE) {
+			targets_close(targets);
+			return status;
+		}
+		targets->count++;
+	}
+	return STATUS_DONE;
+}
+
+void targets_close(struct targets *targets)
+{
+	for (size_t i = targets->count; i-- > 0;) {
+		/* What this program launched does not outlive it; what it found goes on. */
+		if (targets->specs.items[i].program && sdb_target_status(targets->items[i]) != SDB_TARGET_CLOSED)
+			sdb_error_free(sdb_target_kill(targets->items[i]));
+		sdb_target_close(targets->items[i]);
+	}
+	free(targets->items);
+	targets->items = NULL;
+	targets->count = 0;
+	sdb_specs_deinit(&targets->specs);
+}
+
+bool targets_alive(const struct targets *targets)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (sdb_target_status(targets->items[i]) != SDB_TARGET_EXITED)
+			return true;
+	return false;
+}
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t interrupted;
+static void (*interrupt_fn)(void *arg);
+static void *interrupt_arg;
+
+static void note_signal(int number)
+{
+	interrupted = number;
+	if (interrupt_fn)
+		interrupt_fn(interrupt_arg);
+}
+
+void targets_on_interrupt(void (*fn)(void *arg), void *arg)
+{
+	interrupt_arg = arg;
+	interrupt_fn = fn;
+}
+
+void targets_catch_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = note_signal };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaction(numbers[i], &action, NULL);
+}
+
+bool targets_interrupted(void)
+{
+	return interrupted != 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_TARGETS_H
+#define TOOLS_TARGETS_H
+
+/* What the commands on live targets share: opening what the arguments name, and letting go. */
+
+#include <stackdb/target.h>
+#include "text.h"
+#include "tool.h"
+
+struct targets {
+	struct sdb_specs specs;
+	struct sdb_target **items;
+	size_t count;
+	bool json;
+};
+
+/* argp child for the target arguments and --json; its input is a struct targets. */
+extern const struct argp targets_argp;
+
+/* Opens all of them; complains, and returns the exit status, when one cannot be. */
+int targets_open(struct targets *targets);
+/* Lets go of all; those that were launched are ended. */
+void targets_close(struct targets *targets);
+/* Whether one of them has not ended yet. */
+bool targets_alive(const struct targets *targets);
+/* Has SIGINT, SIGTERM and SIGHUP end the program in an orderly way: targets_interrupted() then. */
+void targets_catch_signals(void);
+bool targets_interrupted(void);
+/* Called from the signal handler; for what waits. */
+void targets_on_interrupt(void (*fn)(void *arg), void *arg);
+
+#endif
