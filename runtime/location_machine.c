@@ -182,7 +182,7 @@ static struct sdb_error *push_typed(struct machine *machine, uint64_t type, numb
 static struct sdb_error *dereference(struct machine *machine, uint64_t size, uint64_t type)
 {
 	struct stack_value address;
-	number_bits bits;
+	number_bits bits = 0;
 	struct sdb_error *error = machine_pop(machine, &address);
 	if (!error)
 		error = machine_memory(machine, stack_number(&address), size, &bits);
