@@ -250,3 +250,29 @@ void frame_context_select(struct frame_context *frame, size_t depth)
 		depth--;
 	}
 }
+
+struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb_context **context_ret)
+{
+	/* What needs a frame is not there: the others of these take no notice of it. */
+	static const struct sdb_context_ops global_ops = {
+		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
+	};
+	struct sdb_db *db;
+	struct sdb_target *target = module->target;
+	struct sdb_error *error = sdb_module_database(module, &db);
+	if (error)
+		return error;
+	if (!target->types)
+		target->types = types_create(TYPES_KEPT);
+	if (!module->context && !(module->context = calloc(1, sizeof(*module->context))))
+		return NO_MEMORY();
+	struct frame_context *frame = module->context;
+	frame->unwinder.target = target;
+	error = space_get(target, &frame->unwinder.space);
+	if (error)
+		return error;
+	frame->context = (struct sdb_context){ .ops = &global_ops, .arg = frame, .db = db, .load_bias = module->bias,
+					       .types = target->types };
+	*context_ret = &frame->context;
+	return NULL;
+}

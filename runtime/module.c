@@ -20,6 +20,7 @@ void module_free(struct sdb_module *module)
 	if (module->temporary && module->file)
 		unlink(module->file);
 	names_destroy(module->names);
+	free(module->context);
 	sdb_db_close(module->db);
 	sdb_error_free(module->trouble);
 	free(module->file);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_RUN 65536u /* equal elements that are counted: there may be any number of empty ones */
+
 void print_init(struct printer *printer, const struct sdb_context *context,
 		const struct sdb_print_options *options)
 {
@@ -155,12 +157,12 @@ static struct sdb_error *put_structure(struct printer *printer, struct sdb_value
 
 /* ---- arrays ------------------------------------------------------------------------------------------ */
 
-/* Counts how many elements from INDEX on, below END, are equal to ELEMENT. */
+/* Counts how many elements from INDEX on, below END, are equal to ELEMENT, up to MAX_RUN. */
 static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *array, uint64_t index,
 				     uint64_t end, const struct sdb_value *element, uint64_t *count_ret)
 {
 	*count_ret = 1;
-	for (bool same = true; same && index + *count_ret < end;) {
+	for (bool same = true; same && index + *count_ret < end && *count_ret < MAX_RUN;) {
 		struct sdb_value next;
 		struct sdb_error *error = value_element_part(array, printer->context, index + *count_ret, &next);
 		if (!error)
@@ -198,6 +200,8 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 			text_add_format(&printer->text, " <repeats %llu times>", (unsigned long long)repeats);
 		printed += counted ? printer->options.repeats : 1;
 		index += counted ? repeats : 1;
+		if (repeats >= MAX_RUN) /* what follows has not been looked at */
+			break;
 	}
 	text_add(&printer->text, index < count ? "..." : "");
 	text_add(&printer->text, "}");

@@ -257,7 +257,7 @@ void print_string(struct printer *printer, const struct characters *given)
 		put_open(&printer->text, &quoting, characters.prefix);
 		put_close(&printer->text, &quoting);
 	}
-	while (at < characters.count && printed < printer->options.elements) {
+	while (at < characters.count && printed < printer->options.elements && !print_full(printer)) {
 		struct unit run = run_at(&characters, at, &at);
 		put_run(printer, &characters, &run, &quoting);
 		printed += run.repeats;
@@ -300,7 +300,8 @@ static struct sdb_error *fetch(struct printer *printer, uint64_t address, unsign
 struct sdb_error *print_pointed_string(struct printer *printer, uint64_t address, unsigned width,
 				       char prefix)
 {
-	size_t limit = printer->options.elements, count;
+	size_t most = printer->options.size, count;
+	size_t limit = printer->options.elements < most ? printer->options.elements : most;
 	bool ended;
 	uint8_t *bytes = malloc((limit + 1) * width);
 	if (!bytes)

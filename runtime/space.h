@@ -25,6 +25,7 @@ struct sdb_module {
 	size_t build_id_length;
 	struct sdb_error *trouble; /* why there is no database */
 	struct sdb_db *db;
+	struct frame_context *context; /* of its globals; NULL before that is asked for */
 	struct names *names;       /* names of its functions that were asked for, see symbolize.c */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 16
+#define MAX_VISITS 10000 /* of bases in one search */
 
 /* ---- classes and their bases --------------------------------------------------------------------- */
 
@@ -21,27 +22,36 @@ static struct sdb_error *base_address(const struct sdb_value *value, const struc
 	return location_number(&there, &expression, &address, base_ret, NULL);
 }
 
-static struct sdb_error *find_base(const struct sdb_value *value, const struct sdb_context *context,
-				   sdb_type_id class, sdb_type_id base, uint64_t address, unsigned depth,
-				   uint64_t *found_ret, bool *is_found_ret)
+struct base_search {
+	const struct sdb_value *value;
+	const struct sdb_context *context;
+	sdb_type_id base;
+	unsigned visits;
+	uint64_t address; /* where it was found */
+	bool found;
+};
+
+static struct sdb_error *find_base(struct base_search *search, sdb_type_id class, uint64_t address,
+				   unsigned depth)
 {
+	const struct sdb_value *value = search->value;
 	const struct sdb_type *type;
 	struct sdb_error *error = types_strip(value->types, value->db, class, &type);
-	if (error || depth > MAX_DEPTH)
+	if (error || depth > MAX_DEPTH || search->visits == 0)
 		return error;
-	if (type->id == base) {
-		*found_ret = address;
-		*is_found_ret = true;
+	search->visits--;
+	if (type->id == search->base) {
+		search->address = address;
+		search->found = true;
 		return NULL;
 	}
-	for (size_t i = 0; i < type->member_count && !error && !*is_found_ret; i++) {
+	for (size_t i = 0; i < type->member_count && !error && !search->found && search->visits; i++) {
 		uint64_t inner;
 		if (type->members[i].kind != SDB_MEMBER_BASE)
 			continue;
-		error = base_address(value, context, &type->members[i], address, &inner);
+		error = base_address(value, search->context, &type->members[i], address, &inner);
 		if (!error)
-			error = find_base(value, context, type->members[i].type, base, inner, depth + 1, found_ret,
-					  is_found_ret);
+			error = find_base(search, type->members[i].type, inner, depth + 1);
 	}
 	return error;
 }
@@ -50,10 +60,11 @@ struct sdb_error *value_base_offset(const struct sdb_value *value, const struct 
 				    sdb_type_id type, sdb_type_id base, uint64_t address,
 				    uint64_t *offset_ret, bool *found_ret)
 {
-	uint64_t found = address;
-	*found_ret = false;
-	struct sdb_error *error = find_base(value, context, type, base, address, 0, &found, found_ret);
-	*offset_ret = found - address;
+	struct base_search search = { .value = value, .context = context, .base = base, .visits = MAX_VISITS,
+				      .address = address };
+	struct sdb_error *error = find_base(&search, type, address, 0);
+	*found_ret = search.found;
+	*offset_ret = search.address - address;
 	return error;
 }
 

@@ -8,6 +8,7 @@
 
 #define MAX_DEPTH 32
 #define DEFAULT_LIMIT 1000
+#define MAX_VISITS 1000000 /* of parts that are compared */
 
 /* A bit-field has no content without the structure around it: that is read again. */
 static struct sdb_error *read_again(const struct sdb_value *value, const struct sdb_context *context,
@@ -74,7 +75,7 @@ struct comparison {
 	const struct sdb_context *context;
 	sdb_value_diff_fn fn;
 	void *arg;
-	size_t limit, count;
+	size_t limit, count, visits;
 	struct buffer path;
 };
 
@@ -161,6 +162,8 @@ static struct sdb_error *compare(struct comparison *comparison, struct sdb_value
 		error = value_load(after, comparison->context);
 	if (error || value_same(before, after))
 		return error;
+	if (comparison->visits++ >= MAX_VISITS)
+		return sdb_error_new(SDB_ERROR_INVALID, "values of more than %d parts are compared", MAX_VISITS);
 	bool in_parts = depth < MAX_DEPTH && before->bytes && after->bytes && before->size == after->size;
 	if (in_parts && types_is_structure(before->kind))
 		return compare_members(comparison, before, after, depth);

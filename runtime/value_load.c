@@ -116,7 +116,7 @@ static struct sdb_error *fail_span(struct sdb_value *value, const struct span *s
 static struct sdb_error *read_memory(struct sdb_value *value, const struct sdb_context *context,
 				     const struct place *place, const struct span *span)
 {
-	uint64_t first = span->source / 8, size = (span->source + span->count + 7) / 8 - first;
+	uint64_t first = span->source / 8, size = (span->source % 8 + span->count + 7) / 8;
 	bool apart = span->source % 8 || span->target % 8 || span->count % 8;
 	uint8_t *bytes = apart ? malloc((size_t)size) : value->bytes + span->target / 8;
 	if (!bytes)

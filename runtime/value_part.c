@@ -21,7 +21,7 @@ static struct sdb_error *extract_bits(const struct sdb_value *whole, uint64_t bi
 	number_bits bits = 0;
 	if (part->size > sizeof(part->small) || part->bit_size > 128)
 		return value_set_absent(part, SDB_ABSENT_EXPRESSION, "a bit-field of that size");
-	if (bit_offset + part->bit_size > whole->size * 8)
+	if (bit_offset > whole->size * 8 || part->bit_size > whole->size * 8 - bit_offset)
 		return value_set_absent(part, SDB_ABSENT_EXPRESSION, "a bit-field outside of its structure");
 	for (uint32_t i = 0; i < part->bit_size; i++) {
 		uint64_t at = bit_offset + i;
@@ -95,7 +95,7 @@ struct sdb_error *value_part(const struct sdb_value *whole, const struct sdb_con
 	part_ret->dimension = dimension;
 	if (!error && whole->loaded)
 		error = borrow(whole, bit_offset, part_ret);
-	else if (!error && bit_size)
+	else if (!error && bit_size && part_ret->bit_start < UINT64_MAX - bit_size - 8)
 		error = load_bit_field(context, part_ret);
 	if (error)
 		value_deinit(part_ret);
@@ -347,9 +347,11 @@ static struct sdb_error *search_members(struct search *search, struct sdb_value 
 		search->has_found = !error;
 		return error;
 	}
-	for (size_t i = 0; !error && i < type->member_count && !search->has_found; i++)
+	for (size_t i = 0; !error && i < type->member_count && !search->has_found && search->visits; i++) {
+		search->visits--;
 		if (type->members[i].kind == SDB_MEMBER_BASE || !type->members[i].name)
 			error = search_inside(search, whole, &type->members[i], depth);
+	}
 	return error;
 }
 

@@ -24,7 +24,7 @@ static void put_bits(uint8_t *to, uint64_t to_bit, const uint8_t *from, uint64_t
 static struct sdb_error *write_memory(const struct sdb_context *context, uint64_t address,
 				      const uint8_t *content, const struct span *span)
 {
-	uint64_t first = span->to / 8, size = (span->to + span->count + 7) / 8 - first;
+	uint64_t first = span->to / 8, size = (span->to % 8 + span->count + 7) / 8;
 	bool whole = span->to % 8 == 0 && span->from % 8 == 0 && span->count % 8 == 0;
 	struct sdb_error *error = NULL;
 	if (!context->ops->write_memory)
@@ -57,7 +57,7 @@ static struct sdb_error *write_register(const struct sdb_context *context, uint6
 	struct sdb_error *error = context->ops->read_register(context->arg, (uint32_t)number, bytes, &size);
 	if (error)
 		return error;
-	if (span->to + span->count > size * 8)
+	if (span->to > size * 8 || span->count > size * 8 - span->to)
 		return sdb_error_new(SDB_ERROR_INVALID, "the value is larger than its register");
 	put_bits(bytes, span->to, content, span->from, span->count);
 	return context->ops->write_register(context->arg, (uint32_t)number, bytes, size);

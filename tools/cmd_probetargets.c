@@ -20,7 +20,7 @@ static uint64_t parse_count(struct argp_state *state, const char *what, const ch
 	return value;
 }
 
-enum { KEY_TID = 0x100, KEY_INLINED, KEY_HARDWARE };
+enum { KEY_TID = 0x100, KEY_IF, KEY_PRINT, KEY_INLINED, KEY_HARDWARE };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -36,6 +36,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'P': probing->after = true; return 0;
 	case 'v': probing->locals = true; return 0;
 	case 'B': probing->backtrace = true; return 0;
+	case KEY_IF: probing->condition = arg; return 0;
+	case KEY_PRINT:
+		if (probing->print_count == PROBING_PRINTS)
+			argp_error(state, "--print: more than %d", PROBING_PRINTS);
+		probing->prints[probing->print_count++] = arg;
+		return 0;
 	case 'n': probing->limit = parse_count(state, "-n", arg); return 0;
 	case KEY_TID: probing->thread = (int64_t)parse_count(state, "--tid", arg); return 0;
 	case KEY_INLINED: probing->inlined = true; return 0;
@@ -54,6 +60,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	{ "verbose", 'v', NULL, 0, "Print local variables, too", 1 }, \
 	{ "backtrace", 'B', NULL, 0, "Print the callers, too", 1 }, \
 	{ "limit", 'n', "COUNT", 0, "End after COUNT hits", 1 }, \
+	{ "if", KEY_IF, "EXPRESSION", 0, "Only where EXPRESSION, in C, is not 0", 1 }, \
+	{ "print", KEY_PRINT, "EXPRESSION", 0, "Print the value of EXPRESSION, too; may be repeated", 1 }, \
 	{ "tid", KEY_TID, "TID", 0, "Only of this thread", 1 }
 
 static const struct argp_option probetargets_options[] = {

@@ -143,3 +143,9 @@ void json_bool(struct json *json, const char *key, bool value)
 	put_key(json, key);
 	text_add(json->to, value ? "true" : "false");
 }
+
+void json_raw(struct json *json, const char *key, const char *text)
+{
+	put_key(json, key);
+	text_add(json->to, text);
+}

@@ -31,6 +31,8 @@ void json_number(struct json *json, const char *key, uint64_t value);
 void json_signed(struct json *json, const char *key, int64_t value);
 void json_real(struct json *json, const char *key, double value);
 void json_hex(struct json *json, const char *key, uint64_t value);
+/* TEXT is JSON already. */
+void json_raw(struct json *json, const char *key, const char *text);
 void json_bool(struct json *json, const char *key, bool value);
 
 #endif

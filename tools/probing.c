@@ -2,6 +2,7 @@
 #include "probing.h"
 #include "values.h"
 
+#include <stackdb/expression.h>
 #include <stackdb/frame.h>
 
 #include <stdlib.h>
@@ -39,6 +40,60 @@ static void put_frames(struct probing *probing, struct sdb_stack *stack, const s
 	}
 }
 
+/* The values of --print in the frame of CONTEXT. */
+static void put_prints(struct probing *probing, const struct sdb_context *context, struct json *json)
+{
+	struct text text = TEXT_EMPTY;
+	if (json && probing->print_count)
+		json_object(json, "prints");
+	for (unsigned i = 0; i < probing->print_count; i++) {
+		struct sdb_value *value = NULL;
+		struct sdb_error *error = sdb_evaluate(context, NULL, probing->prints[i], 0, &value);
+		text.size = 0;
+		if (error)
+			text_format(&text, "<%s>", sdb_error_message(error));
+		else
+			values_put(&text, value, context);
+		if (json)
+			json_stringn(json, probing->prints[i], text.data, text.size);
+		else
+			text_format(&probing->out, "    %s = %s\n", probing->prints[i], text_string(&text));
+		sdb_error_free(error);
+		sdb_value_free(value);
+	}
+	if (json && probing->print_count)
+		json_close(json);
+	free(text.data);
+}
+
+/* Whether the condition holds; one that cannot be evaluated does not, and says so once. */
+static bool holds(struct probing *probing, struct sdb_hit *hit)
+{
+	struct sdb_stack *stack = NULL;
+	const struct sdb_frame *frame;
+	const struct sdb_context *context;
+	struct sdb_value *value = NULL;
+	int64_t number = 0;
+	struct sdb_error *error = sdb_stack_open(hit->thread, NULL, &stack);
+	if (!error)
+		error = sdb_stack_next(stack, &frame);
+	if (!error)
+		error = sdb_stack_context(stack, &context);
+	if (!error)
+		error = sdb_evaluate(context, NULL, probing->condition, 0, &value);
+	if (!error)
+		error = sdb_value_signed(value, context, &number);
+	if (error && !probing->complained) {
+		probing->complained = true;
+		tool_complain("--if", "%s", sdb_error_message(error));
+	}
+	bool held = !error && number != 0;
+	sdb_error_free(error);
+	sdb_value_free(value);
+	sdb_stack_close(stack);
+	return held;
+}
+
 /* Where the thread is, with arguments, locals and callers as they are wanted. */
 static struct sdb_error *put_place(struct probing *probing, struct sdb_hit *hit, struct json *json)
 {
@@ -57,6 +112,8 @@ static struct sdb_error *put_place(struct probing *probing, struct sdb_hit *hit,
 		json_number(json, "line", frame->line);
 		if (context)
 			values_as_json(json, context, true, probing->locals);
+		if (context)
+			put_prints(probing, context, json);
 	} else if (!error && frame) {
 		if (hit->kind != SDB_HIT_RETURN && frame->name)
 			text_format(&probing->out, " %s", frame->name);
@@ -67,6 +124,8 @@ static struct sdb_error *put_place(struct probing *probing, struct sdb_hit *hit,
 		text_char(&probing->out, '\n');
 		if (context && probing->locals)
 			values_put_locals(&probing->out, context, 4);
+		if (context)
+			put_prints(probing, context, NULL);
 		if (probing->backtrace)
 			put_frames(probing, stack, frame);
 	}
@@ -112,6 +171,8 @@ static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
 	struct probing_place *place = arg;
 	struct probing *probing = place->probing;
 	if (probing->limit && probing->hits >= probing->limit)
+		return NULL;
+	if (probing->condition && hit->kind != SDB_HIT_RETURN && !holds(probing, hit))
 		return NULL;
 	if (hit->kind == SDB_HIT_ADDRESS || hit->kind == SDB_HIT_WATCH)
 		probing->hits++;

@@ -7,6 +7,8 @@
 #include "targets.h"
 #include <stackdb/probe.h>
 
+#define PROBING_PRINTS 32
+
 struct probing {
 	struct targets *targets;
 	struct sdb_loop *loop;
@@ -18,6 +20,10 @@ struct probing {
 	bool backtrace;
 	bool inlined;
 	bool hardware;
+	const char *condition; /* an expression; hits where it is 0 do not count; NULL: none */
+	const char *prints[PROBING_PRINTS]; /* expressions to print */
+	unsigned print_count;
+	bool complained; /* of the condition */
 	uint64_t limit;  /* of hits; 0: none */
 	uint64_t hits;
 	int64_t thread;  /* 0: all */

@@ -94,12 +94,12 @@ static struct sdb_error *json_local(void *arg, struct sdb_value_local *local)
 	struct sdb_error *error = sdb_value_type_name(local->value, &type);
 	if (!error) {
 		json_string(putting->json, "type", type);
-		error = sdb_value_print(local->value, putting->context, &options, &text);
+		error = sdb_value_json(local->value, putting->context, &options, &text);
 	}
 	if (error)
 		json_string(putting->json, "error", sdb_error_message(error));
 	else
-		json_string(putting->json, "value", text);
+		json_raw(putting->json, "value", text);
 	json_close(putting->json);
 	sdb_error_free(error);
 	free(type);

@@ -84,6 +84,12 @@ struct sdb_context;
 struct sdb_error *sdb_stack_context(struct sdb_stack *stack, const struct sdb_context **context_ret);
 
 /**
+ * Where the globals of MODULE are evaluated, without a frame. Owned by the module, valid as long as it is
+ * mapped. Errors: those of sdb_module_database().
+ */
+struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb_context **context_ret);
+
+/**
  * Makes sure that the modules of these threads' innermost frames, and of their program, have
  * databases, several at a time: before the first backtrace of a process that nobody looked at yet.
  */
