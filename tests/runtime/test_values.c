@@ -40,7 +40,7 @@ struct outer *nothing, *broken = (struct outer *)0x10;
 char endless[64];
 static const char *volatile const keep = (const char *)words;
 
-static void fill(struct outer *to)
+static __attribute__((noinline)) void fill(struct outer *to)
 {
 	*to = (struct outer){ -5, 17, 1000, HIGH, { { "first", 0.5 }, { "sec\"ond", -2 } }, words[1], to,
 			      INT64_C(1) << 60, 1 };
