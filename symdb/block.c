@@ -15,7 +15,7 @@
  * Lines are handed over in whole blocks (size 1: each record is one).
  */
 const struct part_traits part_traits[PART_COUNT] = {
-	[PART_NAMES] = { "names", 1024, 4096, 9, false },
+	[PART_NAMES] = { "names", 1024, 2048, 9, false },
 	[PART_POSTINGS] = { "postings", 1024, 4096, 9, false },
 	[PART_FILES] = { "files", 4096, 8192, 9, false },
 	[PART_UNITS] = { "units", 1024, 4096, 9, false },
