@@ -8,6 +8,7 @@
 
 #include "runtime/location.h"
 #include "runtime/types.h"
+#include "runtime/value.h"
 
 #include <err.h>
 #include <stackdb/operation.h>
@@ -91,7 +92,23 @@ static struct sdb_error *caller(void *arg, const struct sdb_context **caller_ret
 	return NULL;
 }
 
-static const struct sdb_context_ops ops = { .read_memory = read_memory, .read_register = read_register, .cfa = cfa,
+static struct sdb_error *write_memory(void *arg, uint64_t address, const void *buffer, size_t size)
+{
+	struct fake *fake = arg;
+	if (address < MEMORY_AT || address - MEMORY_AT > sizeof(fake->memory) - size)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing at 0x%llx", (unsigned long long)address);
+	memcpy(fake->memory + (address - MEMORY_AT), buffer, size);
+	return NULL;
+}
+
+static struct sdb_error *write_register(void *arg, uint32_t number, const void *buffer, size_t size)
+{
+	memcpy(&((struct fake *)arg)->registers[number], buffer, size);
+	return NULL;
+}
+
+static const struct sdb_context_ops ops = { .write_memory = write_memory, .write_register = write_register,
+					    .read_memory = read_memory, .read_register = read_register, .cfa = cfa,
 					    .tls_address = tls_address, .caller = caller };
 
 static struct fake frame, above;
@@ -371,6 +388,44 @@ static void test_places(void)
 	location_unref(location);
 }
 
+/* A value of TYPE at EXPRESSION, changed to NUMBER; false when it cannot be. */
+static bool change(struct sdb_db *db, uint16_t type, struct sdb_expression expression, uint32_t number)
+{
+	struct sdb_value *value;
+	int64_t found = 0;
+	must(value_new(&frame.context, frame.context.types, db, type, locate(expression), &value));
+	struct sdb_error *error = sdb_value_store(value, &frame.context, &number, sizeof(number));
+	if (!error)
+		must(sdb_value_signed(value, &frame.context, &found));
+	CHECK(error || found == (int32_t)number);
+	sdb_value_free(value);
+	bool changed = !error;
+	sdb_error_free(error);
+	return changed;
+}
+
+static void test_stores(struct sdb_db *db)
+{
+	uint16_t type = type_called(db, "int");
+	frame.registers[3] = 0x1111111122222222;
+	frame.registers[4] = 0x3333333344444444;
+	CHECK(change(db, type, BYTES(SDB_OP_REG0 + 3), 0xabcdef01) && frame.registers[3] == 0x11111111abcdef01);
+	CHECK(change(db, type, BYTES(SDB_OP_FBREG, 0), 0x01020304) && frame.memory[0x80] == 4 && frame.memory[0x7f] == 0x7f);
+	CHECK(change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 1, SDB_OP_REG0 + 4, SDB_OP_PIECE, 2, SDB_OP_FBREG, 8,
+				     SDB_OP_PIECE, 1), 0x55667788));
+	CHECK(frame.registers[3] == 0x11111111abcdef88 && frame.registers[4] == 0x3333333344446677
+	      && frame.memory[0x88] == 0x55);
+	CHECK(change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_BIT_PIECE, 12, 4, SDB_OP_REG0 + 4, SDB_OP_BIT_PIECE, 20, 32),
+		     0x12345abc));
+	CHECK(frame.registers[3] == 0x11111111abcdabc8 && frame.registers[4] == 0x3331234544446677);
+	/* nothing is written when a part cannot be */
+	CHECK(!change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 2, SDB_OP_PIECE, 2), 0));
+	CHECK(!change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 2), 0));
+	CHECK(!change(db, type, BYTES(0x31, SDB_OP_STACK_VALUE), 0));
+	CHECK(!change(db, type, BYTES(SDB_OP_IMPLICIT_VALUE, 4, 1, 2, 3, 4), 0));
+	CHECK(frame.registers[3] == 0x11111111abcdabc8);
+}
+
 /* ---- harm ------------------------------------------------------------------------------------------------- */
 
 static void test_harm(void)
@@ -449,6 +504,7 @@ int main(int argc, char **argv)
 	test_typed(db);
 	test_entry_values();
 	test_places();
+	test_stores(db);
 	test_harm();
 	test_cycles();
 	types_unref(types);
