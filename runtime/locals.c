@@ -100,31 +100,37 @@ static struct sdb_error *visit_parameters(struct walk *walk, uint32_t scope)
 	return error;
 }
 
-/* Whether local NUMBER of the function has a place in any block of scope OUTERMOST. */
-static bool has_record(const struct sdb_code *code, uint32_t outermost, size_t number)
+/* Marks the parameters and locals of the function that have a place in any block of scope OUTERMOST. */
+static void mark_placed(const struct sdb_code *code, uint32_t outermost, bool *placed, size_t count)
 {
 	for (size_t i = 0; i < code->variable_count; i++)
-		if (code->variables[i].local == number
+		if (code->variables[i].local < count
 		    && sdb_scope_outermost(code, code->variables[i].scope) == outermost)
-			return true;
-	return false;
+			placed[code->variables[i].local] = true;
 }
 
 /* Locals that the source has and this instance says nothing of: optimized out. */
 static struct sdb_error *visit_lost(struct walk *walk, uint32_t outermost)
 {
 	const struct sdb_function *function = walk->function;
+	size_t first = function ? function->parameter_count : 0, count = function ? first + function->local_count : 0;
 	struct sdb_error *error = NULL;
-	for (size_t i = 0; function && i < function->local_count && !error; i++) {
-		const struct sdb_scope_variable none = { .local = (uint32_t)(function->parameter_count + i) };
+	if (count == first)
+		return NULL;
+	bool *placed = calloc(count, sizeof(*placed));
+	if (!placed)
+		return value_no_memory();
+	mark_placed(walk->context->code, outermost, placed, count);
+	for (size_t i = first; i < count && !error; i++) {
+		const struct sdb_scope_variable none = { .local = (uint32_t)i };
 		struct sdb_scope_description variable;
-		if (has_record(walk->context->code, outermost, none.local)
-		    || !sdb_scope_describe(function, &none, &variable)
+		if (placed[i] || !sdb_scope_describe(function, &none, &variable)
 		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
 			continue;
 		variable.record = NULL;
 		error = visit(walk, &variable, 0);
 	}
+	free(placed);
 	return error;
 }
 
