@@ -242,8 +242,8 @@ struct sdb_error *sdb_value_cast(struct sdb_value *value, const struct sdb_conte
 	struct sdb_error *error = shape_of(value, context, db, type, &to);
 	if (error)
 		return error;
-	bool scalar = !types_is_structure(value->kind)
-		&& (value->kind != SDB_TYPE_ARRAY || to.class == VALUE_POINTER);
+	/* An array is its address where a number is wanted. */
+	bool scalar = !types_is_structure(value->kind) && (value->kind != SDB_TYPE_ARRAY || to.class != VALUE_REAL);
 	switch (scalar ? to.class : VALUE_NOT_NUMBER) {
 	case VALUE_REAL:
 		error = sdb_value_real(value, context, &real);

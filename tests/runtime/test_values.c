@@ -159,6 +159,16 @@ static void test_numbers(void)
 	prints("cursor[-1]", "10");
 	prints("cursor - numbers", "1");
 	prints("(*cursor == numbers[1]) + 0", "1");
+	prints("test_values.c:numbers[0]", "10");
+	prints("'test_values.c'::numbers[0]", "10");
+	prints("1 ? numbers[0] : numbers[1]", "10");
+	prints("1 ? 'a' : 'b'", "97 'a'");
+	prints("(long)numbers == (long)&numbers[0] ? 5 : 6", "5");
+	prints("*numbers@2", "{10, 20}");
+	prints("((struct outer *)&thing)->inner[1].text", "\"sec\\\"ond\"");
+	prints("(enum level)7", "HIGH");
+	prints("HIGH + 1", "8");
+	fails("other.c:numbers", SDB_ERROR_NOT_FOUND, "other.c has no");
 	prints("large[199999]", "0 '\\000'");
 	fails("nothing->number", SDB_ERROR_NOT_FOUND, "not mapped");
 	fails("broken->number", SDB_ERROR_NOT_FOUND, "not mapped");
