@@ -60,7 +60,9 @@ static struct sdb_error *put_named(struct declaration *declaration, const struct
 	if (tag && (!type->name || !types_plain_tags(declaration->types, declaration->db)))
 		text_add(left, tag);
 	if (type->name && type->scope.kind == SDB_SCOPE_TYPE) {
-		error = sdb_qualified_name(declaration->db, (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }, &qualified);
+		error = sdb_qualified_name(declaration->db,
+					   (struct sdb_entity){ SDB_ENTITY_TYPE, type->id },
+					   &qualified);
 		if (!error)
 			text_add(left, qualified);
 		if (!error)
@@ -69,25 +71,29 @@ static struct sdb_error *put_named(struct declaration *declaration, const struct
 	}
 	error = types_name(declaration->types, declaration->db, type, &name);
 	if (!error)
-		text_add(left, *name ? name : tag ? "{...}" : type->kind == SDB_TYPE_NONE && !type->id ? "void" : "?");
+		text_add(left, *name ? name : tag ? "{...}" : type->kind == SDB_TYPE_NONE
+			 && !type->id ? "void" : "?");
 	return error;
 }
 
 /* `[16][2]`, behind what is nearer to the name. */
-static void put_dimensions(struct declaration *declaration, const struct sdb_type *type, unsigned first)
+static void put_dimensions(struct declaration *declaration, const struct sdb_type *type,
+			   unsigned first)
 {
 	struct buffer *right = &declaration->right;
 	for (size_t i = first; i < type->dimension_count && i < 32; i++) {
 		if (type->dimensions[i].kind == SDB_DIMENSION_COUNT)
 			text_add_format(right, "[%llu]", (unsigned long long)type->dimensions[i].count);
 		else
-			text_add(right, type->dimensions[i].kind == SDB_DIMENSION_UNBOUNDED ? "[]" : "[variable length]");
+			text_add(right, type->dimensions[i].kind == SDB_DIMENSION_UNBOUNDED ? "[]"
+				 : "[variable length]");
 	}
 	if (type->dimension_count == 0)
 		text_add(right, "[]");
 }
 
-static struct sdb_error *put_parameters(struct declaration *declaration, const struct sdb_type *type,
+static struct sdb_error *put_parameters(struct declaration *declaration,
+					const struct sdb_type *type,
 					unsigned depth)
 {
 	struct buffer *right = &declaration->right;
@@ -98,12 +104,14 @@ static struct sdb_error *put_parameters(struct declaration *declaration, const s
 					     .visits = declaration->visits };
 		error = put(&inner, type->parameters[i].type, 0, depth + 1);
 		/* `this`, which gdb has const whatever the debuginfo says */
-		if (i == 0 && type->parameters[i].flags & SDB_LOCAL_ARTIFICIAL && text_last(&inner.left) == '*')
+		if (i == 0 && type->parameters[i].flags & SDB_LOCAL_ARTIFICIAL
+		    && text_last(&inner.left) == '*')
 			text_add(&inner.left, " const");
 		declaration->visits = inner.visits;
 		text_add(right, i ? ", " : "");
 		put_bytes(right, inner.left.data, inner.left.size);
-		if (inner.right.size && text_last(&inner.left) != '(' && text_last(&inner.left) != '*')
+		if (inner.right.size && text_last(&inner.left) != '('
+		    && text_last(&inner.left) != '*')
 			text_add(right, " ");
 		put_bytes(right, inner.right.data, inner.right.size);
 		buffer_deinit(&inner.left);
@@ -112,7 +120,8 @@ static struct sdb_error *put_parameters(struct declaration *declaration, const s
 	if (type->flags & SDB_TYPE_VARIADIC)
 		text_add(right, type->parameter_count ? ", ..." : "...");
 	else if (type->parameter_count == 0
-		 && (type->flags & SDB_TYPE_PROTOTYPED || types_plain_tags(declaration->types, declaration->db)))
+		 && (type->flags & SDB_TYPE_PROTOTYPED
+		     || types_plain_tags(declaration->types, declaration->db)))
 		text_add(right, "void");
 	text_add(right, ")");
 	return error;
@@ -122,7 +131,8 @@ static struct sdb_error *put_pointer(struct declaration *declaration, const stru
 				     unsigned depth)
 {
 	const struct sdb_type *target, *class;
-	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target, &target);
+	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target,
+					    &target);
 	if (error)
 		return error;
 	bool wrap = target->kind == SDB_TYPE_ARRAY || target->kind == SDB_TYPE_FUNCTION;
@@ -151,10 +161,12 @@ static struct sdb_error *put_qualified(struct declaration *declaration, const st
 				       unsigned depth)
 {
 	const struct sdb_type *target;
-	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target, &target);
+	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target,
+					    &target);
 	/* What qualifies an array qualifies its elements, which compilers often say once more. */
 	bool said = false;
-	for (unsigned i = 0; i < 8 && !error && (qualifier(target->kind) || target->kind == SDB_TYPE_ARRAY); i++) {
+	for (unsigned i = 0; i < 8 && !error && (qualifier(target->kind)
+						 || target->kind == SDB_TYPE_ARRAY); i++) {
 		error = types_get(declaration->types, declaration->db, target->target, &target);
 		said |= !error && target->kind == type->kind;
 	}
@@ -192,7 +204,8 @@ static struct sdb_error *put(struct declaration *declaration, sdb_type_id id, un
 	case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE: case SDB_TYPE_RVALUE_REFERENCE:
 	case SDB_TYPE_MEMBER_POINTER:
 		/* Rust and Ada name their pointer types; those read better than their targets. */
-		return type->name ? put_named(declaration, type) : put_pointer(declaration, type, depth);
+		return type->name ? put_named(declaration, type)
+			: put_pointer(declaration, type, depth);
 	case SDB_TYPE_CONST: case SDB_TYPE_VOLATILE: case SDB_TYPE_RESTRICT: case SDB_TYPE_ATOMIC:
 		return put_qualified(declaration, type, depth);
 	case SDB_TYPE_ARRAY:
@@ -213,7 +226,8 @@ static struct sdb_error *put(struct declaration *declaration, sdb_type_id id, un
 	}
 }
 
-struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type, unsigned dimension,
+struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type,
+			  unsigned dimension,
 			  const char *name, struct buffer *to)
 {
 	struct declaration declaration = { .types = types, .db = db, .visits = MAX_VISITS };

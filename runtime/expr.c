@@ -8,7 +8,8 @@
 
 struct sdb_error *expr_error(const struct parser *parser, const char *message)
 {
-	return sdb_error_new(SDB_ERROR_INVALID, "%s at '%.20s'", message, *parser->at ? parser->at : "the end");
+	return sdb_error_new(SDB_ERROR_INVALID, "%s at '%.20s'", message, *parser->at ? parser->at
+			     : "the end");
 }
 
 static void skip_spaces(struct parser *parser)
@@ -20,7 +21,8 @@ static void skip_spaces(struct parser *parser)
 /* Operators that begin as a shorter one does. */
 static bool is_longer(const char *token, const char *text)
 {
-	static const char *const longer[] = { "&&", "||", "<<", ">>", "<=", ">=", "==", "!=", "->", "::", "++", "--" };
+	static const char *const longer[] = { "&&", "||", "<<", ">>", "<=", ">=", "==", "!=", "->",
+					      "::", "++", "--" };
 	for (size_t i = 0; i < sizeof(longer) / sizeof(longer[0]); i++)
 		if (strlen(token) == 1 && longer[i][0] == token[0] && text[1] == longer[i][1])
 			return true;
@@ -78,12 +80,14 @@ static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value
 			sdb_value_free(operand);
 		}
 	}
-	sdb_type_id unsigned_long = types_address_size(parser->context->db) == 8 ? TYPES_UNSIGNED_LONG
+	sdb_type_id unsigned_long = types_address_size(parser->context->db) == 8
+		? TYPES_UNSIGNED_LONG
 		: TYPES_UNSIGNED_LONG_32;
 	return error ? error : expr_integer(parser, unsigned_long, size, value_ret);
 }
 
-static struct sdb_error *apply_unary(struct parser *parser, char operator, struct sdb_value *operand,
+static struct sdb_error *apply_unary(struct parser *parser, char operator,
+				     struct sdb_value *operand,
 				     struct sdb_value **value_ret)
 {
 	const struct sdb_context *context = parser->context;
@@ -157,7 +161,8 @@ static const struct level levels[] = {
 	{ "*", EXPR_MULTIPLY, 10 }, { "/", EXPR_DIVIDE, 10 }, { "%", EXPR_REMAINDER, 10 },
 	{ "+", EXPR_ADD, 9 }, { "-", EXPR_SUBTRACT, 9 },
 	{ "<<", EXPR_LEFT, 8 }, { ">>", EXPR_RIGHT, 8 },
-	{ "<=", EXPR_LESS_EQUAL, 7 }, { ">=", EXPR_GREATER_EQUAL, 7 }, { "<", EXPR_LESS, 7 }, { ">", EXPR_GREATER, 7 },
+	{ "<=", EXPR_LESS_EQUAL, 7 }, { ">=", EXPR_GREATER_EQUAL, 7 }, { "<", EXPR_LESS, 7 },
+	{ ">", EXPR_GREATER, 7 },
 	{ "==", EXPR_EQUAL, 6 }, { "!=", EXPR_UNEQUAL, 6 },
 	{ "&", EXPR_AND, 5 }, { "^", EXPR_XOR, 4 }, { "|", EXPR_OR, 3 },
 };
@@ -192,7 +197,8 @@ static struct sdb_error *binary(struct parser *parser, unsigned least, struct sd
 /* `&&` and `||`: the right side is read only where the left one does not decide. */
 static struct sdb_error *logic(struct parser *parser, bool is_or, struct sdb_value **value_ret)
 {
-	struct sdb_error *error = is_or ? logic(parser, false, value_ret) : binary(parser, 3, value_ret);
+	struct sdb_error *error = is_or ? logic(parser, false, value_ret)
+		: binary(parser, 3, value_ret);
 	while (!error && expr_take(parser, is_or ? "||" : "&&")) {
 		struct sdb_value *left = *value_ret, *right;
 		bool first = false, second = false;
@@ -237,7 +243,8 @@ static struct sdb_error *conditional(struct parser *parser, struct sdb_value **v
 	if (error)
 		return error;
 	parser->skipping += truth;
-	error = expr_take(parser, ":") ? expr_assignment(parser, &no) : expr_error(parser, "a : is missing");
+	error = expr_take(parser, ":") ? expr_assignment(parser, &no)
+		: expr_error(parser, "a : is missing");
 	parser->skipping -= truth;
 	if (error) {
 		sdb_value_free(yes);
@@ -248,7 +255,8 @@ static struct sdb_error *conditional(struct parser *parser, struct sdb_value **v
 	return NULL;
 }
 
-static struct sdb_error *assign(struct parser *parser, struct sdb_value *left, struct sdb_value *right)
+static struct sdb_error *assign(struct parser *parser, struct sdb_value *left,
+				struct sdb_value *right)
 {
 	if (!(parser->flags & SDB_EVALUATE_ASSIGN))
 		return expr_error(parser, "assignments are not allowed here");
@@ -294,9 +302,11 @@ struct sdb_error *sdb_evaluate(const struct sdb_context *context, const struct s
 			       const char *text, unsigned flags, struct sdb_value **value_ret)
 {
 	struct sdb_context own = *context;
-	struct parser parser = { .context = &own, .names = names, .flags = flags, .text = text, .at = text };
+	struct parser parser = { .context = &own, .names = names, .flags = flags, .text = text,
+				 .at = text };
 	if (strlen(text) > EXPR_MAX_LENGTH)
-		return sdb_error_new(SDB_ERROR_INVALID, "an expression longer than %d characters", EXPR_MAX_LENGTH);
+		return sdb_error_new(SDB_ERROR_INVALID, "an expression longer than %d characters",
+				     EXPR_MAX_LENGTH);
 	struct sdb_error *error = value_types(context, &parser.types);
 	if (error)
 		return error;

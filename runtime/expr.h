@@ -47,11 +47,13 @@ struct sdb_error *expr_type(struct parser *parser, bool *is_type_ret, struct sdb
 
 /* ---- expr_operate.c ---- */
 enum expr_operator {
-	EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_REMAINDER, EXPR_AND, EXPR_OR, EXPR_XOR,
+	EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_REMAINDER, EXPR_AND, EXPR_OR,
+		EXPR_XOR,
 	EXPR_LEFT, EXPR_RIGHT, EXPR_EQUAL, EXPR_UNEQUAL, EXPR_LESS, EXPR_GREATER, EXPR_LESS_EQUAL,
 	EXPR_GREATER_EQUAL, EXPR_ARRAY,
 };
-struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator, struct sdb_value *a,
+struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator,
+			      struct sdb_value *a,
 			      struct sdb_value *b, struct sdb_value **value_ret);
 /* `+ - ~`. */
 struct sdb_error *expr_sign(struct parser *parser, char sign, struct sdb_value *operand,

@@ -19,12 +19,14 @@ static bool ends_with(const char *path, const char *name)
 static bool is_module(struct sdb_db *db, const char *where)
 {
 	const struct sdb_db_info *info = sdb_db_info(db);
-	return ends_with(info->module_name, where) || (info->soname && strcmp(info->soname, where) == 0)
+	return ends_with(info->module_name, where)
+		|| (info->soname && strcmp(info->soname, where) == 0)
 		|| ends_with(info->module_path, where);
 }
 
 /* Whether what is declared at DECL, of unit UNIT, is in file WHERE. */
-static struct sdb_error *is_in_file(struct sdb_db *db, const char *where, const struct sdb_decl *decl,
+static struct sdb_error *is_in_file(struct sdb_db *db, const char *where,
+				    const struct sdb_decl *decl,
 				    sdb_unit_id unit_id, bool *is_ret)
 {
 	struct sdb_unit unit;
@@ -70,7 +72,8 @@ static struct sdb_error *is_inside(const struct search *search, const struct sdb
 	*is_ret = !search->inside;
 	if (*is_ret || variable->scope.kind != SDB_SCOPE_FUNCTION)
 		return NULL;
-	struct sdb_error *error = sdb_function_names(search->context->db, variable->scope.id, &names);
+	struct sdb_error *error = sdb_function_names(search->context->db, variable->scope.id,
+						     &names);
 	if (!error)
 		error = sdb_name(search->context->db, names.name, &text);
 	if (error)
@@ -88,7 +91,8 @@ static struct sdb_error *take_variable(struct search *search, struct sdb_entity 
 	if (error)
 		return error;
 	if (search->where)
-		error = is_in_file(search->context->db, search->where, &variable->decl, variable->unit, &fits);
+		error = is_in_file(search->context->db, search->where, &variable->decl,
+				   variable->unit, &fits);
 	if (!error)
 		error = is_inside(search, variable, &inside);
 	/* Those of the frame's own file come before those that all files see, static ones of others last. */
@@ -114,13 +118,15 @@ static struct sdb_error *take_function(struct search *search, struct sdb_entity 
 	if (error)
 		return error;
 	if (search->where)
-		error = is_in_file(search->context->db, search->where, &function->decl, function->unit, &fits);
+		error = is_in_file(search->context->db, search->where, &function->decl,
+				   function->unit, &fits);
 	if (!error && fits)
 		error = sdb_function_instances(search->context->db, entity.id, &instances, &count);
 	unsigned quality = 1 + (count && !instances[0].inlined) * 8u
 		+ (search->unit && function->unit == search->unit) * 4u
 		+ (function->flags & SDB_FUNCTION_EXTERNAL ? 2u : 0u);
-	if (!error && fits && !(function->flags & SDB_FUNCTION_DECLARATION && !count) && quality > search->quality) {
+	if (!error && fits && !(function->flags & SDB_FUNCTION_DECLARATION && !count)
+	    && quality > search->quality) {
 		search->quality = quality;
 		search->found = entity;
 	}
@@ -133,7 +139,8 @@ static struct sdb_error *take_function(struct search *search, struct sdb_entity 
 	return error;
 }
 
-static struct sdb_error *take(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+static struct sdb_error *take(void *arg, sdb_name_id name, const char *text,
+			      struct sdb_entity entity)
 {
 	struct search *search = arg;
 	(void)name, (void)text;
@@ -150,7 +157,8 @@ static struct sdb_error *take(void *arg, sdb_name_id name, const char *text, str
 
 static struct sdb_error *look_up(struct search *search, const char *name, enum sdb_entity_kind kind)
 {
-	struct sdb_error *error = sdb_lookup(search->context->db, name, SDB_MATCH_EXACT, 1u << kind, take, search);
+	struct sdb_error *error = sdb_lookup(search->context->db, name, SDB_MATCH_EXACT, 1u << kind,
+					     take, search);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);
 		error = NULL;
@@ -174,7 +182,8 @@ static struct sdb_error *enumerator_value(const struct search *search, struct sd
 		if (error || strcmp(name, search->last) != 0)
 			continue;
 		error = value_of_integer(context, types, context->db, type->id,
-					 (number_bits)(number_signed)type->enumerators[i].value, value_ret);
+					 (number_bits)(number_signed)type->enumerators[i].value,
+					 value_ret);
 		goto done;
 	}
 	if (!error)
@@ -189,8 +198,10 @@ done:
 static struct sdb_error *value_of(const struct search *search, struct sdb_value **value_ret)
 {
 	switch (search->found.kind) {
-	case SDB_ENTITY_VARIABLE: return sdb_value_variable(search->context, search->found.id, value_ret);
-	case SDB_ENTITY_FUNCTION: return sdb_value_function(search->context, search->found.id, value_ret);
+	case SDB_ENTITY_VARIABLE: return sdb_value_variable(search->context, search->found.id,
+							    value_ret);
+	case SDB_ENTITY_FUNCTION: return sdb_value_function(search->context, search->found.id,
+							    value_ret);
 	default: return enumerator_value(search, value_ret);
 	}
 }
@@ -211,10 +222,12 @@ static struct sdb_error *look_inside(struct search *search, const char *name)
 	return error;
 }
 
-static struct sdb_error *find_global(const struct sdb_context *context, const char *where, const char *name,
+static struct sdb_error *find_global(const struct sdb_context *context, const char *where,
+				     const char *name,
 				     struct sdb_value **value_ret)
 {
-	static const enum sdb_entity_kind kinds[] = { SDB_ENTITY_VARIABLE, SDB_ENTITY_FUNCTION, SDB_ENTITY_ENUMERATOR };
+	static const enum sdb_entity_kind kinds[] =
+		{ SDB_ENTITY_VARIABLE, SDB_ENTITY_FUNCTION, SDB_ENTITY_ENUMERATOR };
 	const char *last = strrchr(name, ':');
 	struct search search = { .context = context, .last = last ? last + 1 : name,
 				 .unit = context->code ? context->code->unit : 0 };
@@ -229,7 +242,8 @@ static struct sdb_error *find_global(const struct sdb_context *context, const ch
 		return error;
 	if (search.quality)
 		return value_of(&search, value_ret);
-	return where ? sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no variable or function %s", where, name)
+	return where ? sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no variable or function %s",
+				     where, name)
 		: sdb_error_new(SDB_ERROR_NOT_FOUND, "no variable or function %s is known", name);
 }
 
@@ -250,7 +264,8 @@ static struct sdb_error *find_own_member(const struct sdb_context *context, cons
 	return error;
 }
 
-struct sdb_error *sdb_find_value(const struct sdb_context *context, const char *where, const char *name,
+struct sdb_error *sdb_find_value(const struct sdb_context *context, const char *where,
+				 const char *name,
 				 struct sdb_value **value_ret)
 {
 	struct sdb_error *error;
@@ -260,7 +275,8 @@ struct sdb_error *sdb_find_value(const struct sdb_context *context, const char *
 			sdb_error_free(error);
 			error = find_own_member(context, name, value_ret);
 		}
-		if (!error || sdb_error_code(error) == SDB_ERROR_MEMORY || sdb_error_code(error) == SDB_ERROR_CORRUPT)
+		if (!error || sdb_error_code(error) == SDB_ERROR_MEMORY
+		    || sdb_error_code(error) == SDB_ERROR_CORRUPT)
 			return error;
 		sdb_error_free(error);
 	}
@@ -280,11 +296,13 @@ struct type_search {
 static bool has_tag(const char *tag, enum sdb_type_kind kind)
 {
 	bool structure = kind == SDB_TYPE_STRUCT || kind == SDB_TYPE_CLASS;
-	return strcmp(tag, "union") == 0 ? kind == SDB_TYPE_UNION : strcmp(tag, "enum") == 0 ? kind == SDB_TYPE_ENUM
+	return strcmp(tag, "union") == 0 ? kind == SDB_TYPE_UNION : strcmp(tag, "enum") == 0
+		? kind == SDB_TYPE_ENUM
 		: structure;
 }
 
-static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text,
+				   struct sdb_entity entity)
 {
 	struct type_search *search = arg;
 	struct sdb_type *type;
@@ -304,7 +322,8 @@ static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text
 	return NULL;
 }
 
-struct sdb_error *sdb_find_type(const struct sdb_context *context, const char *where, const char *tag,
+struct sdb_error *sdb_find_type(const struct sdb_context *context, const char *where,
+				const char *tag,
 				const char *name, struct sdb_db **db_ret, sdb_type_id *type_ret)
 {
 	struct type_search search = { .db = context->db, .tag = tag };
@@ -315,12 +334,14 @@ struct sdb_error *sdb_find_type(const struct sdb_context *context, const char *w
 	search.plus = types_plain_tags(types, context->db);
 	types_unref(types);
 	(void)where; /* types of one name are the same in all files, or nearly so */
-	error = sdb_lookup(context->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, take_type, &search);
+	error = sdb_lookup(context->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, take_type,
+			   &search);
 	if (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
 		return error;
 	sdb_error_free(error);
 	*db_ret = context->db;
 	*type_ret = search.found;
-	return search.found ? NULL : sdb_error_new(SDB_ERROR_NOT_FOUND, "no type %s%s%s is known", tag ? tag : "",
+	return search.found ? NULL : sdb_error_new(SDB_ERROR_NOT_FOUND, "no type %s%s%s is known",
+						   tag ? tag : "",
 						   tag ? " " : "", name);
 }

@@ -21,7 +21,8 @@ struct operand {
 struct sdb_error *expr_integer(struct parser *parser, sdb_type_id type, number_bits number,
 			       struct sdb_value **value_ret)
 {
-	return value_of_integer(parser->context, parser->types, parser->context->db, type, number, value_ret);
+	return value_of_integer(parser->context, parser->types, parser->context->db, type, number,
+				value_ret);
 }
 
 struct sdb_error *expr_boolean(struct parser *parser, bool truth, struct sdb_value **value_ret)
@@ -31,13 +32,16 @@ struct sdb_error *expr_boolean(struct parser *parser, bool truth, struct sdb_val
 }
 
 /* References stand for what they lead to. */
-static struct sdb_error *resolve(struct parser *parser, struct sdb_value *value, struct sdb_value **target_ret)
+static struct sdb_error *resolve(struct parser *parser, struct sdb_value *value,
+				 struct sdb_value **target_ret)
 {
-	return types_is_reference(value->kind) ? sdb_value_follow(value, parser->context, target_ret)
+	return types_is_reference(value->kind)
+		? sdb_value_follow(value, parser->context, target_ret)
 		: sdb_value_copy(value, target_ret);
 }
 
-static struct sdb_error *read_pointer(struct parser *parser, struct sdb_value *value, struct operand *operand)
+static struct sdb_error *read_pointer(struct parser *parser, struct sdb_value *value,
+				      struct operand *operand)
 {
 	const struct sdb_type *type;
 	uint64_t address;
@@ -60,13 +64,16 @@ static struct sdb_error *read_pointer(struct parser *parser, struct sdb_value *v
 	operand->target = value->type;
 	if (value->kind == SDB_TYPE_ARRAY)
 		error = value_element_shape(value, &operand->target, &dimension, &size, &known);
-	return error ? error : types_derive(parser->types, value->db, SDB_TYPE_POINTER, operand->target, 0,
+	return error ? error : types_derive(parser->types, value->db, SDB_TYPE_POINTER,
+					    operand->target, 0,
 					    &operand->type);
 }
 
-static struct sdb_error *read_number(struct parser *parser, struct sdb_value *value, struct operand *operand)
+static struct sdb_error *read_number(struct parser *parser, struct sdb_value *value,
+				     struct operand *operand)
 {
-	struct sdb_error *error = value_class(value, &operand->class, &operand->is_signed, &operand->format);
+	struct sdb_error *error = value_class(value, &operand->class, &operand->is_signed,
+					      &operand->format);
 	if (error)
 		return error;
 	operand->size = (unsigned)value->size;
@@ -86,7 +93,8 @@ static struct sdb_error *read_number(struct parser *parser, struct sdb_value *va
 	return error;
 }
 
-static struct sdb_error *read_operand(struct parser *parser, struct sdb_value *value, struct operand *operand)
+static struct sdb_error *read_operand(struct parser *parser, struct sdb_value *value,
+				      struct operand *operand)
 {
 	struct sdb_value *target;
 	struct sdb_error *error = resolve(parser, value, &target);
@@ -95,7 +103,8 @@ static struct sdb_error *read_operand(struct parser *parser, struct sdb_value *v
 	*operand = (struct operand){ .db = target->db };
 	bool pointer = target->kind == SDB_TYPE_POINTER || target->kind == SDB_TYPE_ARRAY
 		|| target->kind == SDB_TYPE_FUNCTION;
-	error = pointer ? read_pointer(parser, target, operand) : read_number(parser, target, operand);
+	error = pointer ? read_pointer(parser, target, operand)
+		: read_number(parser, target, operand);
 	sdb_value_free(target);
 	return error;
 }
@@ -130,7 +139,8 @@ static sdb_type_id real_type(const struct operand *a, const struct operand *b)
 	for (unsigned i = 0; i < 2; i++)
 		if (both[i]->class == VALUE_REAL && both[i]->format > format)
 			format = both[i]->format;
-	return format == NUMBER_SINGLE ? TYPES_FLOAT : format == NUMBER_DOUBLE ? TYPES_DOUBLE : TYPES_LONG_DOUBLE;
+	return format == NUMBER_SINGLE ? TYPES_FLOAT : format == NUMBER_DOUBLE ? TYPES_DOUBLE
+		: TYPES_LONG_DOUBLE;
 }
 
 static bool compares(enum expr_operator operator)
@@ -173,19 +183,22 @@ static struct sdb_error *operate_reals(struct parser *parser, enum expr_operator
 		result = (float)result;
 	else if (type == TYPES_DOUBLE)
 		result = (double)result;
-	return value_of_real(parser->context, parser->types, parser->context->db, type, result, value_ret);
+	return value_of_real(parser->context, parser->types, parser->context->db, type, result,
+			     value_ret);
 }
 
 static number_bits divide(number_signed x, number_signed y, bool is_signed, bool remainder)
 {
 	if (!is_signed)
-		return remainder ? (number_bits)x % (number_bits)y : (number_bits)x / (number_bits)y;
+		return remainder ? (number_bits)x % (number_bits)y
+			: (number_bits)x / (number_bits)y;
 	if (y == -1)
 		return remainder ? 0 : -(number_bits)x;
 	return (number_bits)(remainder ? x % y : x / y);
 }
 
-static number_bits shift(number_signed x, number_signed by, unsigned bits, bool is_signed, bool left)
+static number_bits shift(number_signed x, number_signed by, unsigned bits, bool is_signed,
+			 bool left)
 {
 	bool all = by < 0 || by >= (number_signed)bits;
 	if (left)
@@ -201,12 +214,14 @@ static struct sdb_error *operate_integers(struct parser *parser, enum expr_opera
 {
 	bool shifts = operator == EXPR_LEFT || operator == EXPR_RIGHT;
 	const struct operand *wide = shifts || a->size >= b->size ? a : b;
-	bool is_signed = a->size == b->size && !shifts ? a->is_signed && b->is_signed : wide->is_signed;
+	bool is_signed = a->size == b->size && !shifts ? a->is_signed && b->is_signed
+		: wide->is_signed;
 	unsigned bits = wide->size * 8;
 	/* Both in the type of the result. */
 	number_signed x = is_signed ? number_extend((number_bits)a->integer, bits)
 		: (number_signed)number_mask((number_bits)a->integer, bits);
-	number_signed y = shifts ? b->integer : is_signed ? number_extend((number_bits)b->integer, bits)
+	number_signed y = shifts ? b->integer : is_signed
+		? number_extend((number_bits)b->integer, bits)
 		: (number_signed)number_mask((number_bits)b->integer, bits);
 	number_bits result;
 	if ((operator == EXPR_DIVIDE || operator == EXPR_REMAINDER) && y == 0)
@@ -233,7 +248,8 @@ static struct sdb_error *operate_integers(struct parser *parser, enum expr_opera
 
 /* ---- pointers ------------------------------------------------------------------------------------------- */
 
-static struct sdb_error *target_size(struct parser *parser, const struct operand *pointer, uint64_t *size_ret)
+static struct sdb_error *target_size(struct parser *parser, const struct operand *pointer,
+				     uint64_t *size_ret)
 {
 	bool known;
 	const struct sdb_type *type;
@@ -246,7 +262,8 @@ static struct sdb_error *target_size(struct parser *parser, const struct operand
 		*size_ret = 1; /* as GNU C has it */
 		return NULL;
 	}
-	return known && *size_ret ? NULL : expr_error(parser, "a pointer to something without a size");
+	return known && *size_ret ? NULL : expr_error(parser,
+						      "a pointer to something without a size");
 }
 
 static struct sdb_error *operate_pointers(struct parser *parser, enum expr_operator operator,
@@ -269,11 +286,13 @@ static struct sdb_error *operate_pointers(struct parser *parser, enum expr_opera
 		x = pointer == a ? x + y * size : y + x * size;
 	else
 		return expr_error(parser, "an operator that pointers do not have");
-	return value_of_integer(parser->context, parser->types, pointer->db, pointer->type, x, value_ret);
+	return value_of_integer(parser->context, parser->types, pointer->db, pointer->type, x,
+				value_ret);
 }
 
 /* `first@count`: the array that begins with FIRST. */
-static struct sdb_error *make_array(struct parser *parser, struct sdb_value *first, struct sdb_value *count,
+static struct sdb_error *make_array(struct parser *parser, struct sdb_value *first,
+				    struct sdb_value *count,
 				    struct sdb_value **value_ret)
 {
 	struct operand number;
@@ -286,11 +305,13 @@ static struct sdb_error *make_array(struct parser *parser, struct sdb_value *fir
 		return expr_error(parser, "only what is in memory can be an array's first element");
 	if (number.class != VALUE_INTEGER || number.integer <= 0 || number.integer > UINT32_MAX)
 		return expr_error(parser, "an array's count has to be a positive number");
-	error = types_derive(parser->types, first->db, SDB_TYPE_ARRAY, first->type, (uint64_t)number.integer, &type);
+	error = types_derive(parser->types, first->db, SDB_TYPE_ARRAY, first->type,
+			     (uint64_t)number.integer, &type);
 	return error ? error : sdb_value_at(parser->context, first->db, type, address, value_ret);
 }
 
-struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator, struct sdb_value *left,
+struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator,
+			      struct sdb_value *left,
 			      struct sdb_value *right, struct sdb_value **value_ret)
 {
 	struct operand a, b;
@@ -322,7 +343,8 @@ struct sdb_error *expr_sign(struct parser *parser, char sign, struct sdb_value *
 		return expr_error(parser, "a sign in front of a pointer");
 	if (operand.class == VALUE_REAL)
 		return sign == '~' ? expr_error(parser, "~ in front of a floating point number")
-			: value_of_real(parser->context, parser->types, parser->context->db, real_type(&operand, &operand),
+			: value_of_real(parser->context, parser->types, parser->context->db,
+					real_type(&operand, &operand),
 					sign == '-' ? -operand.real : operand.real, value_ret);
 	number_bits bits = (number_bits)operand.integer;
 	return expr_integer(parser, integer_type(parser, operand.size, operand.is_signed),

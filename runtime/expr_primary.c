@@ -47,7 +47,8 @@ static size_t qualified_length(const char *text)
 			return 0;
 		length += word + (text[length] == '~');
 		length += template_length(text + length);
-		if (text[length] != ':' || text[length + 1] != ':' || !begins_name(text[length + 2 + (text[length + 2] == '~')]))
+		if (text[length] != ':' || text[length + 1] != ':'
+		    || !begins_name(text[length + 2 + (text[length + 2] == '~')]))
 			return length;
 		length += 2;
 	}
@@ -65,11 +66,14 @@ static size_t where_length(const struct parser *parser, size_t *skip_ret)
 		*skip_ret = end[2] == ':' ? 3 : 2;
 		return (size_t)(end - text) - 1;
 	}
-	while (begins_name(text[length]) || (length && text[length] && (isdigit((unsigned char)text[length])
-									|| strchr("./+-", text[length]))))
+	while (begins_name(text[length]) || (length && text[length]
+					     && (isdigit((unsigned char)text[length])
+									|| strchr("./+-",
+										  text[length]))))
 		length++;
 	*skip_ret = 1;
-	return length && text[length] == ':' && begins_name(text[length + 1]) && !parser->choosing ? length : 0;
+	return length && text[length] == ':' && begins_name(text[length + 1]) && !parser->choosing
+		? length : 0;
 }
 
 struct sdb_error *expr_name(struct parser *parser, char **where_ret, char **name_ret)
@@ -143,7 +147,8 @@ static struct sdb_error *read_register(struct parser *parser, struct sdb_value *
 	if (parser->skipping)
 		return expr_dummy(parser, value_ret);
 	if (!parser->names || !parser->names->reg)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there are no registers called by name here: $%s", name);
+		return sdb_error_new(SDB_ERROR_NOT_FOUND,
+				     "there are no registers called by name here: $%s", name);
 	return parser->names->reg(parser->names->arg, name, value_ret);
 }
 
@@ -163,11 +168,13 @@ static struct sdb_error *read_real(struct parser *parser, struct sdb_value **val
 	else
 		real = (double)real;
 	parser->at = end;
-	return value_of_real(parser->context, parser->types, parser->context->db, type, real, value_ret);
+	return value_of_real(parser->context, parser->types, parser->context->db, type, real,
+			     value_ret);
 }
 
 /* The first type of C11, 6.4.4.1 that can hold NUMBER. */
-static sdb_type_id constant_type(const struct parser *parser, uint64_t number, bool decimal, bool is_unsigned,
+static sdb_type_id constant_type(const struct parser *parser, uint64_t number, bool decimal,
+				 bool is_unsigned,
 				 bool is_long)
 {
 	bool wide = types_address_size(parser->context->db) == 8;
@@ -184,7 +191,8 @@ static struct sdb_error *read_integer(struct parser *parser, struct sdb_value **
 {
 	const char *start = parser->at;
 	char *end;
-	bool binary = start[0] == '0' && (start[1] | 0x20) == 'b', is_unsigned = false, is_long = false;
+	bool binary = start[0] == '0' && (start[1] | 0x20) == 'b', is_unsigned = false,
+		is_long = false;
 	errno = 0;
 	uint64_t number = binary ? strtoull(start + 2, &end, 2) : strtoull(start, &end, 0);
 	if (errno == ERANGE)
@@ -196,7 +204,8 @@ static struct sdb_error *read_integer(struct parser *parser, struct sdb_value **
 	if (isalnum((unsigned char)*end) || *end == '_')
 		return expr_error(parser, "a number cannot be read");
 	parser->at = end;
-	return expr_integer(parser, constant_type(parser, number, start[0] != '0', is_unsigned, is_long), number,
+	return expr_integer(parser, constant_type(parser, number, start[0] != '0', is_unsigned,
+						  is_long), number,
 			    value_ret);
 }
 
@@ -271,10 +280,12 @@ static struct sdb_error *read_string(struct parser *parser, struct sdb_value **v
 	}
 	parser->at++;
 	text[length++] = '\0';
-	struct sdb_error *error = types_derive(parser->types, parser->context->db, SDB_TYPE_ARRAY, TYPES_CHAR, length,
+	struct sdb_error *error = types_derive(parser->types, parser->context->db, SDB_TYPE_ARRAY,
+					       TYPES_CHAR, length,
 					       &type);
 	if (!error)
-		error = value_of_bytes(parser->context, parser->types, parser->context->db, type, text, length, value_ret);
+		error = value_of_bytes(parser->context, parser->types, parser->context->db, type,
+				       text, length, value_ret);
 	free(text);
 	return error;
 }
@@ -361,7 +372,8 @@ static struct sdb_error *primary(struct parser *parser, struct sdb_value **value
 /* ---- what follows --------------------------------------------------------------------------------------------- */
 
 /* The structure that pointers and references lead to. */
-static struct sdb_error *structure_of(struct parser *parser, struct sdb_value *value, struct sdb_value **whole_ret)
+static struct sdb_error *structure_of(struct parser *parser, struct sdb_value *value,
+				      struct sdb_value **whole_ret)
 {
 	struct sdb_error *error = sdb_value_copy(value, whole_ret);
 	for (unsigned i = 0; !error && i < 3; i++) {
@@ -374,7 +386,8 @@ static struct sdb_error *structure_of(struct parser *parser, struct sdb_value *v
 	return error;
 }
 
-static struct sdb_error *read_member(struct parser *parser, struct sdb_value *value, struct sdb_value **value_ret)
+static struct sdb_error *read_member(struct parser *parser, struct sdb_value *value,
+				     struct sdb_value **value_ret)
 {
 	struct sdb_value *whole;
 	char name[256];
@@ -419,7 +432,8 @@ static struct sdb_error *read_subscript(struct parser *parser, struct sdb_value 
 	if (types_is_reference(value->kind))
 		error = sdb_value_follow(value, parser->context, &whole);
 	if (!error)
-		error = sdb_value_element(whole ? whole : value, parser->context, number, value_ret);
+		error = sdb_value_element(whole ? whole : value, parser->context, number,
+					  value_ret);
 	sdb_value_free(whole);
 	return error;
 }

@@ -7,18 +7,23 @@
 
 /* The words that a base type is made of, counted. */
 struct words {
-	unsigned is_signed, is_unsigned, is_short, is_long, is_int, is_char, is_float, is_double, is_bool,
+	unsigned is_signed, is_unsigned, is_short, is_long, is_int, is_char, is_float, is_double,
+		is_bool,
 		is_void, is_int128, is_wide, is_utf16, is_utf32, total;
 };
 
 static bool take_word(struct parser *parser, struct words *words)
 {
 	struct { const char *word; unsigned *count; } known[] = {
-		{ "signed", &words->is_signed }, { "unsigned", &words->is_unsigned }, { "short", &words->is_short },
+		{ "signed", &words->is_signed }, { "unsigned", &words->is_unsigned },
+		{ "short", &words->is_short },
 		{ "long", &words->is_long }, { "int", &words->is_int }, { "char", &words->is_char },
-		{ "float", &words->is_float }, { "double", &words->is_double }, { "bool", &words->is_bool },
-		{ "_Bool", &words->is_bool }, { "void", &words->is_void }, { "__int128", &words->is_int128 },
-		{ "wchar_t", &words->is_wide }, { "char16_t", &words->is_utf16 }, { "char32_t", &words->is_utf32 },
+		{ "float", &words->is_float }, { "double", &words->is_double },
+		{ "bool", &words->is_bool },
+		{ "_Bool", &words->is_bool }, { "void", &words->is_void },
+		{ "__int128", &words->is_int128 },
+		{ "wchar_t", &words->is_wide }, { "char16_t", &words->is_utf16 },
+		{ "char32_t", &words->is_utf32 },
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (expr_take(parser, known[i].word)) {
@@ -31,7 +36,8 @@ static bool take_word(struct parser *parser, struct words *words)
 
 static bool take_qualifier(struct parser *parser)
 {
-	return expr_take(parser, "const") || expr_take(parser, "volatile") || expr_take(parser, "restrict");
+	return expr_take(parser, "const") || expr_take(parser, "volatile")
+		|| expr_take(parser, "restrict");
 }
 
 /* The type that WORDS name; 0: void. */
@@ -45,7 +51,8 @@ static sdb_type_id base_type(const struct parser *parser, const struct words *wo
 	if (words->is_wide || words->is_utf16 || words->is_utf32)
 		return words->is_wide ? TYPES_WCHAR : words->is_utf16 ? TYPES_CHAR16 : TYPES_CHAR32;
 	if (words->is_char)
-		return is_unsigned ? TYPES_UNSIGNED_CHAR : words->is_signed ? TYPES_SIGNED_CHAR : TYPES_CHAR;
+		return is_unsigned ? TYPES_UNSIGNED_CHAR : words->is_signed ? TYPES_SIGNED_CHAR
+			: TYPES_CHAR;
 	if (words->is_float)
 		return TYPES_FLOAT;
 	if (words->is_double)
@@ -63,7 +70,8 @@ static sdb_type_id base_type(const struct parser *parser, const struct words *wo
 	return is_unsigned ? TYPES_UNSIGNED_INT : TYPES_INT;
 }
 
-static struct sdb_error *look_up(struct parser *parser, const char *where, const char *tag, const char *name,
+static struct sdb_error *look_up(struct parser *parser, const char *where, const char *tag,
+				 const char *name,
 				 struct sdb_db **db_ret, sdb_type_id *type_ret)
 {
 	const struct sdb_names *names = parser->names;
@@ -75,7 +83,8 @@ static struct sdb_error *look_up(struct parser *parser, const char *where, const
 }
 
 /* A variable of the same name is what is meant, unless a tag says otherwise. */
-static struct sdb_error *is_hidden(struct parser *parser, const char *where, const char *name, bool *hidden_ret)
+static struct sdb_error *is_hidden(struct parser *parser, const char *where, const char *name,
+				   bool *hidden_ret)
 {
 	const struct sdb_names *names = parser->names;
 	struct sdb_value *value = NULL;
@@ -94,7 +103,8 @@ static struct sdb_error *is_hidden(struct parser *parser, const char *where, con
 	return error;
 }
 
-static struct sdb_error *named_type(struct parser *parser, bool *is_type_ret, struct sdb_db **db_ret,
+static struct sdb_error *named_type(struct parser *parser, bool *is_type_ret,
+				    struct sdb_db **db_ret,
 				    sdb_type_id *type_ret)
 {
 	static const char *const tags[] = { "struct", "union", "class", "enum" };
@@ -146,7 +156,8 @@ static struct sdb_error *read_pointers(struct parser *parser, struct sdb_db *db,
 }
 
 /* `[2][3]`: the last one is nearest to the elements. */
-static struct sdb_error *read_dimensions(struct parser *parser, struct sdb_db *db, sdb_type_id *type)
+static struct sdb_error *read_dimensions(struct parser *parser, struct sdb_db *db,
+					 sdb_type_id *type)
 {
 	uint64_t counts[8];
 	unsigned count = 0;
@@ -164,7 +175,8 @@ static struct sdb_error *read_dimensions(struct parser *parser, struct sdb_db *d
 			return expr_error(parser, "a ] is missing");
 	}
 	while (count && !error)
-		error = types_derive(parser->types, db, SDB_TYPE_ARRAY, *type, counts[--count], type);
+		error = types_derive(parser->types, db, SDB_TYPE_ARRAY, *type, counts[--count],
+				     type);
 	return error;
 }
 

@@ -35,6 +35,8 @@ static struct sdb_error *call_site(struct sdb_thread *thread, struct site *site,
 			       .target = probe->target, .thread = thread, .address = site->point->address,
 			       .entry = site->entry };
 	bool returns = probe->returns;
+	if (site->hook)
+		return probe_find_again(probe);
 	probe->hits++;
 	struct sdb_error *error = probe_call(probe, probe->options.before, &hit);
 	outcome->pause |= hit.pause;
@@ -110,6 +112,8 @@ static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thr
 	if (error)
 		return error;
 	outcome.moved |= now != pc - 1;
+	if (outcome.pause)
+		probes->resume = false;
 	if (outcome.pause || probes->target->status == SDB_TARGET_PAUSED)
 		return pause_here(probes, thread, point, outcome.moved);
 	if (outcome.moved || !point->inserted)
@@ -255,6 +259,8 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 		break;
 	}
 	struct sdb_error *error = probes ? dispatch(probes, event, &pause) : NULL;
+	if (pause && probes)
+		probes->resume = false;
 	if (!error && pause && target->status == SDB_TARGET_RUNNING)
 		return sdb_target_pause(target);
 	struct sdb_error *other = target->status == SDB_TARGET_RUNNING && event->thread->stopped

@@ -15,14 +15,17 @@ struct walk {
 	void *arg;
 };
 
-static struct sdb_error *find_location(struct walk *walk, const struct sdb_scope_description *variable,
+static struct sdb_error *find_location(struct walk *walk,
+				       const struct sdb_scope_description *variable,
 				       struct location **location_ret)
 {
-	return variable->record ? location_find(walk->context, &variable->record->location, location_ret)
+	return variable->record ? location_find(walk->context, &variable->record->location,
+						location_ret)
 		: location_absent(SDB_ABSENT_OPTIMIZED_OUT, NULL, location_ret);
 }
 
-static struct sdb_error *visit(struct walk *walk, const struct sdb_scope_description *variable, unsigned depth)
+static struct sdb_error *visit(struct walk *walk, const struct sdb_scope_description *variable,
+			       unsigned depth)
 {
 	const struct sdb_context *context = walk->context;
 	struct location *location;
@@ -30,12 +33,14 @@ static struct sdb_error *visit(struct walk *walk, const struct sdb_scope_descrip
 	struct sdb_error *error = types_text(walk->types, context->db, variable->name, &name);
 	if (error)
 		return error;
-	struct sdb_value_local local = { .name = name, .is_parameter = variable->parameter, .depth = depth,
+	struct sdb_value_local local = { .name = name, .is_parameter = variable->parameter,
+					 .depth = depth,
 					 .is_artificial = variable->flags & SDB_LOCAL_ARTIFICIAL,
 					 .file = variable->file, .line = variable->line };
 	error = find_location(walk, variable, &location);
 	if (!error)
-		error = value_new(context, walk->types, context->db, variable->type, location, &local.value);
+		error = value_new(context, walk->types, context->db, variable->type, location,
+				  &local.value);
 	if (error)
 		return error;
 	error = walk->fn(walk->arg, &local);
@@ -52,7 +57,8 @@ static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned
 		struct sdb_scope_description variable;
 		if (code->variables[i].scope != scope
 		    || !sdb_scope_describe(walk->function, &code->variables[i], &variable)
-		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
+		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL
+					 | SDB_LOCAL_DECLARATION))
 			continue;
 		if (!variable.parameter)
 			error = visit(walk, &variable, depth);
@@ -61,7 +67,8 @@ static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned
 }
 
 /* Which variable of scope SCOPE is parameter NUMBER of its function; NULL: this instance has none. */
-static const struct sdb_scope_variable *parameter_record(const struct sdb_code *code, uint32_t scope,
+static const struct sdb_scope_variable *parameter_record(const struct sdb_code *code,
+							 uint32_t scope,
 							 size_t number)
 {
 	for (size_t i = 0; i < code->variable_count; i++)
@@ -80,12 +87,15 @@ static struct sdb_error *visit_parameters(struct walk *walk, uint32_t scope)
 	struct sdb_error *error = NULL;
 	bool own = false;
 	for (size_t i = 0; i < code->variable_count; i++)
-		own |= code->variables[i].scope == scope && code->variables[i].local == SDB_LOCAL_OWN
+		own |= code->variables[i].scope == scope
+			&& code->variables[i].local == SDB_LOCAL_OWN
 			&& code->variables[i].own_is_parameter;
 	for (size_t i = 0; walk->function && i < walk->function->parameter_count && !error; i++) {
-		const struct sdb_scope_variable *record = parameter_record(code, scope, i), none = { .local = (uint32_t)i };
+		const struct sdb_scope_variable *record = parameter_record(code, scope, i),
+			none = { .local = (uint32_t)i };
 		struct sdb_scope_description variable;
-		if ((!record && own) || !sdb_scope_describe(walk->function, record ? record : &none, &variable))
+		if ((!record && own) || !sdb_scope_describe(walk->function, record ? record : &none,
+							    &variable))
 			continue;
 		variable.record = record;
 		error = visit(walk, &variable, 0);
@@ -100,31 +110,39 @@ static struct sdb_error *visit_parameters(struct walk *walk, uint32_t scope)
 	return error;
 }
 
-/* Whether local NUMBER of the function has a place in any block of scope OUTERMOST. */
-static bool has_record(const struct sdb_code *code, uint32_t outermost, size_t number)
+/* Marks the parameters and locals of the function that have a place in any block of scope OUTERMOST. */
+static void mark_placed(const struct sdb_code *code, uint32_t outermost, bool *placed, size_t count)
 {
 	for (size_t i = 0; i < code->variable_count; i++)
-		if (code->variables[i].local == number
+		if (code->variables[i].local < count
 		    && sdb_scope_outermost(code, code->variables[i].scope) == outermost)
-			return true;
-	return false;
+			placed[code->variables[i].local] = true;
 }
 
 /* Locals that the source has and this instance says nothing of: optimized out. */
 static struct sdb_error *visit_lost(struct walk *walk, uint32_t outermost)
 {
 	const struct sdb_function *function = walk->function;
+	size_t first = function ? function->parameter_count : 0, count = function ? first
+		+ function->local_count : 0;
 	struct sdb_error *error = NULL;
-	for (size_t i = 0; function && i < function->local_count && !error; i++) {
-		const struct sdb_scope_variable none = { .local = (uint32_t)(function->parameter_count + i) };
+	if (count == first)
+		return NULL;
+	bool *placed = calloc(count, sizeof(*placed));
+	if (!placed)
+		return value_no_memory();
+	mark_placed(walk->context->code, outermost, placed, count);
+	for (size_t i = first; i < count && !error; i++) {
+		const struct sdb_scope_variable none = { .local = (uint32_t)i };
 		struct sdb_scope_description variable;
-		if (has_record(walk->context->code, outermost, none.local)
-		    || !sdb_scope_describe(function, &none, &variable)
-		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL | SDB_LOCAL_DECLARATION))
+		if (placed[i] || !sdb_scope_describe(function, &none, &variable)
+		    || variable.flags & (SDB_LOCAL_EXTERNAL | SDB_LOCAL_LABEL
+					 | SDB_LOCAL_DECLARATION))
 			continue;
 		variable.record = NULL;
 		error = visit(walk, &variable, 0);
 	}
+	free(placed);
 	return error;
 }
 
@@ -142,14 +160,16 @@ struct sdb_error *sdb_value_locals(const struct sdb_context *context, unsigned w
 	const struct sdb_code *code = context->code;
 	struct walk walk = { .context = context, .fn = fn, .arg = arg };
 	if (!code || context->scope >= code->scope_count)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "no function is known here, so no variables are");
+		return sdb_error_new(SDB_ERROR_NOT_FOUND,
+				     "no function is known here, so no variables are");
 	uint32_t outermost = sdb_scope_outermost(code, context->scope);
 	struct sdb_error *error = value_types(context, &walk.types);
 	if (error)
 		return error;
 	types_enter(walk.types);
 	if (code->scopes[outermost].function)
-		error = sdb_function(context->db, code->scopes[outermost].function, true, &walk.function);
+		error = sdb_function(context->db, code->scopes[outermost].function, true,
+				     &walk.function);
 	if (!error && which & SDB_VALUE_PARAMETERS)
 		error = visit_parameters(&walk, outermost);
 	unsigned depth = depth_of(code, context->scope, outermost);

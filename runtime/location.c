@@ -93,7 +93,8 @@ static enum sdb_absence reason(const struct machine *machine, const struct sdb_e
 	enum sdb_error_code code = sdb_error_code(error);
 	if (machine->absence)
 		return machine->absence;
-	return code == SDB_ERROR_INVALID || code == SDB_ERROR_UNSUPPORTED ? SDB_ABSENT_EXPRESSION : SDB_PRESENT;
+	return code == SDB_ERROR_INVALID || code == SDB_ERROR_UNSUPPORTED ? SDB_ABSENT_EXPRESSION
+		: SDB_PRESENT;
 }
 
 /* The place that MACHINE ended with when there are no pieces. */
@@ -143,7 +144,8 @@ struct sdb_error *location_evaluate(const struct sdb_context *context,
 	machine_deinit(&machine);
 	enum sdb_absence absence = error ? reason(&machine, error) : SDB_PRESENT;
 	if (absence) {
-		struct sdb_error *failed = location_absent(absence, sdb_error_message(error), location_ret);
+		struct sdb_error *failed = location_absent(absence, sdb_error_message(error),
+							   location_ret);
 		sdb_error_free(error);
 		error = failed;
 	}
@@ -165,7 +167,8 @@ struct sdb_error *location_number(const struct sdb_context *context,
 	types_enter(types);
 	machine_init(&machine, context, types, &budget);
 	if (initial)
-		machine.stack[machine.depth++] = stack_generic(*initial, types_address_size(context->db));
+		machine.stack[machine.depth++] =
+			stack_generic(*initial, types_address_size(context->db));
 	machine.object = initial;
 	struct sdb_error *error = machine_run(&machine, expression);
 	if (!error)
@@ -183,7 +186,8 @@ struct sdb_error *location_number(const struct sdb_context *context,
 /* ---- the kinds of location ------------------------------------------------------------------------ */
 
 static struct sdb_error *find_in_list(const struct sdb_context *context,
-				      const struct sdb_location *location, struct location **location_ret)
+				      const struct sdb_location *location,
+				      struct location **location_ret)
 {
 	const struct sdb_location_entry *found = NULL;
 	for (size_t i = 0; i < location->entry_count; i++) {
@@ -209,11 +213,13 @@ static struct sdb_error *constant(const struct sdb_context *context, uint64_t nu
 	struct place place = { .kind = PLACE_VALUE, .size = 16, .bytes = malloc(16) };
 	if (!place.bytes)
 		return no_memory();
-	number_put(place.bytes, 16, types_big_endian(context->db), (number_bits)(number_signed)(int64_t)number);
+	number_put(place.bytes, 16, types_big_endian(context->db),
+		   (number_bits)(number_signed)(int64_t)number);
 	return location_single(&place, location_ret);
 }
 
-static struct sdb_error *bytes(const struct sdb_expression *expression, struct location **location_ret)
+static struct sdb_error *bytes(const struct sdb_expression *expression,
+			       struct location **location_ret)
 {
 	struct place place = { .kind = PLACE_VALUE, .size = expression->length };
 	if (place.size > LOCATION_MAX_BYTES)
@@ -225,10 +231,12 @@ static struct sdb_error *bytes(const struct sdb_expression *expression, struct l
 	return location_single(&place, location_ret);
 }
 
-struct sdb_error *location_find(const struct sdb_context *context, const struct sdb_location *location,
+struct sdb_error *location_find(const struct sdb_context *context,
+				const struct sdb_location *location,
 				struct location **location_ret)
 {
-	struct place place = { .kind = PLACE_MEMORY, .address = location->address + context->load_bias };
+	struct place place = { .kind = PLACE_MEMORY, .address = location->address
+			       + context->load_bias };
 	switch (location->kind) {
 	case SDB_LOCATION_ADDRESS:
 		return location_single(&place, location_ret);

@@ -60,7 +60,8 @@ struct sdb_error *location_evaluate(const struct sdb_context *context,
 				    struct location **location_ret);
 
 /* The same for any kind of LOCATION; of a list the entry for the context's pc is taken. */
-struct sdb_error *location_find(const struct sdb_context *context, const struct sdb_location *location,
+struct sdb_error *location_find(const struct sdb_context *context,
+				const struct sdb_location *location,
 				struct location **location_ret);
 
 /*

@@ -20,13 +20,16 @@ struct wanted {
 static struct sdb_error *unrecoverable(struct machine *machine, const char *why)
 {
 	return machine_absent(machine, SDB_ABSENT_ENTRY_VALUE,
-			      sdb_error_new(SDB_ERROR_NOT_FOUND, "its value at the function's entry is not known: %s",
+			      sdb_error_new(SDB_ERROR_NOT_FOUND,
+					    "its value at the function's entry is not known: %s",
 					    why));
 }
 
-static struct sdb_operation_reader reader_of(const struct machine *machine, const uint8_t *bytes, size_t size)
+static struct sdb_operation_reader reader_of(const struct machine *machine, const uint8_t *bytes,
+					     size_t size)
 {
-	return (struct sdb_operation_reader){ bytes, size, 0, types_address_size(machine->context->db),
+	return (struct sdb_operation_reader){ bytes, size, 0,
+					      types_address_size(machine->context->db),
 					      types_big_endian(machine->context->db) };
 }
 
@@ -58,7 +61,8 @@ static bool understand(const struct machine *machine, const uint8_t *bytes, size
 		wanted_ret->type = (sdb_type_id)operation.value[1];
 		return reader.at == reader.size;
 	}
-	if (operation.code < SDB_OP_BREG0 || operation.code >= SDB_OP_BREG0 + 32 || operation.value[0])
+	if (operation.code < SDB_OP_BREG0 || operation.code >= SDB_OP_BREG0 + 32
+	    || operation.value[0])
 		return false;
 	wanted_ret->number = (uint64_t)operation.code - SDB_OP_BREG0;
 	if (reader.at == reader.size)
@@ -75,7 +79,8 @@ static struct sdb_error *name_of(struct sdb_db *db, sdb_function_id id, char **n
 {
 	struct sdb_function_names names;
 	struct sdb_error *error = sdb_function_names(db, id, &names);
-	return error ? error : sdb_name(db, names.linkage_name ? names.linkage_name : names.name, name_ret);
+	return error ? error : sdb_name(db, names.linkage_name ? names.linkage_name : names.name,
+					name_ret);
 }
 
 static struct sdb_error *same_function(const struct sdb_context *caller, sdb_function_id called,
@@ -98,7 +103,8 @@ static struct sdb_error *same_function(const struct sdb_context *caller, sdb_fun
 
 /* Evaluates EXPRESSION in CALLER on a machine of its own. */
 static struct sdb_error *in_caller(struct machine *machine, const struct sdb_context *caller,
-				   const struct sdb_expression *expression, struct stack_value *value_ret)
+				   const struct sdb_expression *expression,
+				   struct stack_value *value_ret)
 {
 	struct machine inner;
 	struct sdb_error *error = machine_enter(machine);
@@ -127,7 +133,8 @@ static struct sdb_error *check_callee(struct machine *machine, const struct sdb_
 		struct sdb_error *error = same_function(caller, site->function, context, &same);
 		if (error)
 			return error;
-		return same ? NULL : unrecoverable(machine, "the caller called another function, which jumped here");
+		return same ? NULL : unrecoverable(machine,
+						   "the caller called another function, which jumped here");
 	}
 	if (site->target.length == 0 || site->flags & SDB_CALL_TARGET_CLOBBERED)
 		return unrecoverable(machine, "the caller does not say what it called");
@@ -135,7 +142,8 @@ static struct sdb_error *check_callee(struct machine *machine, const struct sdb_
 	if (error)
 		return error;
 	same = stack_number(&target) == context->code->scopes[0].entry + context->load_bias;
-	return same ? NULL : unrecoverable(machine, "the caller called another function, which jumped here");
+	return same ? NULL : unrecoverable(machine,
+					   "the caller called another function, which jumped here");
 }
 
 static struct sdb_error *find_caller(struct machine *machine, const struct sdb_context **caller_ret,
@@ -153,11 +161,13 @@ static struct sdb_error *find_caller(struct machine *machine, const struct sdb_c
 }
 
 static const struct sdb_call_parameter *find_parameter(const struct machine *machine,
-						       const struct sdb_call_site *site, uint64_t number)
+						       const struct sdb_call_site *site,
+						       uint64_t number)
 {
 	for (size_t i = 0; i < site->parameter_count; i++) {
 		const struct sdb_expression *where = &site->parameters[i].location;
-		struct sdb_operation_reader reader = reader_of(machine, where->bytes, where->length);
+		struct sdb_operation_reader reader =
+			reader_of(machine, where->bytes, where->length);
 		struct sdb_operation operation;
 		uint64_t found;
 		if (sdb_operation_next(&reader, &operation) && reader.at == reader.size
@@ -167,7 +177,8 @@ static const struct sdb_call_parameter *find_parameter(const struct machine *mac
 	return NULL;
 }
 
-struct sdb_error *machine_entry_value(struct machine *machine, const struct sdb_operation *operation)
+struct sdb_error *machine_entry_value(struct machine *machine,
+				      const struct sdb_operation *operation)
 {
 	const struct sdb_context *caller;
 	const struct sdb_call_site *site;
@@ -185,7 +196,8 @@ struct sdb_error *machine_entry_value(struct machine *machine, const struct sdb_
 		return unrecoverable(machine, "the caller does not say what it passed");
 	error = in_caller(machine, caller, expression, &value);
 	if (!error && wanted.type)
-		error = stack_typed(machine->types, machine->context->db, wanted.type, value.bits, &value);
+		error = stack_typed(machine->types, machine->context->db, wanted.type, value.bits,
+				    &value);
 	if (!error && wanted.size && wanted.size < value.size)
 		value.bits = number_mask(value.bits, (unsigned)wanted.size * 8);
 	return error ? error : machine_push(machine, value);
@@ -207,7 +219,8 @@ static bool register_of(const struct machine *machine, uint64_t number, uint64_t
 			expression = &location->entries[i].expression;
 	if (!expression)
 		return false;
-	struct sdb_operation_reader reader = reader_of(machine, expression->bytes, expression->length);
+	struct sdb_operation_reader reader = reader_of(machine, expression->bytes,
+						       expression->length);
 	return sdb_operation_next(&reader, &operation) && is_register(&operation, register_ret);
 }
 
@@ -216,13 +229,16 @@ static bool register_of(const struct machine *machine, uint64_t number, uint64_t
  * callee finds it, and is described as a reference to parameter NUMBER of the callee.
  */
 static const struct sdb_call_parameter *find_reference(const struct machine *machine,
-						       const struct sdb_call_site *site, uint64_t number)
+						       const struct sdb_call_site *site,
+						       uint64_t number)
 {
 	for (size_t i = 0; i < site->parameter_count; i++) {
 		const struct sdb_expression *where = &site->parameters[i].location;
-		struct sdb_operation_reader reader = reader_of(machine, where->bytes, where->length);
+		struct sdb_operation_reader reader =
+			reader_of(machine, where->bytes, where->length);
 		struct sdb_operation operation;
-		if (sdb_operation_next(&reader, &operation) && operation.code == SDB_OP_GNU_PARAMETER_REF
+		if (sdb_operation_next(&reader, &operation)
+		    && operation.code == SDB_OP_GNU_PARAMETER_REF
 		    && operation.value[0] == SDB_REFERENCE_LOCAL && operation.value[1] == number)
 			return &site->parameters[i];
 	}
@@ -235,7 +251,8 @@ struct sdb_error *machine_parameter(struct machine *machine, uint64_t kind, uint
 	const struct sdb_call_site *site;
 	struct stack_value value;
 	uint64_t source;
-	if (kind != SDB_REFERENCE_LOCAL || !machine->context->code || !machine->context->code->scope_count)
+	if (kind != SDB_REFERENCE_LOCAL || !machine->context->code
+	    || !machine->context->code->scope_count)
 		return unrecoverable(machine, "the parameter that it was is not kept");
 	struct sdb_error *error = find_caller(machine, &caller, &site);
 	if (error)

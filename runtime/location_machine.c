@@ -37,7 +37,8 @@ struct sdb_error *machine_absent(struct machine *machine, enum sdb_absence absen
 struct sdb_error *machine_push(struct machine *machine, struct stack_value value)
 {
 	if (machine->depth >= LOCATION_MAX_STACK)
-		return sdb_error_new(SDB_ERROR_INVALID, "more than %d numbers on an expression's stack",
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "more than %d numbers on an expression's stack",
 				     LOCATION_MAX_STACK);
 	machine->stack[machine->depth++] = value;
 	return NULL;
@@ -53,7 +54,8 @@ struct sdb_error *machine_pop(struct machine *machine, struct stack_value *value
 
 static struct sdb_error *push_number(struct machine *machine, uint64_t number)
 {
-	return machine_push(machine, stack_generic(number, types_address_size(machine->context->db)));
+	return machine_push(machine, stack_generic(number,
+						   types_address_size(machine->context->db)));
 }
 
 struct sdb_error *machine_memory(struct machine *machine, uint64_t address, size_t size,
@@ -62,7 +64,8 @@ struct sdb_error *machine_memory(struct machine *machine, uint64_t address, size
 	const struct sdb_context *context = machine->context;
 	uint8_t bytes[16];
 	if (size == 0 || size > sizeof(bytes))
-		return sdb_error_new(SDB_ERROR_INVALID, "an expression reads %zu bytes at once", size);
+		return sdb_error_new(SDB_ERROR_INVALID, "an expression reads %zu bytes at once",
+				     size);
 	struct sdb_error *error = context->ops->read_memory
 		? context->ops->read_memory(context->arg, address, bytes, size)
 		: sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no memory");
@@ -83,8 +86,10 @@ struct sdb_error *machine_register(struct machine *machine, uint64_t number, siz
 				     (unsigned long long)number);
 	if (!context->ops->read_register)
 		return machine_absent(machine, SDB_ABSENT_FRAME,
-				      sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no frame to read registers of"));
-	struct sdb_error *error = context->ops->read_register(context->arg, (uint32_t)number, bytes, &full);
+				      sdb_error_new(SDB_ERROR_NOT_FOUND,
+						    "there is no frame to read registers of"));
+	struct sdb_error *error = context->ops->read_register(context->arg, (uint32_t)number, bytes,
+							      &full);
 	if (error)
 		return machine_absent(machine, SDB_ABSENT_REGISTER, error);
 	if (size == 0 || size > full)
@@ -125,11 +130,14 @@ static struct sdb_error *push_frame_base(struct machine *machine, int64_t offset
 	struct stack_value base;
 	if (!machine->context->code)
 		return machine_absent(machine, SDB_ABSENT_FRAME,
-				      sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no frame to find it in"));
-	struct sdb_expression expression = sdb_code_frame_base(machine->context->code, machine->context->pc);
+				      sdb_error_new(SDB_ERROR_NOT_FOUND,
+						    "there is no frame to find it in"));
+	struct sdb_expression expression = sdb_code_frame_base(machine->context->code,
+							       machine->context->pc);
 	if (expression.length == 0)
 		return machine_absent(machine, SDB_ABSENT_EXPRESSION,
-				      sdb_error_new(SDB_ERROR_NOT_FOUND, "the function has no frame base"));
+				      sdb_error_new(SDB_ERROR_NOT_FOUND,
+						    "the function has no frame base"));
 	struct sdb_error *error = machine_enter(machine);
 	if (error)
 		return error;
@@ -149,9 +157,11 @@ static struct sdb_error *push_cfa(struct machine *machine)
 	uint64_t cfa;
 	if (!context->ops->cfa)
 		return machine_absent(machine, SDB_ABSENT_FRAME,
-				      sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no frame to find it in"));
+				      sdb_error_new(SDB_ERROR_NOT_FOUND,
+						    "there is no frame to find it in"));
 	struct sdb_error *error = context->ops->cfa(context->arg, &cfa);
-	return error ? machine_absent(machine, SDB_ABSENT_REGISTER, error) : push_number(machine, cfa);
+	return error ? machine_absent(machine, SDB_ABSENT_REGISTER, error)
+		: push_number(machine, cfa);
 }
 
 static struct sdb_error *tls_address(struct machine *machine)
@@ -164,17 +174,21 @@ static struct sdb_error *tls_address(struct machine *machine)
 		return error;
 	if (!context->ops->tls_address)
 		return machine_absent(machine, SDB_ABSENT_TLS,
-				      sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no thread to ask for its storage"));
+				      sdb_error_new(SDB_ERROR_NOT_FOUND,
+						    "there is no thread to ask for its storage"));
 	error = context->ops->tls_address(context->arg, stack_number(&offset), &address);
-	return error ? machine_absent(machine, SDB_ABSENT_TLS, error) : push_number(machine, address);
+	return error ? machine_absent(machine, SDB_ABSENT_TLS, error)
+		: push_number(machine, address);
 }
 
 static struct sdb_error *push_typed(struct machine *machine, uint64_t type, number_bits bits)
 {
 	struct stack_value value;
 	if (type > UINT32_MAX)
-		return sdb_error_new(SDB_ERROR_INVALID, "there is no type 0x%llx", (unsigned long long)type);
-	struct sdb_error *error = stack_typed(machine->types, machine->context->db, (sdb_type_id)type, bits,
+		return sdb_error_new(SDB_ERROR_INVALID, "there is no type 0x%llx",
+				     (unsigned long long)type);
+	struct sdb_error *error = stack_typed(machine->types, machine->context->db,
+					      (sdb_type_id)type, bits,
 					      &value);
 	return error ? error : machine_push(machine, value);
 }
@@ -192,21 +206,25 @@ static struct sdb_error *dereference(struct machine *machine, uint64_t size, uin
 static struct sdb_error *push_object(struct machine *machine)
 {
 	if (!machine->object)
-		return sdb_error_new(SDB_ERROR_INVALID, "there is no object whose address could be pushed");
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "there is no object whose address could be pushed");
 	return push_number(machine, *machine->object);
 }
 
-static struct sdb_error *push_register_typed(struct machine *machine, uint64_t number, uint64_t type)
+static struct sdb_error *push_register_typed(struct machine *machine, uint64_t number,
+					     uint64_t type)
 {
 	number_bits bits;
 	struct sdb_error *error = machine_register(machine, number, 0, &bits);
 	return error ? error : push_typed(machine, type, bits);
 }
 
-static struct sdb_error *push_constant_typed(struct machine *machine, const struct sdb_operation *operation)
+static struct sdb_error *push_constant_typed(struct machine *machine,
+					     const struct sdb_operation *operation)
 {
 	if (operation->block_size == 0 || operation->block_size > 16)
-		return sdb_error_new(SDB_ERROR_INVALID, "a constant of %zu bytes", operation->block_size);
+		return sdb_error_new(SDB_ERROR_INVALID, "a constant of %zu bytes",
+				     operation->block_size);
 	return push_typed(machine, operation->value[0],
 			  number_get(operation->block, operation->block_size,
 				     types_big_endian(machine->context->db)));
@@ -217,9 +235,11 @@ static struct sdb_error *convert(struct machine *machine, uint64_t type, bool re
 	struct stack_value value;
 	struct sdb_error *error = machine_pop(machine, &value);
 	if (!error && type > UINT32_MAX)
-		error = sdb_error_new(SDB_ERROR_INVALID, "there is no type 0x%llx", (unsigned long long)type);
+		error = sdb_error_new(SDB_ERROR_INVALID, "there is no type 0x%llx",
+				      (unsigned long long)type);
 	if (!error)
-		error = stack_convert(machine->types, machine->context->db, (sdb_type_id)type, reinterpret, &value);
+		error = stack_convert(machine->types, machine->context->db, (sdb_type_id)type,
+				      reinterpret, &value);
 	return error ? error : machine_push(machine, value);
 }
 
@@ -250,7 +270,8 @@ static struct sdb_error *binary(struct machine *machine, uint8_t code)
 	if (!error)
 		error = machine_pop(machine, &a);
 	if (!error)
-		error = stack_binary(code, &a, &b, types_address_size(machine->context->db), &result);
+		error = stack_binary(code, &a, &b, types_address_size(machine->context->db),
+				     &result);
 	return error ? error : machine_push(machine, result);
 }
 
@@ -296,12 +317,16 @@ static struct sdb_error *step_typed(struct machine *machine, const struct sdb_op
 	const uint64_t *value = operation->value;
 	switch (operation->code) {
 	case SDB_OP_CONVERT: case SDB_OP_GNU_CONVERT: return convert(machine, value[0], false);
-	case SDB_OP_REINTERPRET: case SDB_OP_GNU_REINTERPRET: return convert(machine, value[0], true);
+	case SDB_OP_REINTERPRET: case SDB_OP_GNU_REINTERPRET: return convert(machine, value[0],
+									     true);
 	case SDB_OP_REGVAL_TYPE: case SDB_OP_GNU_REGVAL_TYPE:
 		return push_register_typed(machine, value[0], value[1]);
-	case SDB_OP_CONST_TYPE: case SDB_OP_GNU_CONST_TYPE: return push_constant_typed(machine, operation);
-	case SDB_OP_DEREF_TYPE: case SDB_OP_GNU_DEREF_TYPE: return dereference(machine, value[0], value[1]);
-	case SDB_OP_ENTRY_VALUE: case SDB_OP_GNU_ENTRY_VALUE: return machine_entry_value(machine, operation);
+	case SDB_OP_CONST_TYPE: case SDB_OP_GNU_CONST_TYPE: return push_constant_typed(machine,
+										       operation);
+	case SDB_OP_DEREF_TYPE: case SDB_OP_GNU_DEREF_TYPE: return dereference(machine, value[0],
+									       value[1]);
+	case SDB_OP_ENTRY_VALUE: case SDB_OP_GNU_ENTRY_VALUE: return machine_entry_value(machine,
+											 operation);
 	case SDB_OP_GNU_PARAMETER_REF: return machine_parameter(machine, value[0], value[1]);
 	case SDB_OP_GNU_VARIABLE_VALUE: return machine_variable_value(machine, value[0], value[1]);
 	case SDB_OP_CALL2: case SDB_OP_CALL4: case SDB_OP_CALL_REF:
@@ -349,7 +374,8 @@ static struct sdb_error *step(struct machine *machine, const struct sdb_operatio
 	case SDB_OP_PLUS_UCONST: return add_constant(machine, value[0]);
 	case SDB_OP_NOP: case SDB_OP_GNU_UNINIT: return NULL;
 	case SDB_OP_PIECE:
-		return value[0] > UINT32_MAX / 8 ? sdb_error_new(SDB_ERROR_INVALID, "a piece of 0x%llx bytes",
+		return value[0] > UINT32_MAX / 8
+			? sdb_error_new(SDB_ERROR_INVALID, "a piece of 0x%llx bytes",
 								  (unsigned long long)value[0])
 			: machine_piece(machine, value[0] * 8, 0);
 	case SDB_OP_BIT_PIECE: return machine_piece(machine, value[0], value[1]);
@@ -372,19 +398,23 @@ struct sdb_error *machine_run(struct machine *machine, const struct sdb_expressi
 	while (sdb_operation_next(&reader, &operation)) {
 		struct sdb_error *error = NULL;
 		if (machine->budget->steps == 0)
-			return sdb_error_new(SDB_ERROR_INVALID, "more than %d operations", LOCATION_MAX_STEPS);
+			return sdb_error_new(SDB_ERROR_INVALID, "more than %d operations",
+					     LOCATION_MAX_STEPS);
 		machine->budget->steps--;
 		if (machine->has_pending && !may_follow_description(operation.code))
-			error = sdb_error_new(SDB_ERROR_INVALID, "an operation follows a place's description");
+			error = sdb_error_new(SDB_ERROR_INVALID,
+					      "an operation follows a place's description");
 		else if (operation.code == SDB_OP_BRA || operation.code == SDB_OP_SKIP)
 			error = branch(machine, &reader, &operation);
 		else
 			error = step(machine, &operation);
 		if (error)
-			return machine->absence ? error : sdb_error_prefix(error, "operation at %zu", operation.offset);
+			return machine->absence ? error
+				: sdb_error_prefix(error, "operation at %zu", operation.offset);
 	}
 	if (reader.at < reader.size)
-		return sdb_error_new(SDB_ERROR_INVALID, "operation at %zu: 0x%x is cut off or unknown", reader.at,
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "operation at %zu: 0x%x is cut off or unknown", reader.at,
 				     reader.bytes[reader.at]);
 	return NULL;
 }
@@ -400,7 +430,8 @@ struct sdb_error *machine_result(struct machine *machine, struct stack_value *va
 		if (error)
 			return error;
 	} else if (place->kind == PLACE_VALUE && place->size <= 16) {
-		bits = number_get(place->bytes, place->size, types_big_endian(machine->context->db));
+		bits = number_get(place->bytes, place->size,
+				  types_big_endian(machine->context->db));
 	} else {
 		return sdb_error_new(SDB_ERROR_INVALID, "a place where a number is expected");
 	}

@@ -57,7 +57,8 @@ struct sdb_error *machine_place(struct machine *machine, const struct sdb_operat
 struct sdb_error *machine_piece(struct machine *machine, uint64_t bit_size, uint64_t bit_offset);
 
 /* DW_OP_entry_value with the expression in OPERATION (location_entry.c). */
-struct sdb_error *machine_entry_value(struct machine *machine, const struct sdb_operation *operation);
+struct sdb_error *machine_entry_value(struct machine *machine,
+				      const struct sdb_operation *operation);
 /* DW_OP_GNU_parameter_ref: what the caller passed for parameter NUMBER. */
 struct sdb_error *machine_parameter(struct machine *machine, uint64_t kind, uint64_t number);
 /* DW_OP_call*, DW_OP_GNU_variable_value (location_reference.c). */

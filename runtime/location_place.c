@@ -35,12 +35,15 @@ static struct sdb_error *describe_top(struct machine *machine)
 	return describe_bytes(machine, bytes, value.size);
 }
 
-static struct sdb_error *describe_pointer(struct machine *machine, const struct sdb_operation *operation)
+static struct sdb_error *describe_pointer(struct machine *machine,
+					  const struct sdb_operation *operation)
 {
 	struct place place = { .kind = PLACE_IMPLICIT_POINTER,
 			       .reference = operation->value[0] <= SDB_REFERENCE_FUNCTION
-				       ? (enum sdb_reference_kind)operation->value[0] : SDB_REFERENCE_UNKNOWN,
-			       .number = operation->value[1], .offset = (int64_t)operation->value[2] };
+				       ? (enum sdb_reference_kind)operation->value[0]
+				       : SDB_REFERENCE_UNKNOWN,
+			       .number = operation->value[1],
+			       .offset = (int64_t)operation->value[2] };
 	return describe(machine, &place);
 }
 
@@ -50,7 +53,8 @@ struct sdb_error *machine_piece(struct machine *machine, uint64_t bit_size, uint
 	struct place place = { .kind = PLACE_ABSENT, .absence = SDB_ABSENT_OPTIMIZED_OUT };
 	if (!location)
 		return sdb_error_new(SDB_ERROR_INVALID, "a piece where a number is expected");
-	if (location->count >= LOCATION_MAX_PIECES || bit_size > UINT32_MAX || bit_offset > UINT32_MAX)
+	if (location->count >= LOCATION_MAX_PIECES || bit_size > UINT32_MAX
+	    || bit_offset > UINT32_MAX)
 		return sdb_error_new(SDB_ERROR_INVALID, "too many or too large pieces");
 	if (machine->has_pending) {
 		place = machine->pending;
@@ -84,7 +88,8 @@ struct sdb_error *machine_place(struct machine *machine, const struct sdb_operat
 		place.number = operation->value[0];
 		return describe(machine, &place);
 	case SDB_OP_STACK_VALUE: return describe_top(machine);
-	case SDB_OP_IMPLICIT_VALUE: return describe_bytes(machine, operation->block, operation->block_size);
+	case SDB_OP_IMPLICIT_VALUE: return describe_bytes(machine, operation->block,
+							  operation->block_size);
 	case SDB_OP_IMPLICIT_POINTER: case SDB_OP_GNU_IMPLICIT_POINTER:
 		return describe_pointer(machine, operation);
 	}

@@ -20,7 +20,8 @@ const struct sdb_scope_variable *location_local(const struct sdb_context *contex
 	uint32_t function = sdb_scope_outermost(code, context->scope);
 	for (size_t i = 0; i < code->variable_count; i++) {
 		const struct sdb_scope_variable *variable = &code->variables[i];
-		if (variable->local != number || sdb_scope_outermost(code, variable->scope) != function)
+		if (variable->local != number || sdb_scope_outermost(code,
+								     variable->scope) != function)
 			continue;
 		if (!found || encloses(code, variable->scope, context->scope))
 			found = variable;
@@ -44,7 +45,8 @@ static struct sdb_error *follow(struct machine *machine, uint64_t kind, uint64_t
 			*location_ret = &variable->location;
 			error = scope_variable_type(context, variable, type_ret);
 		}
-	} else if (kind == SDB_REFERENCE_VARIABLE && number && number <= sdb_db_info(context->db)->variables) {
+	} else if (kind == SDB_REFERENCE_VARIABLE && number
+		   && number <= sdb_db_info(context->db)->variables) {
 		error = sdb_variable(context->db, (sdb_variable_id)number, variable_ret);
 		if (!error) {
 			*location_ret = &(*variable_ret)->location;
@@ -65,9 +67,11 @@ static struct sdb_error *call_location(struct machine *machine, const struct sdb
 							   types_address_size(context->db)));
 	if (location->kind == SDB_LOCATION_EXPRESSION)
 		expression = &location->expression;
-	for (size_t i = 0; location->kind == SDB_LOCATION_LIST && i < location->entry_count && !expression; i++)
+	for (size_t i = 0; location->kind == SDB_LOCATION_LIST && i < location->entry_count
+	     && !expression; i++)
 		if (location->entries[i].is_default
-		    || (context->pc >= location->entries[i].low && context->pc < location->entries[i].high))
+		    || (context->pc >= location->entries[i].low
+			&& context->pc < location->entries[i].high))
 			expression = &location->entries[i].expression;
 	if (!expression)
 		return NULL;
@@ -86,7 +90,8 @@ struct sdb_error *machine_call(struct machine *machine, uint64_t kind, uint64_t 
 	sdb_type_id type;
 	if (kind == SDB_REFERENCE_UNKNOWN)
 		return machine_absent(machine, SDB_ABSENT_EXPRESSION,
-				      sdb_error_new(SDB_ERROR_NOT_FOUND, "it is defined by an entry that is not kept"));
+				      sdb_error_new(SDB_ERROR_NOT_FOUND,
+						    "it is defined by an entry that is not kept"));
 	struct sdb_error *error = follow(machine, kind, number, &location, &type, &variable);
 	if (!error)
 		error = call_location(machine, location);
@@ -102,25 +107,30 @@ static struct sdb_error *load_number(struct machine *machine, const struct sdb_l
 	uint64_t size;
 	bool known;
 	number_bits bits;
-	struct sdb_error *error = types_size(machine->types, machine->context->db, type, &size, &known);
+	struct sdb_error *error = types_size(machine->types, machine->context->db, type, &size,
+					     &known);
 	if (error)
 		return error;
 	if (!known || size == 0 || size > 16)
-		return sdb_error_new(SDB_ERROR_INVALID, "the value of a variable that is not a number");
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "the value of a variable that is not a number");
 	machine_init(&inner, machine->context, machine->types, machine->budget);
 	error = call_location(&inner, location);
 	if (!error && inner.has_pending) {
 		error = machine_result(&inner, value_ret);
 		bits = number_mask(value_ret->bits, (unsigned)size * 8);
 	} else if (!error && inner.depth) {
-		error = machine_memory(&inner, stack_number(&inner.stack[inner.depth - 1]), (size_t)size, &bits);
+		error = machine_memory(&inner, stack_number(&inner.stack[inner.depth - 1]),
+				       (size_t)size, &bits);
 	} else if (!error) {
 		error = machine_absent(&inner, SDB_ABSENT_OPTIMIZED_OUT,
-				       sdb_error_new(SDB_ERROR_NOT_FOUND, "what it is computed from is optimized out"));
+				       sdb_error_new(SDB_ERROR_NOT_FOUND,
+						     "what it is computed from is optimized out"));
 	}
 	machine->absence = inner.absence;
 	machine_deinit(&inner);
-	return error ? error : stack_typed(machine->types, machine->context->db, type, bits, value_ret);
+	return error ? error : stack_typed(machine->types, machine->context->db, type, bits,
+					   value_ret);
 }
 
 struct sdb_error *machine_variable_value(struct machine *machine, uint64_t kind, uint64_t number)
@@ -131,7 +141,8 @@ struct sdb_error *machine_variable_value(struct machine *machine, uint64_t kind,
 	sdb_type_id type;
 	struct sdb_error *error = follow(machine, kind, number, &location, &type, &variable);
 	if (!error && location && location->kind == SDB_LOCATION_CONSTANT)
-		error = stack_typed(machine->types, machine->context->db, type, location->address, &value);
+		error = stack_typed(machine->types, machine->context->db, type, location->address,
+				    &value);
 	else if (!error)
 		error = load_number(machine, location, type, &value);
 	if (!error) /* bounds and the like are computed with the generic type */

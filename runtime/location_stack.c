@@ -32,14 +32,17 @@ static struct sdb_error *describe_type(struct types *types, struct sdb_db *db, s
 						   .size = (uint8_t)types_address_size(db) };
 		return NULL;
 	}
-	if ((type->kind != SDB_TYPE_BASE && type->kind != SDB_TYPE_ENUM) || type->size == 0 || type->size > 16)
-		return sdb_error_new(SDB_ERROR_INVALID, "an operand's type (%u) is not a base type", id);
+	if ((type->kind != SDB_TYPE_BASE && type->kind != SDB_TYPE_ENUM) || type->size == 0
+	    || type->size > 16)
+		return sdb_error_new(SDB_ERROR_INVALID, "an operand's type (%u) is not a base type",
+				     id);
 	*value_ret = (struct stack_value){ .type = id, .size = (uint8_t)type->size };
 	if (type->encoding == ATE_FLOAT) {
 		value_ret->kind = STACK_FLOAT;
 		value_ret->format = number_float_format(name, type->size);
 		if (!value_ret->format)
-			return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a floating point type of %u bytes",
+			return sdb_error_new(SDB_ERROR_UNSUPPORTED,
+					     "a floating point type of %u bytes",
 					     value_ret->size);
 	} else {
 		value_ret->kind = type->encoding == ATE_SIGNED || type->encoding == ATE_SIGNED_CHAR
@@ -82,12 +85,14 @@ struct sdb_error *stack_convert(struct types *types, struct sdb_db *db, sdb_type
 		return error;
 	if (reinterpret) {
 		if (to.size != value->size)
-			return sdb_error_new(SDB_ERROR_INVALID, "%u bytes are reinterpreted as %u", value->size,
+			return sdb_error_new(SDB_ERROR_INVALID, "%u bytes are reinterpreted as %u",
+					     value->size,
 					     to.size);
 		to.bits = value->bits;
 	} else if (value->kind == STACK_FLOAT) {
 		long double real = number_to_real(value->bits, value->format);
-		to.bits = to.kind == STACK_FLOAT ? number_from_real(real, to.format) : truncated(real);
+		to.bits = to.kind == STACK_FLOAT ? number_from_real(real, to.format)
+			: truncated(real);
 	} else if (to.kind == STACK_FLOAT) {
 		to.bits = number_from_real((long double)integer(value), to.format);
 	} else {
@@ -113,7 +118,8 @@ static struct sdb_error *binary_real(uint8_t operation, const struct stack_value
 				     const struct stack_value *b, unsigned address_size,
 				     struct stack_value *result_ret)
 {
-	long double x = number_to_real(a->bits, a->format), y = number_to_real(b->bits, b->format), z;
+	long double x = number_to_real(a->bits, a->format), y = number_to_real(b->bits, b->format),
+		z;
 	bool truth;
 	switch (operation) {
 	case SDB_OP_PLUS: z = x + y; break;
@@ -127,7 +133,8 @@ static struct sdb_error *binary_real(uint8_t operation, const struct stack_value
 	case SDB_OP_GT: truth = x > y; goto compared;
 	case SDB_OP_GE: truth = x >= y; goto compared;
 	default:
-		return sdb_error_new(SDB_ERROR_INVALID, "operation 0x%x on floating point numbers", operation);
+		return sdb_error_new(SDB_ERROR_INVALID, "operation 0x%x on floating point numbers",
+				     operation);
 	}
 	*result_ret = *a;
 	result_ret->bits = number_from_real(z, a->format);
@@ -142,7 +149,8 @@ static struct sdb_error *divide(uint8_t operation, const struct stack_value *a,
 				const struct stack_value *b, number_bits *result_ret)
 {
 	number_signed x = number_extend(a->bits, width(a)), y = number_extend(b->bits, width(b));
-	bool is_signed = a->kind == STACK_SIGNED || (a->kind == STACK_GENERIC && operation == SDB_OP_DIV);
+	bool is_signed = a->kind == STACK_SIGNED
+		|| (a->kind == STACK_GENERIC && operation == SDB_OP_DIV);
 	if (b->bits == 0)
 		return sdb_error_new(SDB_ERROR_INVALID, "a division by zero");
 	if (!is_signed)
@@ -154,7 +162,8 @@ static struct sdb_error *divide(uint8_t operation, const struct stack_value *a,
 	return NULL;
 }
 
-static number_bits shift(uint8_t operation, const struct stack_value *a, const struct stack_value *b)
+static number_bits shift(uint8_t operation, const struct stack_value *a,
+			 const struct stack_value *b)
 {
 	unsigned bits = width(a);
 	number_signed x = number_extend(a->bits, bits);
@@ -187,12 +196,15 @@ static bool same_type(const struct stack_value *a, const struct stack_value *b)
 	return a->kind == b->kind && a->size == b->size && a->format == b->format;
 }
 
-struct sdb_error *stack_binary(uint8_t operation, const struct stack_value *a, const struct stack_value *b,
+struct sdb_error *stack_binary(uint8_t operation, const struct stack_value *a,
+			       const struct stack_value *b,
 			       unsigned address_size, struct stack_value *result_ret)
 {
-	bool shifts = operation == SDB_OP_SHL || operation == SDB_OP_SHR || operation == SDB_OP_SHRA;
+	bool shifts = operation == SDB_OP_SHL || operation == SDB_OP_SHR
+		|| operation == SDB_OP_SHRA;
 	if (shifts ? a->kind == STACK_FLOAT || b->kind == STACK_FLOAT : !same_type(a, b))
-		return sdb_error_new(SDB_ERROR_INVALID, "operation 0x%x on operands of different types", operation);
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "operation 0x%x on operands of different types", operation);
 	if (a->kind == STACK_FLOAT)
 		return binary_real(operation, a, b, address_size, result_ret);
 	number_bits bits = 0;
@@ -222,12 +234,14 @@ struct sdb_error *stack_unary(uint8_t operation, struct stack_value *value)
 	if (value->kind == STACK_FLOAT) {
 		long double real = number_to_real(value->bits, value->format);
 		if (operation == SDB_OP_NOT)
-			return sdb_error_new(SDB_ERROR_INVALID, "DW_OP_not on a floating point number");
+			return sdb_error_new(SDB_ERROR_INVALID,
+					     "DW_OP_not on a floating point number");
 		real = operation == SDB_OP_NEG ? -real : fabsl(real);
 		value->bits = number_from_real(real, value->format);
 		return NULL;
 	}
-	bool negative = value->kind != STACK_UNSIGNED && number_extend(value->bits, width(value)) < 0;
+	bool negative = value->kind != STACK_UNSIGNED
+		&& number_extend(value->bits, width(value)) < 0;
 	if (operation == SDB_OP_NOT)
 		value->bits = ~value->bits;
 	else if (operation == SDB_OP_NEG || negative)

@@ -35,7 +35,8 @@ uint64_t stack_number(const struct stack_value *value);
 bool stack_is_zero(const struct stack_value *value);
 
 /* A OPERATION B, of types that must agree; division by zero and the like are INVALID. */
-struct sdb_error *stack_binary(uint8_t operation, const struct stack_value *a, const struct stack_value *b,
+struct sdb_error *stack_binary(uint8_t operation, const struct stack_value *a,
+			       const struct stack_value *b,
 			       unsigned address_size, struct stack_value *result_ret);
 /* DW_OP_abs, neg, not. */
 struct sdb_error *stack_unary(uint8_t operation, struct stack_value *value);

@@ -117,7 +117,8 @@ static number_bits to_ieee(long double value, unsigned exponent_bits, unsigned m
 	unsigned lost = exponent < 1 ? (unsigned)(1 - exponent) : 0;
 	if (lost > mantissa_bits + 1)
 		return sign;
-	number_bits mantissa = (number_bits)rintl(ldexpl(fraction, (int)(mantissa_bits + 1 - lost)));
+	number_bits mantissa = (number_bits)rintl(ldexpl(fraction,
+							 (int)(mantissa_bits + 1 - lost)));
 	if (lost) /* subnormal; a carry into the exponent makes the smallest normal one */
 		return sign | mantissa;
 	if (mantissa >> (mantissa_bits + 1)) {
@@ -145,7 +146,8 @@ static number_bits to_extended(long double value)
 		fraction = ldexpl(fraction, exponent - 1);
 		exponent = 0;
 	}
-	return sign | (number_bits)exponent << 64 | (number_bits)(uint64_t)rintl(ldexpl(fraction, 64));
+	return sign | (number_bits)exponent << 64
+		| (number_bits)(uint64_t)rintl(ldexpl(fraction, 64));
 }
 
 number_bits number_from_real(long double value, enum number_format format)

@@ -16,9 +16,12 @@ struct shape {
 
 static const struct shape shapes[] = {
 	{ 0x03, "a", "DW_OP_addr" }, { 0x06, "", "DW_OP_deref" }, { 0x08, "b", "DW_OP_const1u" },
-	{ 0x09, "B", "DW_OP_const1s" }, { 0x0a, "w", "DW_OP_const2u" }, { 0x0b, "W", "DW_OP_const2s" },
-	{ 0x0c, "d", "DW_OP_const4u" }, { 0x0d, "D", "DW_OP_const4s" }, { 0x0e, "q", "DW_OP_const8u" },
-	{ 0x0f, "Q", "DW_OP_const8s" }, { 0x10, "u", "DW_OP_constu" }, { 0x11, "s", "DW_OP_consts" },
+	{ 0x09, "B", "DW_OP_const1s" }, { 0x0a, "w", "DW_OP_const2u" },
+	{ 0x0b, "W", "DW_OP_const2s" },
+	{ 0x0c, "d", "DW_OP_const4u" }, { 0x0d, "D", "DW_OP_const4s" },
+	{ 0x0e, "q", "DW_OP_const8u" },
+	{ 0x0f, "Q", "DW_OP_const8s" }, { 0x10, "u", "DW_OP_constu" },
+	{ 0x11, "s", "DW_OP_consts" },
 	{ 0x12, "", "DW_OP_dup" }, { 0x13, "", "DW_OP_drop" }, { 0x14, "", "DW_OP_over" },
 	{ 0x15, "b", "DW_OP_pick" }, { 0x16, "", "DW_OP_swap" }, { 0x17, "", "DW_OP_rot" },
 	{ 0x18, "", "DW_OP_xderef" }, { 0x19, "", "DW_OP_abs" }, { 0x1a, "", "DW_OP_and" },
@@ -30,15 +33,20 @@ static const struct shape shapes[] = {
 	{ 0x2a, "", "DW_OP_ge" }, { 0x2b, "", "DW_OP_gt" }, { 0x2c, "", "DW_OP_le" },
 	{ 0x2d, "", "DW_OP_lt" }, { 0x2e, "", "DW_OP_ne" }, { 0x2f, "W", "DW_OP_skip" },
 	{ 0x90, "u", "DW_OP_regx" }, { 0x91, "s", "DW_OP_fbreg" }, { 0x92, "us", "DW_OP_bregx" },
-	{ 0x93, "u", "DW_OP_piece" }, { 0x94, "b", "DW_OP_deref_size" }, { 0x95, "b", "DW_OP_xderef_size" },
-	{ 0x96, "", "DW_OP_nop" }, { 0x97, "", "DW_OP_push_object_address" }, { 0x98, "R", "DW_OP_call2" },
-	{ 0x99, "R", "DW_OP_call4" }, { 0x9a, "R", "DW_OP_call_ref" }, { 0x9b, "", "DW_OP_form_tls_address" },
+	{ 0x93, "u", "DW_OP_piece" }, { 0x94, "b", "DW_OP_deref_size" },
+	{ 0x95, "b", "DW_OP_xderef_size" },
+	{ 0x96, "", "DW_OP_nop" }, { 0x97, "", "DW_OP_push_object_address" },
+	{ 0x98, "R", "DW_OP_call2" },
+	{ 0x99, "R", "DW_OP_call4" }, { 0x9a, "R", "DW_OP_call_ref" },
+	{ 0x9b, "", "DW_OP_form_tls_address" },
 	{ 0x9c, "", "DW_OP_call_frame_cfa" }, { 0x9d, "uu", "DW_OP_bit_piece" },
 	{ 0x9e, "L", "DW_OP_implicit_value" }, { 0x9f, "", "DW_OP_stack_value" },
-	{ 0xa0, "Rs", "DW_OP_implicit_pointer" }, { 0xa1, "u", "DW_OP_addrx" }, { 0xa2, "u", "DW_OP_constx" },
+	{ 0xa0, "Rs", "DW_OP_implicit_pointer" }, { 0xa1, "u", "DW_OP_addrx" },
+	{ 0xa2, "u", "DW_OP_constx" },
 	{ 0xa3, "L", "DW_OP_entry_value" }, { 0xa4, "uC", "DW_OP_const_type" },
 	{ 0xa5, "uu", "DW_OP_regval_type" }, { 0xa6, "bu", "DW_OP_deref_type" },
-	{ 0xa7, "bu", "DW_OP_xderef_type" }, { 0xa8, "u", "DW_OP_convert" }, { 0xa9, "u", "DW_OP_reinterpret" },
+	{ 0xa7, "bu", "DW_OP_xderef_type" }, { 0xa8, "u", "DW_OP_convert" },
+	{ 0xa9, "u", "DW_OP_reinterpret" },
 	{ 0xe0, "", "DW_OP_GNU_push_tls_address" }, { 0xf0, "", "DW_OP_GNU_uninit" },
 	{ 0xf1, "b", "DW_OP_GNU_encoded_addr" },
 	{ 0xf2, "Rs", "DW_OP_GNU_implicit_pointer" }, { 0xf3, "L", "DW_OP_GNU_entry_value" },
@@ -63,7 +71,8 @@ static const struct shape *shape_of(uint8_t code)
 	return NULL;
 }
 
-static bool read_fixed(struct sdb_operation_reader *reader, unsigned size, bool is_signed, uint64_t *value_ret)
+static bool read_fixed(struct sdb_operation_reader *reader, unsigned size, bool is_signed,
+		       uint64_t *value_ret)
 {
 	if (reader->size - reader->at < size)
 		return false;
@@ -98,7 +107,8 @@ static bool read_leb(struct sdb_operation_reader *reader, bool is_signed, uint64
 	return false;
 }
 
-static bool read_block(struct sdb_operation_reader *reader, struct sdb_operation *operation, uint64_t size)
+static bool read_block(struct sdb_operation_reader *reader, struct sdb_operation *operation,
+		       uint64_t size)
 {
 	if (reader->size - reader->at < size)
 		return false;
@@ -108,7 +118,8 @@ static bool read_block(struct sdb_operation_reader *reader, struct sdb_operation
 	return true;
 }
 
-static bool read_operand(struct sdb_operation_reader *reader, struct sdb_operation *operation, char shape)
+static bool read_operand(struct sdb_operation_reader *reader, struct sdb_operation *operation,
+			 char shape)
 {
 	static const char widths[] = "bwdq";
 	unsigned i = operation->operands;

@@ -96,6 +96,10 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 		probes->no_scratch = true;
 		sdb_error_free(error);
 	}
+	if (running && probes->depth) { /* after the handler */
+		probes->resume = true;
+		return NULL;
+	}
 	return running ? sdb_target_resume(target) : NULL;
 }
 

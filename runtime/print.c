@@ -63,9 +63,11 @@ void print_absent(struct printer *printer, const struct sdb_value *value)
 		text_add_format(&printer->text, "<error: Cannot access memory at address 0x%llx>",
 			    (unsigned long long)address);
 	else if (printer->options.reasons && value->why)
-		text_add_format(&printer->text, "<%s: %s>", sdb_absence_text(value->absence), value->why);
+		text_add_format(&printer->text, "<%s: %s>", sdb_absence_text(value->absence),
+			    value->why);
 	else
-		text_add_format(&printer->text, "<%s>", printer->options.reasons ? sdb_absence_text(value->absence)
+		text_add_format(&printer->text, "<%s>", printer->options.reasons
+			    ? sdb_absence_text(value->absence)
 			    : words(value->absence));
 }
 
@@ -158,13 +160,16 @@ static struct sdb_error *put_structure(struct printer *printer, struct sdb_value
 /* ---- arrays ------------------------------------------------------------------------------------------ */
 
 /* Counts how many elements from INDEX on, below END, are equal to ELEMENT, up to MAX_RUN. */
-static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *array, uint64_t index,
-				     uint64_t end, const struct sdb_value *element, uint64_t *count_ret)
+static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *array,
+				     uint64_t index,
+				     uint64_t end, const struct sdb_value *element,
+				     uint64_t *count_ret)
 {
 	*count_ret = 1;
 	for (bool same = true; same && index + *count_ret < end && *count_ret < MAX_RUN;) {
 		struct sdb_value next;
-		struct sdb_error *error = value_element_part(array, printer->context, index + *count_ret, &next);
+		struct sdb_error *error = value_element_part(array, printer->context, index
+							     + *count_ret, &next);
 		if (!error)
 			error = value_load(&next, printer->context);
 		if (error)
@@ -176,14 +181,16 @@ static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *
 	return NULL;
 }
 
-static struct sdb_error *put_elements(struct printer *printer, struct sdb_value *array, uint64_t count)
+static struct sdb_error *put_elements(struct printer *printer, struct sdb_value *array,
+				      uint64_t count)
 {
 	uint64_t printed = 0, index = 0;
 	text_add(&printer->text, "{");
 	while (index < count && printed < printer->options.elements && !print_full(printer)) {
 		struct sdb_value element;
 		uint64_t repeats = 1;
-		struct sdb_error *error = value_element_part(array, printer->context, index, &element);
+		struct sdb_error *error = value_element_part(array, printer->context, index,
+							     &element);
 		if (error)
 			return error;
 		error = value_load(&element, printer->context);
@@ -197,7 +204,8 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 			return error;
 		bool counted = repeats > printer->options.repeats;
 		if (counted)
-			text_add_format(&printer->text, " <repeats %llu times>", (unsigned long long)repeats);
+			text_add_format(&printer->text, " <repeats %llu times>",
+				    (unsigned long long)repeats);
 		printed += counted ? printer->options.repeats : 1;
 		index += counted ? repeats : 1;
 		if (repeats >= MAX_RUN) /* what follows has not been looked at */
@@ -234,7 +242,8 @@ static struct sdb_error *put_array(struct printer *printer, struct sdb_value *ar
 }
 
 /* An array without a length: gdb shows its address, and the text there. */
-static struct sdb_error *put_unbounded(struct printer *printer, struct sdb_value *array, bool *done_ret)
+static struct sdb_error *put_unbounded(struct printer *printer, struct sdb_value *array,
+				       bool *done_ret)
 {
 	const struct sdb_type *type;
 	unsigned width;
@@ -255,7 +264,8 @@ static struct sdb_error *put_unbounded(struct printer *printer, struct sdb_value
 
 /* ---- anything ------------------------------------------------------------------------------------------ */
 
-struct sdb_error *print_load(struct printer *printer, struct sdb_value *value, struct sdb_value *cut_ret,
+struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
+			     struct sdb_value *cut_ret,
 			     bool *is_cut_ret)
 {
 	sdb_type_id type;
@@ -281,7 +291,8 @@ struct sdb_error *print_load(struct printer *printer, struct sdb_value *value, s
 	return error;
 }
 
-static struct sdb_error *put_reference(struct printer *printer, struct sdb_value *value, bool inside)
+static struct sdb_error *put_reference(struct printer *printer, struct sdb_value *value,
+				       bool inside)
 {
 	struct sdb_value *target;
 	uint64_t address;
@@ -322,14 +333,16 @@ static struct sdb_error *put_function(struct printer *printer, struct sdb_value 
 {
 	uint64_t address;
 	text_add(&printer->text, "{");
-	struct sdb_error *error = declare(value->types, value->db, value->type, 0, NULL, &printer->text);
+	struct sdb_error *error = declare(value->types, value->db, value->type, 0, NULL,
+					  &printer->text);
 	text_add(&printer->text, "} ");
 	if (sdb_value_address(value, &address))
 		print_address(printer, address);
 	return error;
 }
 
-static struct sdb_error *put_loaded(struct printer *printer, struct sdb_value *value, bool inside, bool cut)
+static struct sdb_error *put_loaded(struct printer *printer, struct sdb_value *value, bool inside,
+				    bool cut)
 {
 	if (types_is_structure(value->kind) || value->kind == SDB_TYPE_ARRAY) {
 		if (printer->depth >= printer->options.depth) {
@@ -337,7 +350,8 @@ static struct sdb_error *put_loaded(struct printer *printer, struct sdb_value *v
 			return NULL;
 		}
 		printer->depth++;
-		struct sdb_error *error = value->kind == SDB_TYPE_ARRAY ? put_array(printer, value, cut)
+		struct sdb_error *error = value->kind == SDB_TYPE_ARRAY
+			? put_array(printer, value, cut)
 			: put_structure(printer, value);
 		printer->depth--;
 		return error;
@@ -377,12 +391,15 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	if (error || done)
 		return error;
 	struct sdb_value *loaded = is_cut ? &cut : value;
-	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY && !is_complex(value);
+	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY
+		&& !is_complex(value);
 	/* As in gdb: only a whole variable is called optimized out, what is inside of one part by part. */
-	bool in_parts = !scalar && loaded->missing && (inside || loaded->absence == SDB_ABSENT_POINTER);
+	bool in_parts = !scalar && loaded->missing
+		&& (inside || loaded->absence == SDB_ABSENT_POINTER);
 	if (loaded->loaded && !in_parts
 	    && (value_all_missing(loaded) || (scalar && value_any_missing(loaded))))
-		error = types_is_reference(value->kind) && value_implicit(loaded) ? put_implicit(printer, loaded)
+		error = types_is_reference(value->kind) && value_implicit(loaded)
+			? put_implicit(printer, loaded)
 			: (print_absent(printer, loaded), NULL);
 	else
 		error = put_loaded(printer, loaded, inside, is_cut);

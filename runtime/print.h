@@ -36,7 +36,8 @@ void print_absent(struct printer *printer, const struct sdb_value *value);
  * Loads VALUE for printing; of an array larger than is read at once *CUT_RET has the begin of it
  * (value_deinit() it) and *IS_CUT_RET is set.
  */
-struct sdb_error *print_load(struct printer *printer, struct sdb_value *value, struct sdb_value *cut_ret,
+struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
+			     struct sdb_value *cut_ret,
 			     bool *is_cut_ret);
 
 /* ---- print_scalar.c: all of these have been loaded, and nothing is missing ---- */
@@ -46,7 +47,8 @@ void print_address(struct printer *printer, uint64_t address);
 /* A number of FORMAT, with as many digits as tell all its values apart. */
 void print_real(struct buffer *text, number_bits bits, enum number_format format);
 /* The enumerators that NUMBER is, and how they are written; false: none. */
-struct sdb_error *print_enumerators(struct printer *printer, struct sdb_value *value, number_signed number,
+struct sdb_error *print_enumerators(struct printer *printer, struct sdb_value *value,
+				    number_signed number,
 				    bool *done_ret);
 
 /* ---- print_text.c: COUNT characters of WIDTH bytes ---- */

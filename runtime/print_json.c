@@ -91,7 +91,8 @@ static struct sdb_error *put_pointed_text(struct printer *printer, struct sdb_va
 	char *text;
 	size_t length;
 	bool cut;
-	struct sdb_error *error = sdb_value_string(value, printer->context, printer->options.elements, &text,
+	struct sdb_error *error = sdb_value_string(value, printer->context,
+						   printer->options.elements, &text,
 						   &length, &cut);
 	if (error && sdb_error_code(error) == SDB_ERROR_MEMORY)
 		return error;
@@ -109,7 +110,8 @@ static struct sdb_error *put_pointed_text(struct printer *printer, struct sdb_va
 
 /* ---- scalars ----------------------------------------------------------------------------------- */
 
-static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *value, uint64_t address)
+static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *value,
+				     uint64_t address)
 {
 	const struct sdb_context *context = printer->context;
 	const struct sdb_type *type;
@@ -168,18 +170,21 @@ static void put_real(struct printer *printer, number_bits bits, enum number_form
 	text_add(&printer->text, finite ? "" : "\"");
 }
 
-static void put_complex(struct printer *printer, const struct sdb_value *value, enum number_format format,
+static void put_complex(struct printer *printer, const struct sdb_value *value,
+			enum number_format format,
 			bool is_signed)
 {
 	size_t half = (size_t)value->size / 2;
 	text_add(&printer->text, "[");
 	for (unsigned i = 0; i < 2; i++) {
-		number_bits bits = number_get(value->bytes + i * half, half, types_big_endian(value->db));
+		number_bits bits = number_get(value->bytes + i * half, half,
+					      types_big_endian(value->db));
 		text_add(&printer->text, i ? "," : "");
 		if (format)
 			put_real(printer, bits, format);
 		else
-			put_integer(printer, is_signed ? number_extend(bits, (unsigned)half * 8) : (number_signed)bits,
+			put_integer(printer, is_signed ? number_extend(bits, (unsigned)half * 8)
+				    : (number_signed)bits,
 				    is_signed);
 	}
 	text_add(&printer->text, "]");
@@ -211,7 +216,8 @@ static struct sdb_error *put_scalar(struct printer *printer, struct sdb_value *v
 	if (class == VALUE_NOT_NUMBER || value->kind == SDB_TYPE_MEMBER_POINTER)
 		return put_printed(printer, value);
 	if (class == VALUE_REAL) {
-		put_real(printer, number_get(value->bytes, (size_t)value->size, types_big_endian(value->db)), format);
+		put_real(printer, number_get(value->bytes, (size_t)value->size,
+					     types_big_endian(value->db)), format);
 		return NULL;
 	}
 	if (class == VALUE_COMPLEX) {
@@ -278,7 +284,8 @@ static struct sdb_error *put_members(struct printer *printer, struct sdb_value *
 		first = false;
 		error = put_key(printer, value, &type->members[i], i);
 		if (!error)
-			error = value_member_part(value, printer->context, &type->members[i], &part);
+			error = value_member_part(value, printer->context, &type->members[i],
+						  &part);
 		if (!error) {
 			error = put_value(printer, &part);
 			value_deinit(&part);
@@ -309,7 +316,8 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 		return NULL;
 	}
 	text_add(&printer->text, "[");
-	for (i = 0; !error && i < count && i < printer->options.elements && !print_full(printer); i++) {
+	for (i = 0; !error && i < count && i < printer->options.elements
+	     && !print_full(printer); i++) {
 		struct sdb_value part;
 		text_add(&printer->text, i ? "," : "");
 		error = value_element_part(array, printer->context, i, &part);
@@ -319,7 +327,8 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 		}
 	}
 	if (!error && (i < count || cut))
-		text_add(&printer->text, i ? ",{\"absent\":\"more elements\"}" : "{\"absent\":\"more elements\"}");
+		text_add(&printer->text, i ? ",{\"absent\":\"more elements\"}"
+			 : "{\"absent\":\"more elements\"}");
 	text_add(&printer->text, "]");
 	return error;
 }
@@ -334,7 +343,8 @@ static struct sdb_error *put_loaded(struct printer *printer, struct sdb_value *v
 		return NULL;
 	}
 	printer->depth++;
-	struct sdb_error *error = array ? put_elements(printer, value, cut) : put_members(printer, value);
+	struct sdb_error *error = array ? put_elements(printer, value, cut)
+		: put_members(printer, value);
 	printer->depth--;
 	return error;
 }

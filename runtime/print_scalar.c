@@ -55,7 +55,8 @@ void print_real(struct buffer *text, number_bits bits, enum number_format format
 		text_add(text, "<invalid float value>");
 	} else if (isnan(real)) {
 		number_bits mantissa = number_mask(bits, layout.mantissa);
-		text_add(text, bits >> (layout.mantissa + layout.exponent) & 1 ? "-nan(0x" : "nan(0x");
+		text_add(text, bits >> (layout.mantissa + layout.exponent) & 1 ? "-nan(0x"
+			 : "nan(0x");
 		if (mantissa >> 64)
 			text_add_format(text, "%llx%016llx", (unsigned long long)(mantissa >> 64),
 				    (unsigned long long)mantissa);
@@ -131,13 +132,15 @@ static struct sdb_error *put_flags(struct printer *printer, const struct sdb_val
 		rest &= ~(number_bits)flag;
 	}
 	if (rest)
-		text_add_format(&printer->text, "%sunknown: 0x%llx)", first ? "(" : " | ", (unsigned long long)rest);
+		text_add_format(&printer->text, "%sunknown: 0x%llx)", first ? "(" : " | ",
+			    (unsigned long long)rest);
 	else
 		text_add(&printer->text, first ? "0" : ")");
 	return error;
 }
 
-struct sdb_error *print_enumerators(struct printer *printer, struct sdb_value *value, number_signed number,
+struct sdb_error *print_enumerators(struct printer *printer, struct sdb_value *value,
+				    number_signed number,
 				    bool *done_ret)
 {
 	const struct sdb_type *type;
@@ -176,7 +179,8 @@ void print_address(struct printer *printer, uint64_t address)
 	free(name);
 }
 
-static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *value, uint64_t address)
+static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *value,
+				     uint64_t address)
 {
 	const struct sdb_type *type;
 	unsigned width;
@@ -201,10 +205,13 @@ static struct sdb_error *put_member_name(struct printer *printer, const struct s
 	char *qualified;
 	for (size_t i = 0; i < class->member_count; i++) {
 		const struct sdb_member *member = &class->members[i];
-		if (member->kind != SDB_MEMBER_FIELD || member->flags & SDB_MEMBER_STATIC || !member->name
+		if (member->kind != SDB_MEMBER_FIELD || member->flags & SDB_MEMBER_STATIC
+		    || !member->name
 		    || member->bit_offset != (uint64_t)offset * 8)
 			continue;
-		struct sdb_error *error = sdb_qualified_name(value->db, (struct sdb_entity){ SDB_ENTITY_TYPE, class->id },
+		struct sdb_error *error = sdb_qualified_name(value->db,
+							     (struct sdb_entity){ SDB_ENTITY_TYPE,
+										  class->id },
 							     &qualified);
 		if (!error)
 			error = types_text(value->types, value->db, member->name, &name);
@@ -256,10 +263,12 @@ static struct sdb_error *put_virtual_method(struct printer *printer, const struc
 		return error;
 	sdb_error_free(error);
 	if (!search.found) {
-		text_add_format(&printer->text, "&virtual table offset %llu", (unsigned long long)offset);
+		text_add_format(&printer->text, "&virtual table offset %llu",
+			    (unsigned long long)offset);
 		return NULL;
 	}
-	error = sdb_qualified_name(value->db, (struct sdb_entity){ SDB_ENTITY_FUNCTION, search.found }, &name);
+	error = sdb_qualified_name(value->db, (struct sdb_entity){ SDB_ENTITY_FUNCTION,
+								   search.found }, &name);
 	if (error)
 		return error;
 	text_add_format(&printer->text, "&virtual %s%s", name, strchr(name, '(') ? "" : "()");
@@ -274,7 +283,8 @@ static struct sdb_error *put_method_pointer(struct printer *printer, const struc
 	size_t half = (size_t)value->size / 2;
 	bool big = types_big_endian(value->db);
 	uint64_t pointer = (uint64_t)number_get(value->bytes, half, big);
-	number_signed adjustment = number_extend(number_get(value->bytes + half, half, big), (unsigned)half * 8);
+	number_signed adjustment = number_extend(number_get(value->bytes + half, half, big),
+						 (unsigned)half * 8);
 	struct sdb_error *error = NULL;
 	if (pointer & 1) {
 		error = put_virtual_method(printer, value, class, pointer - 1);
@@ -304,7 +314,8 @@ static struct sdb_error *put_member_pointer(struct printer *printer, struct sdb_
 	if (value->size > 8)
 		return put_method_pointer(printer, value, class);
 	number_signed offset = number_extend(number_get(value->bytes, (size_t)value->size,
-							types_big_endian(value->db)), (unsigned)value->size * 8);
+							types_big_endian(value->db)),
+								(unsigned)value->size * 8);
 	if (offset != -1)
 		return put_member_name(printer, value, class, offset);
 	text_add(&printer->text, "NULL");
@@ -313,17 +324,20 @@ static struct sdb_error *put_member_pointer(struct printer *printer, struct sdb_
 
 /* ---- numbers ------------------------------------------------------------------------------------------ */
 
-static struct sdb_error *put_integer(struct printer *printer, struct sdb_value *value, number_signed number,
+static struct sdb_error *put_integer(struct printer *printer, struct sdb_value *value,
+				     number_signed number,
 				     bool is_signed)
 {
 	unsigned width = 0;
 	char prefix = 0;
-	struct sdb_error *error = value->bit_size ? NULL : value_character(value, value->type, &width, &prefix);
+	struct sdb_error *error = value->bit_size ? NULL
+		: value_character(value, value->type, &width, &prefix);
 	if (error)
 		return error;
 	number_bits bits = number_mask((number_bits)number, (unsigned)value->size * 8);
 	if (printer->options.hexadecimal && bits >> 64)
-		text_add_format(&printer->text, "0x%llx%016llx", (unsigned long long)(bits >> 64), (unsigned long long)bits);
+		text_add_format(&printer->text, "0x%llx%016llx", (unsigned long long)(bits >> 64),
+			    (unsigned long long)bits);
 	else if (printer->options.hexadecimal)
 		text_add_format(&printer->text, "0x%llx", (unsigned long long)bits);
 	else
@@ -335,7 +349,8 @@ static struct sdb_error *put_integer(struct printer *printer, struct sdb_value *
 	return NULL;
 }
 
-static void put_complex(struct printer *printer, const struct sdb_value *value, enum number_format format,
+static void put_complex(struct printer *printer, const struct sdb_value *value,
+			enum number_format format,
 			bool is_signed)
 {
 	size_t half = (size_t)value->size / 2;
@@ -348,13 +363,15 @@ static void put_complex(struct printer *printer, const struct sdb_value *value, 
 		else if (format)
 			print_real(&printer->text, bits, format);
 		else
-			text_decimal(&printer->text, is_signed ? number_extend(bits, (unsigned)half * 8)
+			text_decimal(&printer->text, is_signed
+				     ? number_extend(bits, (unsigned)half * 8)
 				     : (number_signed)bits, is_signed);
 	}
 	text_add(&printer->text, "i");
 }
 
-static struct sdb_error *put_number(struct printer *printer, struct sdb_value *value, enum value_class class,
+static struct sdb_error *put_number(struct printer *printer, struct sdb_value *value,
+				    enum value_class class,
 				    bool is_signed)
 {
 	number_signed number;

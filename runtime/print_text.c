@@ -14,7 +14,8 @@
 uint32_t print_decode(const uint8_t *bytes, size_t size, size_t *length_ret)
 {
 	uint8_t first = bytes[0];
-	size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3
+	size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0
+		&& first < 0xf0 ? 3
 		: first >= 0xf0 && first < 0xf5 ? 4 : 0;
 	*length_ret = 1;
 	if (length <= 1)
@@ -87,10 +88,12 @@ static struct unit unit_at(const struct characters *characters, size_t at)
 {
 	if (characters->width == 1)
 		return narrow_unit(characters, at);
-	struct unit unit = { .code = raw_unit(characters, at), .at = at, .length = 1, .repeats = 1 };
+	struct unit unit = { .code = raw_unit(characters, at), .at = at, .length = 1,
+			     .repeats = 1 };
 	if (characters->width == 2 && unit.code >> 10 == 0x36 && at + 1 < characters->count
 	    && raw_unit(characters, at + 1) >> 10 == 0x37) {
-		unit.code = 0x10000 + ((unit.code & 0x3ff) << 10) + (raw_unit(characters, at + 1) & 0x3ff);
+		unit.code = 0x10000 + ((unit.code & 0x3ff) << 10)
+			+ (raw_unit(characters, at + 1) & 0x3ff);
 		unit.length = 2;
 	}
 	unit.sound = unit.code <= 0x10ffff && unit.code >> 11 != 0x1b;
@@ -132,7 +135,8 @@ static bool put_octal(struct buffer *text, uint32_t value)
 }
 
 /* *DIGIT: see put_octal(), of what stands before it. */
-static void put_unit(struct printer *printer, const struct characters *characters, const struct unit *unit,
+static void put_unit(struct printer *printer, const struct characters *characters,
+		     const struct unit *unit,
 		     char quote, bool *digit)
 {
 	struct buffer *text = &printer->text;
@@ -169,11 +173,13 @@ void print_character(struct printer *printer, uint32_t code, unsigned width, cha
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
-static bool same_units(const struct characters *characters, const struct unit *a, const struct unit *b)
+static bool same_units(const struct characters *characters, const struct unit *a,
+		       const struct unit *b)
 {
 	return a->sound == b->sound && a->incomplete == b->incomplete && a->length == b->length
 		&& memcmp(characters->bytes + a->at * characters->width,
-			  characters->bytes + b->at * characters->width, a->length * characters->width) == 0;
+			  characters->bytes + b->at * characters->width,
+			  a->length * characters->width) == 0;
 }
 
 static struct unit run_at(const struct characters *characters, size_t at, size_t *next_ret)
@@ -218,7 +224,8 @@ static void put_close(struct buffer *text, struct quoting *quoting)
 	quoting->separator = ", ";
 }
 
-static void put_run(struct printer *printer, const struct characters *characters, const struct unit *run,
+static void put_run(struct printer *printer, const struct characters *characters,
+		    const struct unit *run,
 		    struct quoting *quoting)
 {
 	struct buffer *text = &printer->text;
@@ -251,13 +258,15 @@ void print_string(struct printer *printer, const struct characters *given)
 	struct characters characters = *given;
 	struct quoting quoting = { .separator = "" };
 	size_t at = 0, printed = 0;
-	if (!characters.more && characters.count && raw_unit(&characters, characters.count - 1) == 0)
+	if (!characters.more && characters.count
+	    && raw_unit(&characters, characters.count - 1) == 0)
 		characters.count--;
 	if (characters.count == 0) {
 		put_open(&printer->text, &quoting, characters.prefix);
 		put_close(&printer->text, &quoting);
 	}
-	while (at < characters.count && printed < printer->options.elements && !print_full(printer)) {
+	while (at < characters.count && printed < printer->options.elements
+	       && !print_full(printer)) {
 		struct unit run = run_at(&characters, at, &at);
 		put_run(printer, &characters, &run, &quoting);
 		printed += run.repeats;
@@ -268,7 +277,8 @@ void print_string(struct printer *printer, const struct characters *given)
 }
 
 /* Reads up to LIMIT characters and the NUL behind them. */
-static struct sdb_error *fetch(struct printer *printer, uint64_t address, unsigned width, size_t limit,
+static struct sdb_error *fetch(struct printer *printer, uint64_t address, unsigned width,
+			       size_t limit,
 			       uint8_t *bytes, size_t *count_ret, bool *ended_ret)
 {
 	const struct sdb_context *context = printer->context;
@@ -279,7 +289,8 @@ static struct sdb_error *fetch(struct printer *printer, uint64_t address, unsign
 		size_t part = FETCH - (size_t)((address + have) % FETCH);
 		part = part < want - have ? part : want - have;
 		struct sdb_error *error = context->ops->read_memory
-			? context->ops->read_memory(context->arg, address + have, bytes + have, part)
+			? context->ops->read_memory(context->arg, address + have, bytes + have,
+						    part)
 			: sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no memory");
 		if (error) {
 			*count_ret = checked;
@@ -307,7 +318,8 @@ struct sdb_error *print_pointed_string(struct printer *printer, uint64_t address
 	if (!bytes)
 		return value_no_memory();
 	struct sdb_error *error = fetch(printer, address, width, limit, bytes, &count, &ended);
-	struct characters characters = { bytes, count, width, prefix, types_big_endian(printer->context->db),
+	struct characters characters = { bytes, count, width, prefix,
+					 types_big_endian(printer->context->db),
 					 !error && !ended };
 	if (error && sdb_error_code(error) == SDB_ERROR_MEMORY) {
 		free(bytes);
@@ -316,7 +328,8 @@ struct sdb_error *print_pointed_string(struct printer *printer, uint64_t address
 	if (!error || count)
 		print_string(printer, &characters);
 	if (error)
-		text_add_format(&printer->text, "%s<error: Cannot access memory at address 0x%llx>", count ? " " : "",
+		text_add_format(&printer->text, "%s<error: Cannot access memory at address 0x%llx>",
+			    count ? " " : "",
 			    (unsigned long long)(address + count * width));
 	free(bytes);
 	sdb_error_free(error);

@@ -5,6 +5,7 @@
 #include "space.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct sdb_error *probes_get(struct sdb_target *target, struct probes **probes_ret)
 {
@@ -65,7 +66,7 @@ struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sd
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-static struct sdb_error *add_site(struct sdb_probe *probe, uint64_t address, uint64_t entry)
+static struct sdb_error *add_site(struct sdb_probe *probe, uint64_t address, uint64_t entry, bool hook)
 {
 	struct point *point;
 	for (const struct site *site = probe->sites; site; site = site->next_of_probe)
@@ -77,9 +78,10 @@ static struct sdb_error *add_site(struct sdb_probe *probe, uint64_t address, uin
 	struct site *site = calloc(1, sizeof(*site));
 	if (!site)
 		return NO_MEMORY();
-	*site = (struct site){ .probe = probe, .point = point, .next_of_probe = probe->sites, .entry = entry };
+	*site = (struct site){ .probe = probe, .point = point, .next_of_probe = probe->sites, .entry = entry,
+				.hook = hook };
 	probe->sites = site;
-	probe->site_count++;
+	probe->site_count += !hook;
 	/* Handlers are called in the order in which probes were made. */
 	struct site **link = &point->sites;
 	while (*link)
@@ -124,6 +126,7 @@ static uint64_t body_of(struct sdb_module *module, uint64_t entry)
 
 struct binding_of {
 	struct sdb_probe *probe;
+	bool hook;
 };
 
 static struct sdb_error *add_binding(void *arg, const struct sdb_binding *binding)
@@ -137,7 +140,7 @@ static struct sdb_error *add_binding(void *arg, const struct sdb_binding *bindin
 	if (probe->options.body && function && binding->module)
 		address = body_of(binding->module, address);
 	if (!probe->options.hardware)
-		return add_site(probe, address, binding->address);
+		return add_site(probe, address, binding->address, of->hook);
 	if (probe->site_count++)
 		return sdb_error_new(SDB_ERROR_INVALID, "it has several places: a debug register is for one");
 	probe->address = address;
@@ -246,6 +249,7 @@ static void free_probe(struct sdb_probe *probe)
 			*link = site->next_at_point;
 		free(site);
 	}
+	free(probe->pattern);
 	free(probe);
 }
 
@@ -383,6 +387,32 @@ static struct sdb_error *finish(struct sdb_probe *probe, struct sdb_error *error
 	return NULL;
 }
 
+/* Has PROBE told when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
+static struct sdb_error *make_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed)
+{
+	struct binding_of of = { .probe = probe, .hook = true };
+	struct sdb_error *error = sdb_target_bind(probe->target, "_dl_debug_state", false, add_binding, &of);
+	if (error) { /* nothing is ever loaded later */
+		sdb_error_free(error);
+		return missed;
+	}
+	sdb_error_free(missed);
+	probe->pattern = strdup(pattern);
+	return probe->pattern ? NULL : NO_MEMORY();
+}
+
+struct sdb_error *probe_find_again(struct sdb_probe *probe)
+{
+	struct binding_of of = { .probe = probe };
+	struct sdb_error *error = sdb_target_bind(probe->target, probe->pattern, probe->options.inlined && !probe->returns,
+						  add_binding, &of);
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		sdb_error_free(error);
+		return NULL;
+	}
+	return error ? error : update_points(probe);
+}
+
 /* ---- making them ------------------------------------------------------------------------------------- */
 
 static struct sdb_error *make_places(struct sdb_target *target, const char *pattern,
@@ -395,7 +425,9 @@ static struct sdb_error *make_places(struct sdb_target *target, const char *patt
 	struct binding_of of = { .probe = probe };
 	probe->returns = returns;
 	error = sdb_target_bind(target, pattern, options->inlined && !returns, add_binding, &of);
-	if (!error && !probe->site_count)
+	if (options->pending && !options->hardware && (!error || sdb_error_code(error) == SDB_ERROR_NOT_FOUND))
+		error = make_pending(probe, pattern, error);
+	if (!error && !probe->site_count && !probe->pattern)
 		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "'%s' is a variable: watch it instead", pattern);
 	return finish(probe, error, probe_ret);
 }

@@ -34,6 +34,7 @@ struct site {
 	struct sdb_probe *probe;
 	struct point *point;
 	uint64_t entry;     /* of the function that the place belongs to */
+	bool hook;          /* where the dynamic linker tells of libraries: places are looked for again */
 };
 
 struct sdb_probe {
@@ -46,6 +47,7 @@ struct sdb_probe {
 	uint64_t hits;
 	struct site *sites;
 	size_t site_count;
+	char *pattern;      /* to look for again; NULL: it is not pending */
 	/* WATCH; hardware places use one, too */
 	uint64_t address;
 	unsigned size;
@@ -109,6 +111,9 @@ void probes_sweep(struct probes *probes);
 struct sdb_error *probes_settle(struct sdb_target *target);
 /* The target is another program: its places are gone. */
 void probes_lose_places(struct probes *probes);
+
+/* Looks for the places of a pending probe in what was loaded since. */
+struct sdb_error *probe_find_again(struct sdb_probe *probe);
 
 /* ---- point.c */
 struct point *point_find(const struct probes *probes, uint64_t address);

@@ -16,7 +16,8 @@ sdb_function_id sdb_scope_function(const struct sdb_code *code, uint32_t scope)
 	return scope < code->scope_count ? code->scopes[scope].function : 0;
 }
 
-bool sdb_scope_describe(const struct sdb_function *function, const struct sdb_scope_variable *record,
+bool sdb_scope_describe(const struct sdb_function *function,
+			const struct sdb_scope_variable *record,
 		    struct sdb_scope_description *description_ret)
 {
 	*description_ret = (struct sdb_scope_description){ .record = record };
@@ -57,7 +58,8 @@ struct sdb_expression sdb_code_frame_base(const struct sdb_code *code, uint64_t 
 }
 
 struct sdb_error *scope_variable_type(const struct sdb_context *context,
-				      const struct sdb_scope_variable *variable, sdb_type_id *type_ret)
+				      const struct sdb_scope_variable *variable,
+				      sdb_type_id *type_ret)
 {
 	struct sdb_function *function = NULL;
 	struct sdb_scope_description described;

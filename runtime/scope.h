@@ -9,6 +9,7 @@
 
 /* The type of VARIABLE, of the code of CONTEXT. */
 struct sdb_error *scope_variable_type(const struct sdb_context *context,
-				      const struct sdb_scope_variable *variable, sdb_type_id *type_ret);
+				      const struct sdb_scope_variable *variable,
+				      sdb_type_id *type_ret);
 
 #endif

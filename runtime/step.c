@@ -78,7 +78,7 @@ struct sdb_error *step_alone(struct probes *probes, struct sdb_thread *thread, s
 static bool wants_after(const struct point *point, const struct sdb_thread *thread)
 {
 	for (const struct site *site = point->sites; site; site = site->next_at_point)
-		if (site->probe->options.after && !site->probe->returns && probe_wants(site->probe, thread))
+		if (site->probe->options.after && !site->probe->returns && !site->hook && probe_wants(site->probe, thread))
 			return true;
 	return false;
 }
@@ -117,7 +117,7 @@ static struct sdb_error *call_after(struct probes *probes, struct sdb_thread *th
 		next = site->next_at_point;
 		struct sdb_hit hit = { .kind = SDB_HIT_AFTER, .probe = site->probe, .target = probes->target,
 				       .thread = thread, .address = point->address, .entry = site->entry };
-		if (site->probe->options.after && !site->probe->returns && probe_wants(site->probe, thread))
+		if (site->probe->options.after && !site->probe->returns && !site->hook && probe_wants(site->probe, thread))
 			error = probe_call(site->probe, site->probe->options.after, &hit);
 		*pause_ret |= hit.pause;
 	}

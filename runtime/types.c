@@ -113,7 +113,8 @@ static unsigned bucket(const struct sdb_db *db, uint32_t id)
 
 static size_t weight(const struct sdb_type *type)
 {
-	return sizeof(struct kept_type) + sizeof(*type) + type->member_count * sizeof(*type->members)
+	return sizeof(struct kept_type) + sizeof(*type)
+		+ type->member_count * sizeof(*type->members)
 		+ type->enumerator_count * sizeof(*type->enumerators)
 		+ type->dimension_count * sizeof(*type->dimensions)
 		+ type->parameter_count * sizeof(*type->parameters)
@@ -169,7 +170,8 @@ struct sdb_error *types_strip(struct types *types, struct sdb_db *db, sdb_type_i
 			return NULL;
 		id = (*type_ret)->target;
 	}
-	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: type %u is a typedef without end", sdb_db_path(db), id);
+	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: type %u is a typedef without end",
+			     sdb_db_path(db), id);
 }
 
 /* Multiplies *SIZE by what the dimensions of TYPE count; false when that is not known. */
@@ -184,12 +186,14 @@ static bool count_elements(const struct sdb_type *type, uint64_t *size)
 
 static uint64_t stated_size(const struct sdb_type *type)
 {
-	return type->flags & SDB_TYPE_BIT_SIZED ? type->size / 8 + (type->size % 8 != 0) : type->size;
+	return type->flags & SDB_TYPE_BIT_SIZED ? type->size / 8 + (type->size % 8 != 0)
+		: type->size;
 }
 
 /* Of the types without a description only that of nullptr has values, which are pointers. */
 static struct sdb_error *size_unspecified(struct types *types, struct sdb_db *db,
-					  const struct sdb_type *type, uint64_t *size_ret, bool *known_ret)
+					  const struct sdb_type *type, uint64_t *size_ret,
+					  bool *known_ret)
 {
 	const char *name;
 	struct sdb_error *error = types_name(types, db, type, &name);
@@ -225,7 +229,8 @@ struct sdb_error *types_size(struct types *types, struct sdb_db *db, sdb_type_id
 			error = types_strip(types, db, type->target, &target);
 			if (error)
 				return error;
-			uint64_t size = types_address_size(db) * (target->kind == SDB_TYPE_FUNCTION ? 2u : 1u);
+			uint64_t size = types_address_size(db) * (target->kind == SDB_TYPE_FUNCTION
+								  ? 2u : 1u);
 			*known_ret = !__builtin_mul_overflow(count, size, size_ret);
 			return NULL;
 		} else if (type->kind == SDB_TYPE_UNSPECIFIED) {
@@ -287,12 +292,14 @@ struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_
 		if (error)
 			return error;
 		if (!known || __builtin_mul_overflow(size, count, &size))
-			return sdb_error_new(SDB_ERROR_INVALID, "an array of elements without a size");
+			return sdb_error_new(SDB_ERROR_INVALID,
+					     "an array of elements without a size");
 	}
 	return own_types_derive(&types->own, kind, target, count, size, id_ret);
 }
 
-struct sdb_error *types_function(struct types *types, struct sdb_db *db, const struct sdb_function *function,
+struct sdb_error *types_function(struct types *types, struct sdb_db *db,
+				 const struct sdb_function *function,
 				 sdb_type_id *id_ret)
 {
 	return own_types_function(&types->own, db, function, id_ret);

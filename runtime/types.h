@@ -64,7 +64,8 @@ struct sdb_error *types_text(struct types *types, struct sdb_db *db, sdb_name_id
 struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_type_kind kind,
 			       sdb_type_id target, uint64_t count, sdb_type_id *id_ret);
 /* The type that FUNCTION of DB has, which no database says. */
-struct sdb_error *types_function(struct types *types, struct sdb_db *db, const struct sdb_function *function,
+struct sdb_error *types_function(struct types *types, struct sdb_db *db,
+				 const struct sdb_function *function,
 				 sdb_type_id *id_ret);
 /* Whether the language of DB names types without `struct` in front, as C++ does. */
 bool types_plain_tags(struct types *types, struct sdb_db *db);

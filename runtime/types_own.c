@@ -41,7 +41,8 @@ static const struct sdb_type bases[TYPES_BASES - TYPES_OWN] = {
 };
 
 static const char *const names[TYPES_BASES - TYPES_OWN] = {
-	"bool", "char", "signed char", "unsigned char", "short", "unsigned short", "int", "unsigned int",
+	"bool", "char", "signed char", "unsigned char", "short", "unsigned short", "int",
+		"unsigned int",
 	"long", "unsigned long", "long long", "unsigned long long", "__int128", "unsigned __int128",
 	"float", "double", "long double", "long", "unsigned long", "int", "wchar_t", "char16_t",
 	"char32_t",
@@ -76,7 +77,8 @@ struct sdb_error *own_types_get(const struct own_types *own, sdb_type_id id,
 static struct sdb_error *grow(struct own_types *own)
 {
 	if (own->count >= MAX_DERIVED)
-		return sdb_error_new(SDB_ERROR_MEMORY, "more than %d types were derived", MAX_DERIVED);
+		return sdb_error_new(SDB_ERROR_MEMORY, "more than %d types were derived",
+				     MAX_DERIVED);
 	if (own->count < own->capacity)
 		return NULL;
 	size_t capacity = own->capacity ? own->capacity * 2 : 16;
@@ -102,13 +104,15 @@ static struct sdb_error *make(struct own_types *own, struct own_type **made_ret)
 	return NULL;
 }
 
-struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind, sdb_type_id target,
+struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind,
+				   sdb_type_id target,
 				   uint64_t count, uint64_t size, sdb_type_id *id_ret)
 {
 	struct own_type *made;
 	for (size_t i = 0; i < own->count; i++) {
 		const struct own_type *old = own->derived[i];
-		if (old->type.kind == kind && old->type.target == target && old->type.size == size && !old->function
+		if (old->type.kind == kind && old->type.target == target && old->type.size == size
+		    && !old->function
 		    && (kind != SDB_TYPE_ARRAY || old->dimension.count == count)) {
 			*id_ret = old->type.id;
 			return NULL;
@@ -122,7 +126,8 @@ struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kin
 	made->type.size = size;
 	made->type.target = target;
 	if (kind == SDB_TYPE_ARRAY) {
-		made->dimension = (struct sdb_dimension){ .kind = SDB_DIMENSION_COUNT, .count = count };
+		made->dimension = (struct sdb_dimension){ .kind = SDB_DIMENSION_COUNT,
+							  .count = count };
 		made->type.dimension_count = 1;
 		made->type.dimensions = &made->dimension;
 	}

@@ -24,7 +24,8 @@ struct sdb_error *own_types_get(const struct own_types *own, sdb_type_id id,
 /* The name of a base type; NULL for all other types. */
 const char *own_types_name(sdb_type_id id);
 /* Finds or makes a type of SIZE bytes; MEMORY when there are more of them than is sensible. */
-struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind, sdb_type_id target,
+struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind,
+				   sdb_type_id target,
 				   uint64_t count, uint64_t size, sdb_type_id *id_ret);
 
 /* The type of FUNCTION, of DB. */

@@ -43,8 +43,10 @@ static struct sdb_error *take_definition(void *arg, sdb_name_id name, const char
 	(void)name, (void)text;
 	if (definition->found)
 		return NULL;
-	struct sdb_error *error = types_get(definition->value->types, definition->value->db, entity.id, &type);
-	if (!error && same_sort(type->kind, definition->kind) && !(type->flags & SDB_TYPE_DECLARATION))
+	struct sdb_error *error = types_get(definition->value->types, definition->value->db,
+					    entity.id, &type);
+	if (!error && same_sort(type->kind, definition->kind)
+	    && !(type->flags & SDB_TYPE_DECLARATION))
 		definition->found = entity.id;
 	return error;
 }
@@ -55,16 +57,20 @@ static struct sdb_error *complete(struct sdb_value *value, const struct sdb_cont
 {
 	struct definition definition = { value, (*type)->kind, 0 };
 	char *name;
-	struct sdb_error *error = sdb_qualified_name(value->db, (struct sdb_entity){ SDB_ENTITY_TYPE, (*type)->id },
+	struct sdb_error *error = sdb_qualified_name(value->db,
+						     (struct sdb_entity){ SDB_ENTITY_TYPE,
+									  (*type)->id },
 						     &name);
 	if (error)
 		return error;
 	struct sdb_db *db = value->db;
-	error = sdb_lookup(db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, take_definition, &definition);
+	error = sdb_lookup(db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, take_definition,
+			   &definition);
 	if ((!error || sdb_error_code(error) == SDB_ERROR_NOT_FOUND) && !definition.found && context
 	    && context->ops->find_type) {
 		sdb_error_free(error);
-		error = context->ops->find_type(context->arg, name, (*type)->kind, &db, &definition.found);
+		error = context->ops->find_type(context->arg, name, (*type)->kind, &db,
+						&definition.found);
 	}
 	free(name);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
@@ -81,7 +87,8 @@ static struct sdb_error *complete(struct sdb_value *value, const struct sdb_cont
 
 /* ---- lengths that are known at run time only ------------------------------------------------------- */
 
-static struct sdb_error *count_dimension(const struct sdb_value *value, const struct sdb_context *context,
+static struct sdb_error *count_dimension(const struct sdb_value *value,
+					 const struct sdb_context *context,
 					 const struct sdb_dimension *dimension, uint64_t *count_ret,
 					 bool *known_ret)
 {
@@ -203,8 +210,10 @@ struct sdb_error *value_detach(struct sdb_value *value, struct sdb_value **value
 	return NULL;
 }
 
-struct sdb_error *value_new(const struct sdb_context *context, struct types *types, struct sdb_db *db,
-			    sdb_type_id type, struct location *location, struct sdb_value **value_ret)
+struct sdb_error *value_new(const struct sdb_context *context, struct types *types,
+			    struct sdb_db *db,
+			    sdb_type_id type, struct location *location,
+			    struct sdb_value **value_ret)
 {
 	struct sdb_value value;
 	struct sdb_error *error = value_init(&value, context, types, db, type);

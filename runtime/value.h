@@ -51,8 +51,10 @@ struct sdb_error *value_detach(struct sdb_value *value, struct sdb_value **value
 /* The types of CONTEXT, or new ones: a reference. */
 struct sdb_error *value_types(const struct sdb_context *context, struct types **types_ret);
 /* TYPE of DB at LOCATION, which is taken over. */
-struct sdb_error *value_new(const struct sdb_context *context, struct types *types, struct sdb_db *db,
-			    sdb_type_id type, struct location *location, struct sdb_value **value_ret);
+struct sdb_error *value_new(const struct sdb_context *context, struct types *types,
+			    struct sdb_db *db,
+			    sdb_type_id type, struct location *location,
+			    struct sdb_value **value_ret);
 /* The type behind typedefs; owned by VALUE's types. */
 struct sdb_error *value_stripped(const struct sdb_value *value, const struct sdb_type **type_ret);
 
@@ -69,14 +71,16 @@ bool value_same(const struct sdb_value *a, const struct sdb_value *b);
 /* The implicit pointer that VALUE is; NULL when it is none. */
 const struct place *value_implicit(const struct sdb_value *value);
 /* Marks all of VALUE as missing; WHY is copied, NULL allowed. */
-struct sdb_error *value_set_absent(struct sdb_value *value, enum sdb_absence absence, const char *why);
+struct sdb_error *value_set_absent(struct sdb_value *value, enum sdb_absence absence,
+				   const char *why);
 /* The error that says why VALUE is not there. */
 struct sdb_error *value_missing_error(const struct sdb_value *value);
 
 /* ---- value_part.c ---- */
 /* Type TYPE (DIMENSION of an array) BIT_OFFSET into WHOLE; of BIT_SIZE when a bit-field. */
 struct sdb_error *value_part(const struct sdb_value *whole, const struct sdb_context *context,
-			     sdb_type_id type, unsigned dimension, uint64_t bit_offset, uint32_t bit_size,
+			     sdb_type_id type, unsigned dimension, uint64_t bit_offset,
+			     uint32_t bit_size,
 			     struct sdb_value *part_ret);
 /* Member (or base) MEMBER of WHOLE; a static one wherever it is. */
 struct sdb_error *value_member_part(struct sdb_value *whole, const struct sdb_context *context,
@@ -85,7 +89,8 @@ struct sdb_error *value_member_part(struct sdb_value *whole, const struct sdb_co
 struct sdb_error *value_element_part(struct sdb_value *whole, const struct sdb_context *context,
 				     uint64_t index, struct sdb_value *part_ret);
 /* What array WHOLE counts in its outermost dimension; false: unknown. */
-struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_ret, bool *known_ret);
+struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_ret,
+				 bool *known_ret);
 /* Bytes of one element, and its type and dimension. */
 struct sdb_error *value_element_shape(const struct sdb_value *whole, sdb_type_id *type_ret,
 				      unsigned *dimension_ret, uint64_t *size_ret, bool *known_ret);
@@ -103,19 +108,23 @@ struct sdb_error *value_integer(struct sdb_value *value, const struct sdb_contex
 struct sdb_error *value_of_integer(const struct sdb_context *context, struct types *types,
 				   struct sdb_db *db, sdb_type_id type, number_bits number,
 				   struct sdb_value **value_ret);
-struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types,
+				struct sdb_db *db,
 				sdb_type_id type, long double real, struct sdb_value **value_ret);
 /* A computed value of SIZE bytes. */
-struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types,
+				 struct sdb_db *db,
 				 sdb_type_id type, const void *bytes, size_t size,
 				 struct sdb_value **value_ret);
 
 /* ---- value_pointer.c ---- */
 /* How values of type TYPE are text: bytes of a character; 0: they are not. *PREFIX_RET: L, u, U or 0. */
-struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id type, unsigned *width_ret,
+struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id type,
+				  unsigned *width_ret,
 				  char *prefix_ret);
 /* Distance of base class BASE in class TYPE of VALUE's db, at ADDRESS; false: it is none. */
-struct sdb_error *value_base_offset(const struct sdb_value *value, const struct sdb_context *context,
+struct sdb_error *value_base_offset(const struct sdb_value *value,
+				    const struct sdb_context *context,
 				    sdb_type_id type, sdb_type_id base, uint64_t address,
 				    uint64_t *offset_ret, bool *found_ret);
 

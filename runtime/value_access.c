@@ -9,15 +9,18 @@
 /* ---- globals ------------------------------------------------------------------------------- */
 
 /* A per-CPU variable's address is relative to the area of a CPU. */
-static struct sdb_error *per_cpu(const struct sdb_context *context, const struct sdb_variable *variable,
+static struct sdb_error *per_cpu(const struct sdb_context *context,
+				 const struct sdb_variable *variable,
 				 struct location **location_ret)
 {
 	struct place place = { .kind = PLACE_MEMORY };
 	if (!context->ops->percpu_base)
-		return location_absent(SDB_ABSENT_FRAME, "a per-CPU variable, and no CPU", location_ret);
+		return location_absent(SDB_ABSENT_FRAME, "a per-CPU variable, and no CPU",
+				       location_ret);
 	struct sdb_error *error = context->ops->percpu_base(context->arg, &place.address);
 	if (error) {
-		struct sdb_error *failed = location_absent(SDB_ABSENT_FRAME, sdb_error_message(error), location_ret);
+		struct sdb_error *failed = location_absent(SDB_ABSENT_FRAME,
+							   sdb_error_message(error), location_ret);
 		sdb_error_free(error);
 		return failed;
 	}
@@ -31,10 +34,14 @@ static struct sdb_error *thread_local_storage(const struct sdb_context *context,
 {
 	struct place place = { .kind = PLACE_MEMORY };
 	if (!context->ops->tls_address)
-		return location_absent(SDB_ABSENT_TLS, "there is no thread to ask for its storage", location_ret);
-	struct sdb_error *error = context->ops->tls_address(context->arg, variable->location.address, &place.address);
+		return location_absent(SDB_ABSENT_TLS, "there is no thread to ask for its storage",
+				       location_ret);
+	struct sdb_error *error = context->ops->tls_address(context->arg,
+							    variable->location.address,
+							    &place.address);
 	if (error) {
-		struct sdb_error *failed = location_absent(SDB_ABSENT_TLS, sdb_error_message(error), location_ret);
+		struct sdb_error *failed = location_absent(SDB_ABSENT_TLS, sdb_error_message(error),
+							   location_ret);
 		sdb_error_free(error);
 		return failed;
 	}
@@ -53,14 +60,17 @@ struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_vari
 	types_enter(types);
 	error = sdb_variable(context->db, id, &variable);
 	if (!error) {
-		if (variable->flags & SDB_VARIABLE_TLS && variable->location.kind == SDB_LOCATION_ADDRESS)
+		if (variable->flags & SDB_VARIABLE_TLS
+		    && variable->location.kind == SDB_LOCATION_ADDRESS)
 			error = thread_local_storage(context, variable, &location);
-		else if (variable->flags & SDB_VARIABLE_PERCPU && variable->location.kind == SDB_LOCATION_ADDRESS)
+		else if (variable->flags & SDB_VARIABLE_PERCPU
+			 && variable->location.kind == SDB_LOCATION_ADDRESS)
 			error = per_cpu(context, variable, &location);
 		else
 			error = location_find(context, &variable->location, &location);
 		if (!error)
-			error = value_new(context, types, context->db, variable->type, location, value_ret);
+			error = value_new(context, types, context->db, variable->type, location,
+					  value_ret);
 		sdb_variable_free(variable);
 	}
 	types_leave(types);
@@ -68,7 +78,8 @@ struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_vari
 	return error;
 }
 
-static struct sdb_error *entry_of(const struct sdb_context *context, sdb_function_id id, uint64_t *entry_ret)
+static struct sdb_error *entry_of(const struct sdb_context *context, sdb_function_id id,
+				  uint64_t *entry_ret)
 {
 	struct sdb_instance *instances;
 	size_t count;
@@ -142,7 +153,8 @@ bool sdb_value_bit_field(const struct sdb_value *value, uint32_t *bits_ret)
 bool sdb_value_address(const struct sdb_value *value, uint64_t *address_ret)
 {
 	const struct location *location = value->location;
-	if (!location || location->in_pieces || location->places[0].kind != PLACE_MEMORY || value->bit_size
+	if (!location || location->in_pieces || location->places[0].kind != PLACE_MEMORY
+	    || value->bit_size
 	    || value->bit_start % 8)
 		return false;
 	*address_ret = location->places[0].address + value->bit_start / 8;
@@ -150,7 +162,8 @@ bool sdb_value_address(const struct sdb_value *value, uint64_t *address_ret)
 }
 
 struct sdb_error *sdb_value_absence(struct sdb_value *value, const struct sdb_context *context,
-				    enum sdb_absence *absence_ret, bool *partly_ret, const char **text_ret)
+				    enum sdb_absence *absence_ret, bool *partly_ret,
+				    const char **text_ret)
 {
 	TYPES_HOLD(value->types);
 	struct sdb_error *error = value_load(value, context);
@@ -180,7 +193,8 @@ struct sdb_error *sdb_value_count(const struct sdb_value *value, uint64_t *count
 	bool known;
 	struct sdb_error *error = value_elements(value, count_ret, &known);
 	if (!error && !known)
-		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "how many elements there are is not known");
+		error = sdb_error_new(SDB_ERROR_NOT_FOUND,
+				      "how many elements there are is not known");
 	return error;
 }
 

@@ -10,8 +10,10 @@
 
 /* ---- classes and their bases --------------------------------------------------------------------- */
 
-static struct sdb_error *base_address(const struct sdb_value *value, const struct sdb_context *context,
-				      const struct sdb_member *member, uint64_t address, uint64_t *base_ret)
+static struct sdb_error *base_address(const struct sdb_value *value,
+				      const struct sdb_context *context,
+				      const struct sdb_member *member, uint64_t address,
+				      uint64_t *base_ret)
 {
 	struct sdb_expression expression = { member->location, member->location_length };
 	struct sdb_context there = *context;
@@ -45,7 +47,8 @@ static struct sdb_error *find_base(struct base_search *search, sdb_type_id class
 		search->found = true;
 		return NULL;
 	}
-	for (size_t i = 0; i < type->member_count && !error && !search->found && search->visits; i++) {
+	for (size_t i = 0; i < type->member_count && !error && !search->found
+	     && search->visits; i++) {
 		uint64_t inner;
 		if (type->members[i].kind != SDB_MEMBER_BASE)
 			continue;
@@ -56,11 +59,13 @@ static struct sdb_error *find_base(struct base_search *search, sdb_type_id class
 	return error;
 }
 
-struct sdb_error *value_base_offset(const struct sdb_value *value, const struct sdb_context *context,
+struct sdb_error *value_base_offset(const struct sdb_value *value,
+				    const struct sdb_context *context,
 				    sdb_type_id type, sdb_type_id base, uint64_t address,
 				    uint64_t *offset_ret, bool *found_ret)
 {
-	struct base_search search = { .value = value, .context = context, .base = base, .visits = MAX_VISITS,
+	struct base_search search = { .value = value, .context = context, .base = base,
+				      .visits = MAX_VISITS,
 				      .address = address };
 	struct sdb_error *error = find_base(&search, type, address, 0);
 	*found_ret = search.found;
@@ -73,8 +78,10 @@ struct sdb_error *value_base_offset(const struct sdb_value *value, const struct 
  * virtual base lies wherever the virtual table says, which also says how far the begin of the
  * complete object is (Itanium C++ ABI, 2.5.2: offset to top).
  */
-static struct sdb_error *find_whole(const struct sdb_value *value, const struct sdb_context *context,
-				    sdb_type_id whole, sdb_type_id base, uint64_t address, uint64_t *whole_ret,
+static struct sdb_error *find_whole(const struct sdb_value *value,
+				    const struct sdb_context *context,
+				    sdb_type_id whole, sdb_type_id base, uint64_t address,
+				    uint64_t *whole_ret,
 				    bool *found_ret)
 {
 	unsigned size = types_address_size(value->db);
@@ -82,10 +89,12 @@ static struct sdb_error *find_whole(const struct sdb_value *value, const struct 
 	uint64_t offset;
 	bool big = types_big_endian(value->db);
 	*whole_ret = address;
-	struct sdb_error *error = value_base_offset(value, context, whole, base, address, &offset, found_ret);
+	struct sdb_error *error = value_base_offset(value, context, whole, base, address, &offset,
+						    found_ret);
 	if (!error && *found_ret) {
 		*whole_ret = address - offset;
-		error = value_base_offset(value, context, whole, base, *whole_ret, &offset, found_ret);
+		error = value_base_offset(value, context, whole, base, *whole_ret, &offset,
+					  found_ret);
 		*found_ret = !error && *found_ret && *whole_ret + offset == address;
 	}
 	sdb_error_free(error);
@@ -93,7 +102,9 @@ static struct sdb_error *find_whole(const struct sdb_value *value, const struct 
 		return NULL;
 	error = context->ops->read_memory(context->arg, address, bytes, size);
 	if (!error)
-		error = context->ops->read_memory(context->arg, (uint64_t)number_get(bytes, size, big) - 2 * size, bytes,
+		error = context->ops->read_memory(context->arg,
+						  (uint64_t)number_get(bytes, size, big) - 2 * size,
+						  bytes,
 						  size);
 	if (error) {
 		sdb_error_free(error); /* no virtual table: the address stays */
@@ -107,8 +118,10 @@ static struct sdb_error *find_whole(const struct sdb_value *value, const struct 
 }
 
 /* What a pointer has to be moved by when it is converted between classes, up or down. */
-static struct sdb_error *class_offset(const struct sdb_value *value, const struct sdb_context *context,
-				      sdb_type_id from, sdb_type_id to, uint64_t address, uint64_t *offset_ret)
+static struct sdb_error *class_offset(const struct sdb_value *value,
+				      const struct sdb_context *context,
+				      sdb_type_id from, sdb_type_id to, uint64_t address,
+				      uint64_t *offset_ret)
 {
 	const struct sdb_type *source, *target;
 	bool found = false;
@@ -116,10 +129,12 @@ static struct sdb_error *class_offset(const struct sdb_value *value, const struc
 	struct sdb_error *error = types_strip(value->types, value->db, from, &source);
 	if (!error)
 		error = types_strip(value->types, value->db, to, &target);
-	if (error || !address || !types_is_structure(source->kind) || !types_is_structure(target->kind)
+	if (error || !address || !types_is_structure(source->kind)
+	    || !types_is_structure(target->kind)
 	    || source->id == target->id)
 		return error;
-	error = value_base_offset(value, context, source->id, target->id, address, offset_ret, &found);
+	error = value_base_offset(value, context, source->id, target->id, address, offset_ret,
+				  &found);
 	if (error || found)
 		return error;
 	uint64_t whole;
@@ -143,7 +158,8 @@ static struct sdb_error *shape_of(const struct sdb_value *value, const struct sd
 	struct sdb_error *error = value_init(&shape_ret->value, context, value->types, db, type);
 	if (error)
 		return error;
-	error = value_class(&shape_ret->value, &shape_ret->class, &shape_ret->is_signed, &shape_ret->format);
+	error = value_class(&shape_ret->value, &shape_ret->class, &shape_ret->is_signed,
+			    &shape_ret->format);
 	if (error)
 		value_deinit(&shape_ret->value);
 	return error;
@@ -157,7 +173,8 @@ static struct sdb_error *bad_cast(const struct sdb_value *value, const struct sd
 		return error;
 	error = sdb_value_type_name(to, &to_name);
 	if (!error) {
-		error = sdb_error_new(SDB_ERROR_INVALID, "a value of type %s cannot be converted to %s", from_name,
+		error = sdb_error_new(SDB_ERROR_INVALID,
+				      "a value of type %s cannot be converted to %s", from_name,
 				      to_name);
 		free(to_name);
 	}
@@ -214,7 +231,8 @@ static struct sdb_error *to_pointer(struct sdb_value *value, const struct sdb_co
 	if (!error)
 		error = value_stripped(&to->value, &to_type);
 	if (!error && value->kind == SDB_TYPE_POINTER && value->db == to->value.db)
-		error = class_offset(value, context, from_type->target, to_type->target, (uint64_t)number, &offset);
+		error = class_offset(value, context, from_type->target, to_type->target,
+				     (uint64_t)number, &offset);
 	return error ? error : value_of_integer(context, value->types, to->value.db, to->value.type,
 						(number_bits)((uint64_t)number + offset), cast_ret);
 }
@@ -229,8 +247,10 @@ static struct sdb_error *reinterpret(struct sdb_value *value, const struct sdb_c
 		return value->stripped == to->value.stripped && value->db == to->value.db
 			? sdb_value_copy(value, cast_ret) : bad_cast(value, &to->value);
 	if (value->db == to->value.db)
-		error = class_offset(value, context, value->stripped, to->value.stripped, address, &offset);
-	return error ? error : sdb_value_at(context, to->value.db, to->value.type, address + offset, cast_ret);
+		error = class_offset(value, context, value->stripped, to->value.stripped, address,
+				     &offset);
+	return error ? error : sdb_value_at(context, to->value.db, to->value.type, address + offset,
+					    cast_ret);
 }
 
 struct sdb_error *sdb_value_cast(struct sdb_value *value, const struct sdb_context *context,
@@ -242,8 +262,9 @@ struct sdb_error *sdb_value_cast(struct sdb_value *value, const struct sdb_conte
 	struct sdb_error *error = shape_of(value, context, db, type, &to);
 	if (error)
 		return error;
+	/* An array is its address where a number is wanted. */
 	bool scalar = !types_is_structure(value->kind)
-		&& (value->kind != SDB_TYPE_ARRAY || to.class == VALUE_POINTER);
+		&& (value->kind != SDB_TYPE_ARRAY || to.class != VALUE_REAL);
 	switch (scalar ? to.class : VALUE_NOT_NUMBER) {
 	case VALUE_REAL:
 		error = sdb_value_real(value, context, &real);

@@ -11,13 +11,18 @@
 #define MAX_VISITS 1000000 /* of parts that are compared */
 
 /* A bit-field has no content without the structure around it: that is read again. */
-static struct sdb_error *read_again(const struct sdb_value *value, const struct sdb_context *context,
+static struct sdb_error *read_again(const struct sdb_value *value,
+				    const struct sdb_context *context,
 				    struct sdb_value *again_ret)
 {
-	struct sdb_value whole = { .db = value->db, .types = types_ref(value->types), .type = value->type,
-				   .stripped = value->stripped, .kind = value->kind, .size = value->size,
-				   .sized = value->sized, .location = location_ref(value->location) };
-	struct sdb_error *error = value_part(&whole, context, value->type, value->dimension, value->bit_start,
+	struct sdb_value whole = { .db = value->db, .types = types_ref(value->types),
+				   .type = value->type,
+				   .stripped = value->stripped, .kind = value->kind,
+				   .size = value->size,
+				   .sized = value->sized,
+				   .location = location_ref(value->location) };
+	struct sdb_error *error = value_part(&whole, context, value->type, value->dimension,
+					     value->bit_start,
 					     value->bit_size, again_ret);
 	value_deinit(&whole);
 	if (error)
@@ -93,7 +98,8 @@ static struct sdb_error *report(struct comparison *comparison, struct sdb_value 
 		return value_no_memory();
 	comparison->path.size--;
 	if (comparison->fn)
-		error = comparison->fn(comparison->arg, (const char *)comparison->path.data, before, after);
+		error = comparison->fn(comparison->arg, (const char *)comparison->path.data, before,
+				       after);
 	return error;
 }
 
@@ -109,7 +115,8 @@ static struct sdb_error *compare_members(struct comparison *comparison, struct s
 		const char *name;
 		if (member->flags & (SDB_MEMBER_STATIC | SDB_MEMBER_CONST_VALUE))
 			continue;
-		error = types_text(before->types, before->db, member->kind == SDB_MEMBER_BASE ? 0 : member->name, &name);
+		error = types_text(before->types, before->db, member->kind == SDB_MEMBER_BASE ? 0
+				   : member->name, &name);
 		if (error)
 			break;
 		if (*name) {
@@ -163,8 +170,10 @@ static struct sdb_error *compare(struct comparison *comparison, struct sdb_value
 	if (error || value_same(before, after))
 		return error;
 	if (comparison->visits++ >= MAX_VISITS)
-		return sdb_error_new(SDB_ERROR_INVALID, "values of more than %d parts are compared", MAX_VISITS);
-	bool in_parts = depth < MAX_DEPTH && before->bytes && after->bytes && before->size == after->size;
+		return sdb_error_new(SDB_ERROR_INVALID, "values of more than %d parts are compared",
+				     MAX_VISITS);
+	bool in_parts = depth < MAX_DEPTH && before->bytes && after->bytes
+		&& before->size == after->size;
 	if (in_parts && types_is_structure(before->kind))
 		return compare_members(comparison, before, after, depth);
 	if (in_parts && before->kind == SDB_TYPE_ARRAY)

@@ -49,7 +49,8 @@ static struct sdb_error *note(struct sdb_value *value, enum sdb_absence absence,
 	return NULL;
 }
 
-struct sdb_error *value_set_absent(struct sdb_value *value, enum sdb_absence absence, const char *why)
+struct sdb_error *value_set_absent(struct sdb_value *value, enum sdb_absence absence,
+				   const char *why)
 {
 	if (!value->borrowed) {
 		free(value->missing);
@@ -68,7 +69,8 @@ struct sdb_error *value_set_absent(struct sdb_value *value, enum sdb_absence abs
 struct sdb_error *value_missing_error(const struct sdb_value *value)
 {
 	if (value->why)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: %s", sdb_absence_text(value->absence), value->why);
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: %s",
+				     sdb_absence_text(value->absence), value->why);
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s", sdb_absence_text(value->absence));
 }
 
@@ -90,7 +92,8 @@ struct span {
 	uint64_t count;
 };
 
-static void copy_bits(uint8_t *to, uint64_t to_bit, const uint8_t *from, uint64_t from_bit, uint64_t count)
+static void copy_bits(uint8_t *to, uint64_t to_bit, const uint8_t *from, uint64_t from_bit,
+		      uint64_t count)
 {
 	if (to_bit % 8 == 0 && from_bit % 8 == 0 && count % 8 == 0) {
 		memcpy(to + to_bit / 8, from + from_bit / 8, (size_t)(count / 8));
@@ -122,7 +125,8 @@ static struct sdb_error *read_memory(struct sdb_value *value, const struct sdb_c
 	if (!bytes)
 		return value_no_memory();
 	struct sdb_error *error = context->ops->read_memory
-		? context->ops->read_memory(context->arg, place->address + first, bytes, (size_t)size)
+		? context->ops->read_memory(context->arg, place->address + first, bytes,
+					    (size_t)size)
 		: sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no memory");
 	if (!error && apart)
 		copy_bits(value->bytes, span->target, bytes, span->source % 8, span->count);
@@ -135,12 +139,14 @@ static struct sdb_error *take_bytes(struct sdb_value *value, const uint8_t *byte
 				    const struct span *span)
 {
 	uint64_t bits = (uint64_t)size * 8;
-	uint64_t count = span->source >= bits ? 0 : bits - span->source < span->count ? bits - span->source
+	uint64_t count = span->source >= bits ? 0 : bits - span->source < span->count
+		? bits - span->source
 		: span->count;
 	copy_bits(value->bytes, span->target, bytes, span->source, count);
 	if (count == span->count)
 		return NULL;
-	struct sdb_error *error = note(value, SDB_ABSENT_EXPRESSION, "its description is too short");
+	struct sdb_error *error = note(value, SDB_ABSENT_EXPRESSION,
+				       "its description is too short");
 	return error ? error : mark_missing(value, span->target + count, span->count - count);
 }
 
@@ -148,7 +154,8 @@ static struct sdb_error *take_bytes(struct sdb_value *value, const uint8_t *byte
 static bool is_x87(const struct sdb_db *db, uint64_t number)
 {
 	uint16_t machine = sdb_db_info(db)->elf_machine;
-	return (machine == 62 && number >= 33 && number <= 40) || (machine == 3 && number >= 11 && number <= 18);
+	return (machine == 62 && number >= 33 && number <= 40)
+		|| (machine == 3 && number >= 11 && number <= 18);
 }
 
 /* A float or double in an x87 register is converted, as the processor does when it stores one. */
@@ -178,20 +185,25 @@ static struct sdb_error *read_register(struct sdb_value *value, const struct sdb
 	size_t size = 0;
 	if (!context->ops->read_register || place->number > UINT32_MAX)
 		return fail_span(value, span, SDB_ABSENT_FRAME,
-				 sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no such register here"));
-	struct sdb_error *error = context->ops->read_register(context->arg, (uint32_t)place->number, bytes, &size);
+				 sdb_error_new(SDB_ERROR_NOT_FOUND,
+					       "there is no such register here"));
+	struct sdb_error *error = context->ops->read_register(context->arg, (uint32_t)place->number,
+							      bytes, &size);
 	if (error)
 		return fail_span(value, span, SDB_ABSENT_REGISTER, error);
-	if (size >= 10 && is_x87(context->db, place->number) && value->bit_start == 0 && span->target == 0) {
+	if (size >= 10 && is_x87(context->db, place->number) && value->bit_start == 0
+	    && span->target == 0) {
 		error = narrow(value, bytes);
-		size = value->size > size && value->size <= sizeof(bytes) ? (size_t)value->size : size; /* padding */
+		size = value->size > size && value->size <= sizeof(bytes) ? (size_t)value->size
+			: size; /* padding */
 	}
 	uint64_t whole = place->bit_size ? place->bit_size : value->size * 8;
 	span->source += register_shift(value, size, whole);
 	return error ? error : take_bytes(value, bytes, size, span);
 }
 
-static struct sdb_error *read_value(struct sdb_value *value, const struct place *place, struct span *span)
+static struct sdb_error *read_value(struct sdb_value *value, const struct place *place,
+				    struct span *span)
 {
 	/* A number on an expression's stack may be wider or narrower than the object. */
 	uint64_t whole = place->bit_size ? place->bit_size / 8 : value->size;
@@ -225,19 +237,22 @@ static struct sdb_error *read_place(struct sdb_value *value, const struct sdb_co
 }
 
 /* Calls read_place() for each piece that holds a part of the value. */
-static struct sdb_error *gather(struct sdb_value *value, const struct sdb_context *context, uint64_t size)
+static struct sdb_error *gather(struct sdb_value *value, const struct sdb_context *context,
+				uint64_t size)
 {
 	const struct location *location = value->location;
 	uint64_t begin = value->bit_start, end = begin + size * 8, at = 0;
 	if (!location->in_pieces)
-		return read_place(value, context, location->places, (struct span){ 0, begin, size * 8 });
+		return read_place(value, context, location->places,
+				  (struct span){ 0, begin, size * 8 });
 	for (size_t i = 0; i < location->count && at < end; i++) {
 		const struct place *place = &location->places[i];
 		uint64_t low = at > begin ? at : begin, high = at + place->bit_size;
 		high = high < end ? high : end;
 		if (low < high) {
 			struct sdb_error *error = read_place(value, context, place,
-							     (struct span){ low - begin, low - at, high - low });
+							     (struct span){ low - begin, low - at,
+									    high - low });
 			if (error)
 				return error;
 		}
@@ -261,7 +276,8 @@ struct sdb_error *value_load(struct sdb_value *value, const struct sdb_context *
 		return value_set_absent(value, value->kind == SDB_TYPE_ARRAY ? SDB_ABSENT_LENGTH
 					: SDB_ABSENT_INCOMPLETE, NULL);
 	if (!place)
-		return value_set_absent(value, SDB_ABSENT_EXPRESSION, "there is nothing to read it from");
+		return value_set_absent(value, SDB_ABSENT_EXPRESSION,
+					"there is nothing to read it from");
 	if (value->size > VALUE_MAX_SIZE)
 		return value_set_absent(value, SDB_ABSENT_TOO_BIG, NULL);
 	value->bytes = calloc(1, value->size ? (size_t)value->size : 1);

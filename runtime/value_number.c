@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* DW_ATE_*: DWARF 5, 7.8; 0x80 is GNU's complex integer. */
-enum { ATE_ADDRESS = 1, ATE_BOOLEAN = 2, ATE_COMPLEX = 3, ATE_FLOAT = 4, ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6,
+enum { ATE_ADDRESS = 1, ATE_BOOLEAN = 2, ATE_COMPLEX = 3, ATE_FLOAT = 4, ATE_SIGNED = 5,
+       ATE_SIGNED_CHAR = 6,
        ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8, ATE_UTF = 0x10, ATE_COMPLEX_INTEGER = 0x80 };
 
 static struct sdb_error *base_class(const struct sdb_value *value, const struct sdb_type *type,
@@ -43,7 +44,8 @@ static struct sdb_error *base_class(const struct sdb_value *value, const struct 
 }
 
 /* The sign of an enumeration: of its underlying type, else of its enumerators. */
-static struct sdb_error *enum_sign(const struct sdb_value *value, const struct sdb_type *type, bool *is_signed_ret)
+static struct sdb_error *enum_sign(const struct sdb_value *value, const struct sdb_type *type,
+				   bool *is_signed_ret)
 {
 	const struct sdb_type *under;
 	for (size_t i = 0; i < type->enumerator_count; i++)
@@ -109,7 +111,8 @@ struct sdb_error *value_integer(struct sdb_value *value, const struct sdb_contex
 		error = value_need(value, context);
 	if (error)
 		return error;
-	number_bits bits = number_get(value->bytes, (size_t)value->size, types_big_endian(value->db));
+	number_bits bits = number_get(value->bytes, (size_t)value->size,
+				      types_big_endian(value->db));
 	*number_ret = is_signed ? number_extend(bits, (unsigned)value->size * 8) : (number_signed)bits;
 	return NULL;
 }
@@ -157,7 +160,8 @@ struct sdb_error *sdb_value_real(struct sdb_value *value, const struct sdb_conte
 	return error;
 }
 
-struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types,
+				 struct sdb_db *db,
 				 sdb_type_id type, const void *bytes, size_t size,
 				 struct sdb_value **value_ret)
 {
@@ -184,14 +188,16 @@ struct sdb_error *value_of_integer(const struct sdb_context *context, struct typ
 	bool known;
 	struct sdb_error *error = types_size(types, db, type, &size, &known);
 	if (!error && (!known || size == 0 || size > sizeof(bytes)))
-		error = sdb_error_new(SDB_ERROR_INVALID, "a number of a type that has no size, or a large one");
+		error = sdb_error_new(SDB_ERROR_INVALID,
+				      "a number of a type that has no size, or a large one");
 	if (error)
 		return error;
 	number_put(bytes, (size_t)size, types_big_endian(db), number);
 	return value_of_bytes(context, types, db, type, bytes, (size_t)size, value_ret);
 }
 
-struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types, struct sdb_db *db,
+struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types,
+				struct sdb_db *db,
 				sdb_type_id type, long double real, struct sdb_value **value_ret)
 {
 	enum value_class class;
@@ -205,5 +211,6 @@ struct sdb_error *value_of_real(const struct sdb_context *context, struct types 
 	if (!error && class != VALUE_REAL)
 		error = no_number(&shape);
 	value_deinit(&shape);
-	return error ? error : value_of_integer(context, types, db, type, number_from_real(real, format), value_ret);
+	return error ? error : value_of_integer(context, types, db, type,
+						number_from_real(real, format), value_ret);
 }

@@ -22,7 +22,8 @@ static struct sdb_error *extract_bits(const struct sdb_value *whole, uint64_t bi
 	if (part->size > sizeof(part->small) || part->bit_size > 128)
 		return value_set_absent(part, SDB_ABSENT_EXPRESSION, "a bit-field of that size");
 	if (bit_offset > whole->size * 8 || part->bit_size > whole->size * 8 - bit_offset)
-		return value_set_absent(part, SDB_ABSENT_EXPRESSION, "a bit-field outside of its structure");
+		return value_set_absent(part, SDB_ABSENT_EXPRESSION,
+					"a bit-field outside of its structure");
 	for (uint32_t i = 0; i < part->bit_size; i++) {
 		uint64_t at = bit_offset + i;
 		if (whole->missing && whole->missing[at / 8] >> at % 8 & 1)
@@ -41,7 +42,8 @@ static struct sdb_error *extract_bits(const struct sdb_value *whole, uint64_t bi
 	return error;
 }
 
-static struct sdb_error *borrow(const struct sdb_value *whole, uint64_t bit_offset, struct sdb_value *part)
+static struct sdb_error *borrow(const struct sdb_value *whole, uint64_t bit_offset,
+				struct sdb_value *part)
 {
 	uint64_t end;
 	if (whole->absence && !whole->missing)
@@ -50,8 +52,10 @@ static struct sdb_error *borrow(const struct sdb_value *whole, uint64_t bit_offs
 		return extract_bits(whole, bit_offset, part);
 	if (!part->sized)
 		return NULL; /* a flexible array: read by itself */
-	if (bit_offset % 8 || __builtin_add_overflow(bit_offset / 8, part->size, &end) || end > whole->size)
-		return value_set_absent(part, SDB_ABSENT_EXPRESSION, "a member outside of its structure");
+	if (bit_offset % 8 || __builtin_add_overflow(bit_offset / 8, part->size, &end)
+	    || end > whole->size)
+		return value_set_absent(part, SDB_ABSENT_EXPRESSION,
+					"a member outside of its structure");
 	part->bytes = whole->bytes + bit_offset / 8;
 	part->missing = whole->missing ? whole->missing + bit_offset / 8 : NULL;
 	part->borrowed = part->loaded = true;
@@ -67,9 +71,12 @@ static struct sdb_error *borrow(const struct sdb_value *whole, uint64_t bit_offs
 static struct sdb_error *load_bit_field(const struct sdb_context *context, struct sdb_value *part)
 {
 	uint64_t first = part->bit_start / 8;
-	struct sdb_value around = { .db = part->db, .types = types_ref(part->types), .type = TYPES_UNSIGNED_CHAR,
-				    .stripped = TYPES_UNSIGNED_CHAR, .kind = SDB_TYPE_BASE, .sized = true,
-				    .location = location_ref(part->location), .bit_start = first * 8 };
+	struct sdb_value around = { .db = part->db, .types = types_ref(part->types),
+				    .type = TYPES_UNSIGNED_CHAR,
+				    .stripped = TYPES_UNSIGNED_CHAR, .kind = SDB_TYPE_BASE,
+				    .sized = true,
+				    .location = location_ref(part->location),
+				    .bit_start = first * 8 };
 	around.size = (part->bit_start + part->bit_size + 7) / 8 - first;
 	struct sdb_error *error = value_load(&around, context);
 	if (!error && around.absence && !around.missing)
@@ -81,7 +88,8 @@ static struct sdb_error *load_bit_field(const struct sdb_context *context, struc
 }
 
 struct sdb_error *value_part(const struct sdb_value *whole, const struct sdb_context *context,
-			     sdb_type_id type, unsigned dimension, uint64_t bit_offset, uint32_t bit_size,
+			     sdb_type_id type, unsigned dimension, uint64_t bit_offset,
+			     uint32_t bit_size,
 			     struct sdb_value *part_ret)
 {
 	struct sdb_error *error = value_init(part_ret, context, whole->types, whole->db, type);
@@ -89,7 +97,8 @@ struct sdb_error *value_part(const struct sdb_value *whole, const struct sdb_con
 		return error;
 	part_ret->location = location_ref(whole->location);
 	if (__builtin_add_overflow(whole->bit_start, bit_offset, &part_ret->bit_start))
-		error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: a member far outside of its structure",
+		error = sdb_error_new(SDB_ERROR_CORRUPT,
+				      "%s: a member far outside of its structure",
 				      sdb_db_path(whole->db));
 	part_ret->bit_size = bit_size;
 	part_ret->dimension = dimension;
@@ -109,7 +118,8 @@ struct static_search {
 	sdb_variable_id found;
 };
 
-static struct sdb_error *take_static(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+static struct sdb_error *take_static(void *arg, sdb_name_id name, const char *text,
+				     struct sdb_entity entity)
 {
 	struct static_search *search = arg;
 	struct sdb_variable *variable;
@@ -133,14 +143,17 @@ static struct sdb_error *find_static(struct sdb_value *whole, const struct sdb_m
 	*found_ret = 0;
 	struct sdb_error *error = types_text(whole->types, whole->db, member->name, &name);
 	if (!error)
-		error = sdb_qualified_name(whole->db, (struct sdb_entity){ SDB_ENTITY_TYPE, whole->stripped }, &class);
+		error = sdb_qualified_name(whole->db,
+					   (struct sdb_entity){ SDB_ENTITY_TYPE, whole->stripped },
+					   &class);
 	if (error)
 		return error;
 	if (asprintf(&qualified, "%s::%s", class, name) < 0)
 		error = value_no_memory();
 	free(class);
 	if (!error)
-		error = sdb_lookup(whole->db, qualified, SDB_MATCH_EXACT, 1u << SDB_ENTITY_VARIABLE, take_static,
+		error = sdb_lookup(whole->db, qualified, SDB_MATCH_EXACT, 1u << SDB_ENTITY_VARIABLE,
+				   take_static,
 				   &search);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);
@@ -157,15 +170,18 @@ static struct sdb_error *static_part(struct sdb_value *whole, const struct sdb_c
 	sdb_variable_id variable;
 	struct sdb_value *value;
 	if (member->flags & SDB_MEMBER_CONST_VALUE && whole->stripped < TYPES_OWN) {
-		struct sdb_error *error = value_of_integer(context, whole->types, whole->db, member->type,
+		struct sdb_error *error = value_of_integer(context, whole->types, whole->db,
+							   member->type,
 							   member->value, &value);
 		if (error)
 			return error;
 	} else {
 		struct sdb_error *error = find_static(whole, member, &variable);
 		if (!error && !variable) {
-			error = value_init(part_ret, context, whole->types, whole->db, member->type);
-			return error ? error : value_set_absent(part_ret, SDB_ABSENT_OPTIMIZED_OUT, NULL);
+			error = value_init(part_ret, context, whole->types, whole->db,
+					   member->type);
+			return error ? error : value_set_absent(part_ret, SDB_ABSENT_OPTIMIZED_OUT,
+								NULL);
 		}
 		if (!error)
 			error = sdb_value_variable(context, variable, &value);
@@ -188,7 +204,8 @@ static struct sdb_error *virtual_part(struct sdb_value *whole, const struct sdb_
 	enum sdb_absence absence = SDB_ABSENT_EXPRESSION;
 	struct sdb_error *error = NULL;
 	struct place place = { .kind = PLACE_MEMORY };
-	struct sdb_error *failed = value_init(part_ret, context, whole->types, whole->db, member->type);
+	struct sdb_error *failed = value_init(part_ret, context, whole->types, whole->db,
+					      member->type);
 	if (failed)
 		return failed;
 	if (sdb_value_address(whole, &object)) {
@@ -218,12 +235,14 @@ struct sdb_error *value_member_part(struct sdb_value *whole, const struct sdb_co
 	if (member->flags & SDB_MEMBER_VIRTUAL && member->location)
 		return virtual_part(whole, context, member, part_ret);
 	return value_part(whole, context, member->type, 0, member->bit_offset,
-			  member->bit_size || member->flags & SDB_MEMBER_BITFIELD ? member->bit_size : 0, part_ret);
+			  member->bit_size || member->flags & SDB_MEMBER_BITFIELD ? member->bit_size
+			  : 0, part_ret);
 }
 
 /* ---- elements -------------------------------------------------------------------------------------------- */
 
-static uint64_t count_of(const struct sdb_value *whole, const struct sdb_type *type, unsigned dimension,
+static uint64_t count_of(const struct sdb_value *whole, const struct sdb_type *type,
+			 unsigned dimension,
 			 bool *known)
 {
 	if (whole->counts)
@@ -232,7 +251,8 @@ static uint64_t count_of(const struct sdb_value *whole, const struct sdb_type *t
 	return type->dimensions[dimension].count;
 }
 
-struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_ret, bool *known_ret)
+struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_ret,
+				 bool *known_ret)
 {
 	const struct sdb_type *type;
 	struct sdb_error *error = value_stripped(whole, &type);
@@ -276,7 +296,8 @@ struct sdb_error *value_element_part(struct sdb_value *whole, const struct sdb_c
 	struct sdb_error *error = value_element_shape(whole, &type, &dimension, &size, &known);
 	if (error)
 		return error;
-	if (!known || __builtin_mul_overflow(size, index, &bits) || __builtin_mul_overflow(bits, 8, &bits))
+	if (!known || __builtin_mul_overflow(size, index, &bits)
+	    || __builtin_mul_overflow(bits, 8, &bits))
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "the elements of the array have no size");
 	if (!dimension)
 		return value_part(whole, context, type, 0, bits, 0, part_ret);
@@ -296,7 +317,8 @@ struct sdb_error *value_element_part(struct sdb_value *whole, const struct sdb_c
 		if (!part_ret->counts)
 			error = value_no_memory();
 		else
-			memcpy(part_ret->counts, whole->counts, shape->dimension_count * sizeof(*part_ret->counts));
+			memcpy(part_ret->counts, whole->counts,
+			       shape->dimension_count * sizeof(*part_ret->counts));
 	}
 	if (!error && whole->loaded)
 		error = borrow(whole, bits, part_ret);
@@ -315,7 +337,8 @@ struct search {
 	bool has_found;
 };
 
-static struct sdb_error *search_members(struct search *search, struct sdb_value *whole, unsigned depth);
+static struct sdb_error *search_members(struct search *search, struct sdb_value *whole,
+					unsigned depth);
 
 static struct sdb_error *search_inside(struct search *search, struct sdb_value *whole,
 				       const struct sdb_member *member, unsigned depth)
@@ -330,7 +353,8 @@ static struct sdb_error *search_inside(struct search *search, struct sdb_value *
 	return error;
 }
 
-static struct sdb_error *search_members(struct search *search, struct sdb_value *whole, unsigned depth)
+static struct sdb_error *search_members(struct search *search, struct sdb_value *whole,
+					unsigned depth)
 {
 	const struct sdb_type *type;
 	struct sdb_error *error = value_stripped(whole, &type);
@@ -343,11 +367,13 @@ static struct sdb_error *search_members(struct search *search, struct sdb_value 
 			error = types_text(whole->types, whole->db, type->members[i].name, &name);
 		if (error || !*name || strcmp(name, search->name) != 0)
 			continue;
-		error = value_member_part(whole, search->context, &type->members[i], &search->found);
+		error = value_member_part(whole, search->context, &type->members[i],
+					  &search->found);
 		search->has_found = !error;
 		return error;
 	}
-	for (size_t i = 0; !error && i < type->member_count && !search->has_found && search->visits; i++) {
+	for (size_t i = 0; !error && i < type->member_count && !search->has_found
+	     && search->visits; i++) {
 		search->visits--;
 		if (type->members[i].kind == SDB_MEMBER_BASE || !type->members[i].name)
 			error = search_inside(search, whole, &type->members[i], depth);
@@ -363,7 +389,8 @@ static struct sdb_error *no_member(const struct sdb_value *value, const char *na
 		return error;
 	error = types_is_structure(value->kind)
 		? sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no member %s", type, name)
-		: sdb_error_new(SDB_ERROR_INVALID, "%s is no structure that could have a member %s", type, name);
+		: sdb_error_new(SDB_ERROR_INVALID, "%s is no structure that could have a member %s",
+				type, name);
 	free(type);
 	return error;
 }
@@ -373,7 +400,8 @@ struct sdb_error *sdb_value_member(struct sdb_value *value, const struct sdb_con
 {
 	TYPES_HOLD(value->types);
 	struct search search = { .context = context, .name = name, .visits = MAX_VISITS };
-	struct sdb_error *error = types_is_structure(value->kind) ? search_members(&search, value, 0) : NULL;
+	struct sdb_error *error = types_is_structure(value->kind)
+		? search_members(&search, value, 0) : NULL;
 	if (error)
 		return error;
 	return search.has_found ? value_detach(&search.found, member_ret) : no_member(value, name);
@@ -398,7 +426,8 @@ struct sdb_error *sdb_value_member_at(struct sdb_value *value, const struct sdb_
 	struct sdb_value part;
 	struct sdb_error *error = value_stripped(value, &type);
 	if (!error && index >= type->member_count)
-		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no member %zu of %zu", index, type->member_count);
+		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no member %zu of %zu", index,
+				      type->member_count);
 	if (!error)
 		error = value_member_part(value, context, &type->members[index], &part);
 	if (!error)

@@ -9,7 +9,8 @@
 #define DEFAULT_STRING 200
 #define MAX_STRING (1u << 20)
 
-struct sdb_error *sdb_value_at(const struct sdb_context *context, struct sdb_db *db, sdb_type_id type,
+struct sdb_error *sdb_value_at(const struct sdb_context *context, struct sdb_db *db,
+			       sdb_type_id type,
 			       uint64_t address, struct sdb_value **value_ret)
 {
 	struct place place = { .kind = PLACE_MEMORY, .address = address };
@@ -40,7 +41,8 @@ static struct sdb_error *no_pointer(const struct sdb_value *value)
 
 /* What WHOLE's place has at OFFSET bytes, as type TYPE of DB: the target of an implicit pointer. */
 static struct sdb_error *part_of_location(const struct sdb_context *context, struct types *types,
-					  struct sdb_db *db, sdb_type_id type, struct location *location,
+					  struct sdb_db *db, sdb_type_id type,
+					  struct location *location,
 					  int64_t offset, struct sdb_value **value_ret)
 {
 	struct sdb_value value;
@@ -79,13 +81,16 @@ static struct sdb_error *follow_implicit(struct sdb_value *value, const struct s
 	if (error)
 		return error;
 	if (!location)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "what the pointer points to has no address, and is not kept");
-	return part_of_location(context, value->types, value->db, target, location, place->offset, target_ret);
+		return sdb_error_new(SDB_ERROR_NOT_FOUND,
+				     "what the pointer points to has no address, and is not kept");
+	return part_of_location(context, value->types, value->db, target, location, place->offset,
+				target_ret);
 }
 
 /* A pointer to a function leads to its code, which has no content. */
 static struct sdb_error *follow_to(struct sdb_value *value, const struct sdb_context *context,
-				   sdb_type_id target, int64_t offset, struct sdb_value **target_ret)
+				   sdb_type_id target, int64_t offset,
+				   struct sdb_value **target_ret)
 {
 	number_signed address;
 	struct sdb_error *error = value_load(value, context);
@@ -95,11 +100,13 @@ static struct sdb_error *follow_to(struct sdb_value *value, const struct sdb_con
 	if (implicit && value->absence == SDB_ABSENT_POINTER) {
 		struct place moved = *implicit;
 		if (__builtin_add_overflow(moved.offset, offset, &moved.offset))
-			return sdb_error_new(SDB_ERROR_INVALID, "a pointer far outside of what it points into");
+			return sdb_error_new(SDB_ERROR_INVALID,
+					     "a pointer far outside of what it points into");
 		return follow_implicit(value, context, &moved, target, target_ret);
 	}
 	error = value_integer(value, context, &address);
-	return error ? error : sdb_value_at(context, value->db, target, (uint64_t)address + (uint64_t)offset,
+	return error ? error : sdb_value_at(context, value->db, target, (uint64_t)address
+					    + (uint64_t)offset,
 					    target_ret);
 }
 
@@ -117,7 +124,8 @@ struct sdb_error *sdb_value_follow(struct sdb_value *value, const struct sdb_con
 		return no_pointer(value);
 	error = types_strip(value->types, value->db, type->target, &target);
 	if (!error && target->kind == SDB_TYPE_NONE)
-		error = sdb_error_new(SDB_ERROR_INVALID, "what a pointer to void points to has no type");
+		error = sdb_error_new(SDB_ERROR_INVALID,
+				      "what a pointer to void points to has no type");
 	return error ? error : follow_to(value, context, type->target, 0, target_ret);
 }
 
@@ -136,8 +144,10 @@ struct sdb_error *sdb_value_element(struct sdb_value *value, const struct sdb_co
 	if (value->kind == SDB_TYPE_POINTER) {
 		error = types_size(value->types, value->db, type->target, &size, &known);
 		if (!error && (!known || __builtin_mul_overflow((int64_t)size, index, &distance)))
-			error = sdb_error_new(SDB_ERROR_INVALID, "what the pointer points to has no size");
-		return error ? error : follow_to(value, context, type->target, distance, element_ret);
+			error = sdb_error_new(SDB_ERROR_INVALID,
+					      "what the pointer points to has no size");
+		return error ? error : follow_to(value, context, type->target, distance,
+						 element_ret);
 	}
 	if (value->kind != SDB_TYPE_ARRAY)
 		return no_pointer(value);
@@ -151,12 +161,14 @@ struct sdb_error *sdb_value_element(struct sdb_value *value, const struct sdb_co
 	}
 	/* Outside of the array C reads what lies there. */
 	if (!sdb_value_address(value, &base))
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "index %lld is outside of the array", (long long)index);
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "index %lld is outside of the array",
+				     (long long)index);
 	error = value_element_part(value, context, 0, &part);
 	if (error)
 		return error;
 	location_unref(part.location);
-	struct place place = { .kind = PLACE_MEMORY, .address = base + part.size * (uint64_t)index };
+	struct place place = { .kind = PLACE_MEMORY, .address = base
+			       + part.size * (uint64_t)index };
 	sdb_error_free(value_set_absent(&part, SDB_ABSENT_MEMORY, NULL));
 	part.absence = SDB_PRESENT;
 	part.loaded = false;
@@ -169,7 +181,8 @@ struct sdb_error *sdb_value_element(struct sdb_value *value, const struct sdb_co
 	return error;
 }
 
-struct sdb_error *sdb_value_address_of(const struct sdb_value *value, const struct sdb_context *context,
+struct sdb_error *sdb_value_address_of(const struct sdb_value *value,
+				       const struct sdb_context *context,
 				       struct sdb_value **pointer_ret)
 {
 	TYPES_HOLD(value->types);
@@ -178,15 +191,19 @@ struct sdb_error *sdb_value_address_of(const struct sdb_value *value, const stru
 	if (value->bit_size)
 		return sdb_error_new(SDB_ERROR_INVALID, "a bit-field has no address");
 	if (!sdb_value_address(value, &address))
-		return sdb_error_new(SDB_ERROR_INVALID, "the value is not in memory, so it has no address");
-	struct sdb_error *error = types_derive(value->types, value->db, SDB_TYPE_POINTER, target, 0, &type);
-	return error ? error : value_of_integer(context, value->types, value->db, type, address, pointer_ret);
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "the value is not in memory, so it has no address");
+	struct sdb_error *error = types_derive(value->types, value->db, SDB_TYPE_POINTER, target, 0,
+					       &type);
+	return error ? error : value_of_integer(context, value->types, value->db, type, address,
+						pointer_ret);
 }
 
 /* ---- text ------------------------------------------------------------------------------------------- */
 
 /* DW_ATE_*: DWARF 5, 7.8. */
-enum { ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6, ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8, ATE_UTF = 0x10 };
+enum { ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6, ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8,
+       ATE_UTF = 0x10 };
 
 static char prefix_of(const char *name)
 {
@@ -194,7 +211,8 @@ static char prefix_of(const char *name)
 		: strcmp(name, "char32_t") == 0 ? 'U' : 0;
 }
 
-struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id id, unsigned *width_ret,
+struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id id,
+				  unsigned *width_ret,
 				  char *prefix_ret)
 {
 	const struct sdb_type *type;
@@ -223,7 +241,8 @@ struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id id,
 }
 
 /* Reads a text of at most LIMIT bytes at ADDRESS, in pieces that end where memory may. */
-static struct sdb_error *read_string(const struct sdb_context *context, uint64_t address, size_t limit,
+static struct sdb_error *read_string(const struct sdb_context *context, uint64_t address,
+				     size_t limit,
 				     char *text, size_t *length_ret, bool *ended_ret)
 {
 	size_t length = 0;
@@ -232,7 +251,8 @@ static struct sdb_error *read_string(const struct sdb_context *context, uint64_t
 		size_t part = 64 - (size_t)((address + length) % 64);
 		part = part < limit - length ? part : limit - length;
 		struct sdb_error *error = context->ops->read_memory
-			? context->ops->read_memory(context->arg, address + length, text + length, part)
+			? context->ops->read_memory(context->arg, address + length, text + length,
+						    part)
 			: sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no memory");
 		if (error && length == 0)
 			return error;
@@ -284,7 +304,8 @@ struct sdb_error *sdb_value_string(struct sdb_value *value, const struct sdb_con
 	if (error)
 		return error;
 	if ((value->kind != SDB_TYPE_POINTER && value->kind != SDB_TYPE_ARRAY) || width != 1)
-		return sdb_error_new(SDB_ERROR_INVALID, "the value is neither a pointer to nor an array of characters");
+		return sdb_error_new(SDB_ERROR_INVALID,
+				     "the value is neither a pointer to nor an array of characters");
 	char *text = malloc(limit + 1);
 	if (!text)
 		return value_no_memory();

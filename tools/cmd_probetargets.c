@@ -114,7 +114,9 @@ static int run(const struct argp *argp, int argc, char **argv)
 	}
 	if (!error && status == STATUS_DONE)
 		error = probing_run(probing);
-	if (!error && status == STATUS_DONE && probing->quiet)
+	if (!error && status == STATUS_DONE && probing_missed(probing))
+		status = STATUS_NOT_FOUND;
+	if (!error && probing->quiet)
 		probing_summary(probing);
 	if (error)
 		status = tool_fail(NULL, error);

@@ -15,6 +15,7 @@ struct probing_place {
 	char *what;
 	struct sdb_target *target;
 	struct sdb_probe *probe;
+	bool watch; /* it is a variable */
 };
 
 /* ---- a hit ---------------------------------------------------------------------------------------- */
@@ -170,7 +171,7 @@ static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
 {
 	struct probing_place *place = arg;
 	struct probing *probing = place->probing;
-	if (probing->limit && probing->hits >= probing->limit)
+	if (probing->done || (probing->limit && probing->hits >= probing->limit && hit->kind != SDB_HIT_RETURN))
 		return NULL;
 	if (probing->condition && hit->kind != SDB_HIT_RETURN && !holds(probing, hit))
 		return NULL;
@@ -180,7 +181,9 @@ static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
 		hit_as_json(probing, place, hit);
 	else if (!probing->quiet)
 		hit_as_text(probing, place, hit);
-	if (probing->limit && probing->hits >= probing->limit && (!probing->returns || hit->kind == SDB_HIT_RETURN))
+	probing->done = probing->limit && probing->hits >= probing->limit
+		&& (!probing->returns || hit->kind == SDB_HIT_RETURN || hit->kind == SDB_HIT_WATCH);
+	if (probing->done)
 		sdb_loop_stop(probing->loop);
 	return NULL;
 }
@@ -241,10 +244,15 @@ static struct sdb_error *place_probe(struct probing_place *place, const char *wh
 		.hardware = probing->hardware, .after = probing->after || probing->returns ? on_hit : NULL,
 	};
 	struct sdb_error *error = sdb_target_bind(place->target, what, false, take_variable, &variable);
-	if (error)
+	/* In a program that was just launched the libraries are still to come. */
+	bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
+	if (error && !missing)
 		return error;
+	sdb_error_free(error);
+	options.pending = !probing->hardware;
 	if (variable.found) {
 		options.after = NULL;
+		place->watch = true;
 		return watch_variable(place, &variable, &options);
 	}
 	if (probing->returns)
@@ -306,7 +314,7 @@ struct sdb_error *probing_run(struct probing *probing)
 	}
 	targets_on_interrupt(stop_loop, probing->loop);
 	while (!error && !targets_interrupted() && targets_alive(probing->targets)
-	       && !(probing->limit && probing->hits >= probing->limit)) {
+	       && !probing->done) {
 		error = sdb_loop_run(probing->loop, 500);
 		text_flush(&probing->out);
 	}
@@ -330,6 +338,19 @@ void probing_summary(struct probing *probing)
 			text_format(&probing->out, "%9llu  %s\n", hits, place->what);
 		}
 	}
+}
+
+bool probing_missed(struct probing *probing)
+{
+	bool missed = false;
+	for (size_t i = 0; i < probing->count; i++) {
+		if (sdb_probe_places(probing->places[i].probe) || sdb_probe_hits(probing->places[i].probe)
+		    || probing->places[i].watch)
+			continue;
+		tool_complain(probing->places[i].what, "nothing is called so, and nothing of that name was loaded");
+		missed = true;
+	}
+	return missed;
 }
 
 void probing_deinit(struct probing *probing)

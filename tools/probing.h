@@ -26,6 +26,7 @@ struct probing {
 	bool complained; /* of the condition */
 	uint64_t limit;  /* of hits; 0: none */
 	uint64_t hits;
+	bool done;       /* the limit is reached */
 	int64_t thread;  /* 0: all */
 	struct probing_place *places;
 	size_t count;
@@ -38,6 +39,8 @@ struct sdb_error *probing_add(struct probing *probing, const char *what);
 /* Lets the targets run until they end, the limit is reached or the program is interrupted. */
 struct sdb_error *probing_run(struct probing *probing);
 void probing_summary(struct probing *probing);
+/* Complains about places that were never there; true: there were such. */
+bool probing_missed(struct probing *probing);
 void probing_deinit(struct probing *probing);
 
 #endif

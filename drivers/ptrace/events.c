@@ -256,7 +256,7 @@ struct sdb_error *events_resume(struct sdb_thread *thread, enum driver_step step
 		process->peek = 0;
 	thread->signal = 0;
 	thread->stopped = false;
-	tracee->group_stopped = false;
+	tracee->group_stopped = tracee->in_kernel = false;
 	tracee->step = step;
 	thread->target->status = SDB_TARGET_RUNNING;
 	return NULL;

@@ -90,9 +90,17 @@ static struct sdb_error *await_exec(struct process *process, pid_t pid, int repo
 {
 	struct complaint complaint = { 0 };
 	int status;
-	while (waitpid(pid, &status, __WALL) == pid) {
-		if (WIFSTOPPED(status) && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
-			return NULL;
+	bool replaced = false;
+	while (!replaced && waitpid(pid, &status, __WALL) == pid) {
+		if (WIFSTOPPED(status) && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+			/* Out of the system call, to before the first instruction. */
+			ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+			ptrace(PTRACE_CONT, pid, 0, 0);
+			replaced = waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status);
+			if (replaced)
+				return NULL;
+			break;
+		}
 		if (!WIFSTOPPED(status))
 			break;
 		int number = WSTOPSIG(status);

@@ -33,6 +33,7 @@ struct tracee {
 	bool interrupting;    /* PTRACE_INTERRUPT was sent and its stop did not come yet */
 	bool group_stopped;   /* by a stop signal */
 	bool in_call;         /* between entry and exit of a system call */
+	bool in_kernel;       /* stopped in the middle of a system call */
 	bool borrowed;        /* a process made by vfork(), that runs in the target's memory for a while */
 	pid_t child;          /* a process that it made, when that was dealt with before it is reported */
 	enum driver_step step; /* how it went on last */

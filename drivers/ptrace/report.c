@@ -221,9 +221,10 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 	pid_t tid = (pid_t)tracee->thread->id;
 	if (ptrace(PTRACE_GETSIGINFO, tid, 0, &info) != 0 && errno == ESRCH)
 		return NULL; /* killed meanwhile: its end comes */
-	if (info.si_code == SI_KERNEL || info.si_code == TRAP_BRKPT)
+	if (info.si_code == SI_KERNEL) /* an int3 instruction */
 		return report(event_ret, reported_ret, DRIVER_BREAKPOINT, tracee, 0);
-	if (info.si_code != TRAP_TRACE && info.si_code != TRAP_HWBKPT) {
+	/* A step over a system call has TRAP_BRKPT (user_single_step_report() of x86). */
+	if (info.si_code != TRAP_TRACE && info.si_code != TRAP_HWBKPT && info.si_code != TRAP_BRKPT) {
 		tracee->thread->signal = SIGTRAP; /* somebody sent it */
 		return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, SIGTRAP);
 	}
@@ -238,6 +239,8 @@ struct sdb_error *report_status(struct process *process, struct tracee *tracee, 
 				struct driver_event *event_ret, bool *reported_ret)
 {
 	*reported_ret = false;
+	tracee->in_kernel = WIFSTOPPED(status) && (status >> 16 ? status >> 16 != PTRACE_EVENT_STOP
+						   : WSTOPSIG(status) == (SIGTRAP | 0x80));
 	if (!WIFSTOPPED(status))
 		return report_end(process, tracee, status, event_ret, reported_ret);
 	int signal = WSTOPSIG(status), event = status >> 16;

@@ -64,15 +64,14 @@ static const uint8_t restorer_code[] = {
 _Static_assert(SCRATCH_SIZE == 0x4000, "the handler compares with it");
 _Static_assert(sizeof(handler_code) <= RESTORER_AT, "they follow one another");
 
+/* One that stands between two instructions of its own, and has nothing to report. */
 static struct sdb_thread *stopped_thread(struct sdb_target *target)
 {
-	for (size_t i = 0; i < target->thread_count; i++)
-		if (target->threads[i]->stopped && !tracee_of(target->threads[i])->queued
-		    && !tracee_of(target->threads[i])->borrowed)
-			return target->threads[i];
-	for (size_t i = 0; i < target->thread_count; i++)
-		if (target->threads[i]->stopped && !tracee_of(target->threads[i])->borrowed)
-			return target->threads[i];
+	for (size_t i = 0; i < target->thread_count; i++) {
+		const struct tracee *tracee = tracee_of(target->threads[i]);
+		if (tracee->thread->stopped && !tracee->queued && !tracee->borrowed && !tracee->in_kernel)
+			return tracee->thread;
+	}
 	return NULL;
 }
 

@@ -67,6 +67,7 @@ struct sdb_probe_options {
 	bool hardware;         /**< use a debug register, and do not change the target's memory */
 	bool inlined;          /**< of functions: where they were inlined, too */
 	bool body;             /**< of functions: behind their prologue, where arguments have their places */
+	bool pending;          /**< of patterns: also in libraries that are loaded later; to find nothing now is no error */
 	bool disabled;         /**< begins disabled */
 };
 

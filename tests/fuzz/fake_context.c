@@ -16,7 +16,8 @@ static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, 
 	(void)arg;
 	for (size_t i = 0; i < size; i++, address++) {
 		if (!is_mapped(address))
-			return sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing at 0x%llx", (unsigned long long)address);
+			return sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing at 0x%llx",
+					     (unsigned long long)address);
 		/* Small numbers, so that some pointers lead somewhere. */
 		bytes[i] = address % 8 < 2 ? (uint8_t)(address * 37 >> 3) : 0;
 	}
@@ -83,5 +84,6 @@ static struct sdb_error *symbol(void *arg, uint64_t address, char **name_ret, ui
 
 const struct sdb_context_ops fake_ops = {
 	.read_memory = read_memory, .write_memory = write_memory, .read_register = read_register,
-	.write_register = write_register, .cfa = cfa, .tls_address = tls_address, .caller = caller, .symbol = symbol,
+	.write_register = write_register, .cfa = cfa, .tls_address = tls_address, .caller = caller,
+		.symbol = symbol,
 };

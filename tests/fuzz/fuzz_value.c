@@ -26,7 +26,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 
 static void print(struct sdb_value *value, const struct sdb_context *context)
 {
-	static const struct sdb_print_options options = { .top = true, .elements = 20, .depth = 6, .size = 20000 };
+	static const struct sdb_print_options options =
+		{ .top = true, .elements = 20, .depth = 6, .size = 20000 };
 	char *text;
 	struct sdb_error *error = sdb_value_print(value, context, &options, &text);
 
@@ -62,7 +63,8 @@ static struct sdb_error *take_code(void *arg, const struct sdb_code *code)
 	for (uint32_t scope = 0; scope < code->scope_count && scope < 6; scope++) {
 		context->scope = scope;
 		context->pc = code->scopes[scope].entry + scope;
-		sdb_error_free(sdb_value_locals(context, SDB_VALUE_PARAMETERS | SDB_VALUE_LOCALS, take_local, context));
+		sdb_error_free(sdb_value_locals(context, SDB_VALUE_PARAMETERS | SDB_VALUE_LOCALS,
+						take_local, context));
 	}
 	context->code = NULL;
 	return NULL;
@@ -78,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sdb_error_free(error);
 		return 0;
 	}
-	struct sdb_context context = { .ops = &fake_ops, .db = db, .load_bias = 0x1000, .types = types_create(1 << 16) };
+	struct sdb_context context = { .ops = &fake_ops, .db = db, .load_bias = 0x1000,
+				       .types = types_create(1 << 16) };
 	context.arg = &context;
 	for (sdb_variable_id id = 1; id <= sdb_db_info(db)->variables && id <= VARIABLES; id++) {
 		struct sdb_value *value;
@@ -90,7 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sdb_error_free(error);
 	}
 	struct walk walk = { &context, CODES };
-	sdb_error_free(sdb_codes(db, SDB_CODE_WITH_VARIABLES | SDB_CODE_WITH_CALLS, take_code, &walk));
+	sdb_error_free(sdb_codes(db, SDB_CODE_WITH_VARIABLES | SDB_CODE_WITH_CALLS, take_code,
+				 &walk));
 	types_unref(context.types);
 	sdb_db_close(db);
 	return 0;

@@ -63,6 +63,63 @@ def killed(stackdb, report, count, number, *watch):
         check.close(count)
 
 
+FUNCTIONS = """main counted call_counted __vfprintf_internal printf puts _IO_new_file_xsputn _IO_new_file_write _IO_new_do_write
+_IO_new_file_overflow malloc _int_malloc _int_free free __pthread_create_2_1 start_thread __clone3 __pthread_join read exit
+__run_exit_handlers _IO_cleanup __libc_fork __wait4 __nptl_free_tcb _itoa_word __memset_evex_unaligned_erms
+__memset_avx2_unaligned_erms __strchrnul_evex __strchrnul_avx2 __strlen_evex __strlen_avx2""".split()
+MODES = ((["count", "20", "4"], "4 threads, 20 calls each, 0 wrong"), (["churn", "10"], "churned"),
+         (["fork", "5"], "5 children, 0 bad"))
+
+
+def instructions(path):
+    """The addresses of the instructions of FUNCTIONS."""
+    text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], capture_output=True, text=True, check=True).stdout
+    wanted, found = False, []
+    for line in text.splitlines():
+        if name := re.match(r"[0-9a-f]+ <(.*)>:", line):
+            wanted = name.group(1) in FUNCTIONS
+        elif wanted and (one := re.match(r"\s+([0-9a-f]+):\s+(?!int3|nop|ud2|hlt|data16)\S", line)):
+            found.append(int(one.group(1), 16))
+    return found
+
+
+def every_instruction(stackdb, report, count):
+    """A program that has a breakpoint on every instruction does what it did without."""
+    with report.guard("every instruction"):
+        check = report.check("a probe on every instruction changes nothing")
+        os.makedirs(f"{stackdb.work}/static", exist_ok=True)
+        target = compile_target(f"{stackdb.work}/static", "-static", "-no-pie")
+        places = instructions(target)
+        for options in ([], ["-P"]):
+            chosen = random.sample(places, min(count, len(places)))
+            for mode, says in MODES:
+                _, out, _ = stackdb.outcome("dumptarget", "-q", *options, *map(hex, chosen), "-I", "/dev/null", "--", target, *mode)
+                hits = [int(line.split()[0]) for line in out.splitlines() if "0x" in line]
+                check.compare(f"{mode} {options}", (True, len(chosen), True),
+                              (says in out, len(hits), sum(map(bool, hits)) > len(chosen) / 20))
+                check.same(len(hits))
+        check.close(6)
+
+
+def example(stackdb, report):
+    """The program in the documentation."""
+    with report.guard("the documentation's example"):
+        check = report.check("the documentation's example compiles and runs")
+        with open(f"{ROOT}/docs/targets.md", encoding="utf-8") as file:
+            source = re.search(r"```c\n(.*?)```", file.read(), re.S).group(1)
+        build = os.path.abspath(os.path.dirname(os.path.dirname(stackdb.program)))
+        subprocess.run(["gcc", "-x", "c", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", "-", "-o", f"{stackdb.work}/example",
+                        f"-L{build}/runtime", "-lstackdb", f"-Wl,-rpath,{build}/runtime"], input=source, text=True, check=True)
+        process = start(compile_target(stackdb.work), "loop")
+        with subprocess.Popen([f"{stackdb.work}/example", str(process.pid), "counted"], stdout=subprocess.PIPE, text=True,
+                              env=dict(stackdb.env, STACKDB_INDEXER=f"{build}/tools/stackdb-indexer")) as running:
+            check.compare("what it prints", f"{process.pid}: 1\n", running.stdout.readline())
+            running.terminate()
+        process.kill()
+        process.communicate()
+        check.close()
+
+
 def system_calls(stackdb, report):
     with report.guard("strace"):
         oracle.need("strace")
@@ -122,6 +179,8 @@ def run(stackdb, report, arguments):
     killed(stackdb, report, count, signal.SIGKILL, "watch")
     killed(stackdb, report, max(3, count // 10), signal.SIGSEGV)
     killed(stackdb, report, max(3, count // 10), signal.SIGTERM)
+    every_instruction(stackdb, report, int(2000 * arguments.scale) + 100)
+    example(stackdb, report)
     system_calls(stackdb, report)
     bad_input(stackdb, report)
 

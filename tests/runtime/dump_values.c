@@ -32,7 +32,8 @@ static struct sdb_error *print_local(void *arg, struct sdb_value_local *local)
 		return NULL;
 	}
 	snapshot_check(sdb_value_type_name(local->value, &type));
-	printf("%s %s = %s\ntype %s = %s\n", local->is_parameter ? "arg" : "local", local->name, text,
+	printf("%s %s = %s\ntype %s = %s\n", local->is_parameter ? "arg" : "local", local->name,
+	       text,
 	       local->name, type);
 	free(text);
 	free(type);
@@ -47,11 +48,13 @@ static void print_frame(const struct sdb_context *context, size_t number)
 	struct sdb_function_names names = { 0 };
 	char *name;
 	if (context->code->scopes[scope].function)
-		snapshot_check(sdb_function_names(context->db, context->code->scopes[scope].function, &names));
+		snapshot_check(sdb_function_names(context->db,
+						  context->code->scopes[scope].function, &names));
 	snapshot_check(sdb_name(context->db, names.name, &name));
 	printf("frame %zu %s\n", number, name);
 	free(name);
-	snapshot_check(sdb_value_locals(context, SDB_VALUE_PARAMETERS | SDB_VALUE_LOCALS, print_local,
+	snapshot_check(sdb_value_locals(context, SDB_VALUE_PARAMETERS | SDB_VALUE_LOCALS,
+					print_local,
 					(void *)context));
 }
 
@@ -82,7 +85,9 @@ static void print_globals(struct snapshot *snapshot)
 	for (sdb_variable_id id = 1; id <= sdb_db_info(snapshot->db)->variables; id++) {
 		struct sdb_value *value;
 		char *name, *text;
-		snapshot_check(sdb_qualified_name(snapshot->db, (struct sdb_entity){ SDB_ENTITY_VARIABLE, id }, &name));
+		snapshot_check(sdb_qualified_name(snapshot->db,
+						  (struct sdb_entity){ SDB_ENTITY_VARIABLE, id },
+						  &name));
 		snapshot_check(sdb_value_variable(&context, id, &value));
 		snapshot_check(sdb_value_print(value, &context, &top, &text));
 		printf("global %s = %s\n", name, text);
@@ -111,7 +116,8 @@ static void print_expressions(struct snapshot *snapshot, const char *path)
 			error = sdb_value_print(value, &context, &top, &text);
 			sdb_value_free(value);
 		}
-		printf("expr %s ==> %s%s\n", line, error ? "ERROR " : "", error ? sdb_error_message(error) : text);
+		printf("expr %s ==> %s%s\n", line, error ? "ERROR " : "", error
+		       ? sdb_error_message(error) : text);
 		if (!error)
 			free(text);
 		sdb_error_free(error);

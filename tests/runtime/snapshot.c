@@ -20,7 +20,8 @@ void snapshot_check(struct sdb_error *error)
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
 	struct snapshot_frame *frame = arg;
-	ssize_t got = address > INT64_MAX ? -1 : pread(frame->snapshot->memory, buffer, size, (off_t)address);
+	ssize_t got = address > INT64_MAX ? -1
+		: pread(frame->snapshot->memory, buffer, size, (off_t)address);
 	if (got == (ssize_t)size)
 		return NULL;
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "Cannot access memory at address 0x%llx",
@@ -91,7 +92,8 @@ static struct sdb_error *symbol(void *arg, uint64_t address, char **name_ret, ui
 	struct snapshot *snapshot = frame->snapshot;
 	struct sdb_symbol found;
 	sdb_symbol_id id;
-	struct sdb_error *error = sdb_symbol_at(snapshot->db, address - snapshot->bias, &found, &id);
+	struct sdb_error *error = sdb_symbol_at(snapshot->db, address - snapshot->bias, &found,
+						&id);
 	if (error)
 		return error;
 	*offset_ret = address - snapshot->bias - found.address;
@@ -99,7 +101,8 @@ static struct sdb_error *symbol(void *arg, uint64_t address, char **name_ret, ui
 }
 
 static const struct sdb_context_ops ops = {
-	.read_memory = read_memory, .write_memory = write_memory, .read_register = read_register, .cfa = cfa,
+	.read_memory = read_memory, .write_memory = write_memory, .read_register = read_register,
+		.cfa = cfa,
 	.tls_address = tls_address, .caller = caller, .symbol = symbol,
 };
 
@@ -164,8 +167,10 @@ static void complete(struct snapshot *snapshot, struct snapshot_frame *frame)
 	uint32_t *scopes = NULL;
 	size_t count = 0;
 	frame->context = (struct sdb_context){ .ops = &ops, .arg = frame, .db = snapshot->db,
-					       .load_bias = snapshot->bias, .pc = pc, .types = snapshot->types };
-	struct sdb_error *error = sdb_code_at(snapshot->db, pc, SDB_CODE_WITH_VARIABLES | SDB_CODE_WITH_CALLS,
+					       .load_bias = snapshot->bias, .pc = pc,
+					       .types = snapshot->types };
+	struct sdb_error *error = sdb_code_at(snapshot->db, pc, SDB_CODE_WITH_VARIABLES
+					      | SDB_CODE_WITH_CALLS,
 					      &frame->code);
 	if (error) { /* of another module */
 		sdb_error_free(error);

@@ -24,9 +24,11 @@ static void must(struct sdb_error *error)
 
 /* ---- the database -------------------------------------------------------------------------- */
 
-static const char *const texts[] = { "", "int", "empty", "empties", "self", "heir", "loop", "giants", "giant", "member",
+static const char *const texts[] = { "", "int", "empty", "empties", "self", "heir", "loop",
+				     "giants", "giant", "member",
 				     "pointer", "text", "char", "fields" };
-enum { INT = 1, EMPTY, EMPTIES, SELF, HEIR, LOOP, GIANTS, GIANT, MEMBER, POINTER, TEXT, CHAR, FIELDS, NAMES };
+enum { INT = 1, EMPTY, EMPTIES, SELF, HEIR, LOOP, GIANTS, GIANT, MEMBER, POINTER, TEXT, CHAR,
+       FIELDS, NAMES };
 static uint32_t ranks[NAMES];
 
 static void add_types(struct sdb_writer *writer)
@@ -34,25 +36,36 @@ static void add_types(struct sdb_writer *writer)
 	struct sdb_dimension many = { .kind = SDB_DIMENSION_COUNT, .count = UINT64_C(1) << 40 };
 	struct sdb_member inside[8], bases[8], far[3] = {
 		{ .name = ranks[MEMBER], .type = INT, .bit_offset = UINT64_C(1) << 62 },
-		{ .name = ranks[FIELDS], .type = INT, .bit_offset = UINT64_MAX, .bit_size = 7, .flags = SDB_MEMBER_BITFIELD },
-		{ .name = ranks[SELF], .type = INT, .bit_offset = 1, .bit_size = 200, .flags = SDB_MEMBER_BITFIELD } };
+		{ .name = ranks[FIELDS], .type = INT, .bit_offset = UINT64_MAX, .bit_size = 7,
+		  .flags = SDB_MEMBER_BITFIELD },
+		{ .name = ranks[SELF], .type = INT, .bit_offset = 1, .bit_size = 200,
+		  .flags = SDB_MEMBER_BITFIELD } };
 	for (int i = 0; i < 8; i++) {
 		inside[i] = (struct sdb_member){ .name = i < 4 ? ranks[MEMBER] : 0, .type = SELF };
 		bases[i] = (struct sdb_member){ .kind = SDB_MEMBER_BASE, .type = HEIR };
 	}
 	struct sdb_type types[] = {
-		[INT] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 4, .encoding = 5 },
+		[INT] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 4,
+			  .encoding = 5 },
 		[EMPTY] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED },
-		[EMPTIES] = { .kind = SDB_TYPE_ARRAY, .target = EMPTY, .dimension_count = 1, .dimensions = &many },
-		[SELF] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 16, .member_count = 8, .members = inside },
-		[HEIR] = { .kind = SDB_TYPE_CLASS, .flags = SDB_TYPE_SIZED, .size = 16, .member_count = 8, .members = bases },
+		[EMPTIES] = { .kind = SDB_TYPE_ARRAY, .target = EMPTY, .dimension_count = 1,
+			      .dimensions = &many },
+		[SELF] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 16,
+			   .member_count = 8, .members = inside },
+		[HEIR] = { .kind = SDB_TYPE_CLASS, .flags = SDB_TYPE_SIZED, .size = 16,
+			   .member_count = 8, .members = bases },
 		[LOOP] = { .kind = SDB_TYPE_TYPEDEF, .target = LOOP },
-		[GIANTS] = { .kind = SDB_TYPE_ARRAY, .target = GIANT, .dimension_count = 1, .dimensions = &many },
+		[GIANTS] = { .kind = SDB_TYPE_ARRAY, .target = GIANT, .dimension_count = 1,
+			     .dimensions = &many },
 		[GIANT] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 70000 },
-		[MEMBER] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 8, .member_count = 3, .members = far },
-		[POINTER] = { .kind = SDB_TYPE_POINTER, .flags = SDB_TYPE_SIZED, .size = 8, .target = POINTER },
-		[TEXT] = { .kind = SDB_TYPE_POINTER, .flags = SDB_TYPE_SIZED, .size = 8, .target = CHAR },
-		[CHAR] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 1, .encoding = 6 },
+		[MEMBER] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 8,
+			     .member_count = 3, .members = far },
+		[POINTER] = { .kind = SDB_TYPE_POINTER, .flags = SDB_TYPE_SIZED, .size = 8,
+			      .target = POINTER },
+		[TEXT] = { .kind = SDB_TYPE_POINTER, .flags = SDB_TYPE_SIZED, .size = 8,
+			   .target = CHAR },
+		[CHAR] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 1,
+			   .encoding = 6 },
 	};
 	for (sdb_type_id id = 1; id < sizeof(types) / sizeof(types[0]); id++) {
 		types[id].id = id;
@@ -64,7 +77,8 @@ static void add_types(struct sdb_writer *writer)
 static struct sdb_db *make_database(const char *path)
 {
 	struct sdb_writer_options options = { .path = path, .detail = SDB_DETAIL_FULL };
-	struct sdb_db_info info = { .module_name = "m", .module_path = "/m", .indexer = "test", .elf_machine = 62,
+	struct sdb_db_info info = { .module_name = "m", .module_path = "/m", .indexer = "test",
+				    .elf_machine = 62,
 				    .elf_class = 2, .elf_data = 1, .detail = SDB_DETAIL_FULL };
 	struct sdb_unit unit = { .language = 4, .version = 5 };
 	struct sdb_names *names = sdb_names_create();
@@ -85,8 +99,12 @@ static struct sdb_db *make_database(const char *path)
 	must(sdb_writer_add_unit(writer, &unit));
 	add_types(writer);
 	for (sdb_variable_id id = 1; id < CHAR; id++) {
-		struct sdb_variable variable = { .id = id, .name = ranks[id], .type = id, .flags = SDB_VARIABLE_EXTERNAL,
-						 .unit = 1, .location = { .kind = SDB_LOCATION_ADDRESS, .address = 0x1000 } };
+		struct sdb_variable variable =
+			{ .id = id, .name = ranks[id], .type = id, .flags = SDB_VARIABLE_EXTERNAL,
+						 .unit = 1,
+						 .location =
+						 { .kind = SDB_LOCATION_ADDRESS,
+						   .address = 0x1000 } };
 		must(sdb_writer_add_variable(writer, &variable));
 	}
 	must(sdb_writer_finish(writer, NULL));
@@ -111,7 +129,8 @@ static unsigned answers, errors;
 
 static void ask(const char *text)
 {
-	static const struct sdb_print_options deep = { .depth = 64, .elements = 1000000, .size = 100000, .top = true };
+	static const struct sdb_print_options deep =
+		{ .depth = 64, .elements = 1000000, .size = 100000, .top = true };
 	struct sdb_value *value, *copy;
 	char *shown;
 	struct sdb_error *error = sdb_evaluate(&context, NULL, text, 0, &value);
@@ -143,16 +162,24 @@ static void ask(const char *text)
 int main(void)
 {
 	static const char *const questions[] = {
-		"empty", "empties", "empties[5]", "empties[-5]", "self", "self.member", "self.member.member", "self.nothing",
-		"heir", "heir.nothing", "(heir *)&self", "(self *)&heir", "*(empty *)&heir", "loop", "loop + 1",
-		"sizeof(loop)", "giants", "giants[3]", "giants[1000000000000]", "&giants[1]", "giant", "member",
-		"member.member", "member.fields", "member.self", "pointer", "*pointer", "***************pointer", "pointer + 1",
-		"text", "text[0]", "*text@1000000", "*text@4000000000", "text@4000000000", "(char [70000])*text",
+		"empty", "empties", "empties[5]", "empties[-5]", "self", "self.member",
+			"self.member.member", "self.nothing",
+		"heir", "heir.nothing", "(heir *)&self", "(self *)&heir", "*(empty *)&heir", "loop",
+			"loop + 1",
+		"sizeof(loop)", "giants", "giants[3]", "giants[1000000000000]", "&giants[1]",
+			"giant", "member",
+		"member.member", "member.fields", "member.self", "pointer", "*pointer",
+			"***************pointer", "pointer + 1",
+		"text", "text[0]", "*text@1000000", "*text@4000000000", "text@4000000000",
+			"(char [70000])*text",
 		"((((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))))))",
 		"- - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - 1",
-		"1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 2", "1 << 4000000000",
-		"(__int128)1 << 127", "-9223372036854775807 - 1 / -1", "(-9223372036854775807 - 1) % -1", "18446744073709551616",
-		"'", "'a", "\"", "$", "1.", "1.e", "0x", "a::", "::", "sizeof", "sizeof(", "(int", "(int)", "*", "&", "[", "]", "",
+		"1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 1 ? 2",
+			"1 << 4000000000",
+		"(__int128)1 << 127", "-9223372036854775807 - 1 / -1",
+			"(-9223372036854775807 - 1) % -1", "18446744073709551616",
+		"'", "'a", "\"", "$", "1.", "1.e", "0x", "a::", "::", "sizeof", "sizeof(", "(int",
+			"(int)", "*", "&", "[", "]", "",
 	};
 	char path[] = "/tmp/stackdb-hostile-XXXXXX";
 	int file = mkstemp(path);

@@ -8,6 +8,7 @@
 
 #include "runtime/location.h"
 #include "runtime/types.h"
+#include "runtime/value.h"
 
 #include <err.h>
 #include <stackdb/operation.h>
@@ -51,8 +52,10 @@ struct fake {
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
 	struct fake *fake = arg;
-	if (address < MEMORY_AT || size > sizeof(fake->memory) || address - MEMORY_AT > sizeof(fake->memory) - size)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing at 0x%llx", (unsigned long long)address);
+	if (address < MEMORY_AT || size > sizeof(fake->memory)
+	    || address - MEMORY_AT > sizeof(fake->memory) - size)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing at 0x%llx",
+				     (unsigned long long)address);
 	memcpy(buffer, fake->memory + (address - MEMORY_AT), size);
 	return NULL;
 }
@@ -91,15 +94,36 @@ static struct sdb_error *caller(void *arg, const struct sdb_context **caller_ret
 	return NULL;
 }
 
-static const struct sdb_context_ops ops = { .read_memory = read_memory, .read_register = read_register, .cfa = cfa,
+static struct sdb_error *write_memory(void *arg, uint64_t address, const void *buffer, size_t size)
+{
+	struct fake *fake = arg;
+	if (address < MEMORY_AT || address - MEMORY_AT > sizeof(fake->memory) - size)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing at 0x%llx",
+				     (unsigned long long)address);
+	memcpy(fake->memory + (address - MEMORY_AT), buffer, size);
+	return NULL;
+}
+
+static struct sdb_error *write_register(void *arg, uint32_t number, const void *buffer, size_t size)
+{
+	memcpy(&((struct fake *)arg)->registers[number], buffer, size);
+	return NULL;
+}
+
+static const struct sdb_context_ops ops = { .write_memory = write_memory,
+					    .write_register = write_register,
+					    .read_memory = read_memory,
+					    .read_register = read_register, .cfa = cfa,
 					    .tls_address = tls_address, .caller = caller };
 
 static struct fake frame, above;
 static struct sdb_range range = { 0x100, 0x200 };
-static struct sdb_code_scope scope = { .kind = SDB_CODE_FUNCTION, .function = 1, .entry = 0x100, .range_count = 1,
+static struct sdb_code_scope scope = { .kind = SDB_CODE_FUNCTION, .function = 1, .entry = 0x100,
+				       .range_count = 1,
 				       .ranges = &range };
 static const uint8_t frame_base[] = { 0x9c }; /* call_frame_cfa */
-static struct sdb_code code = { .frame_base = { frame_base, 1 }, .scope_count = 1, .scopes = &scope };
+static struct sdb_code code = { .frame_base = { frame_base, 1 }, .scope_count = 1,
+				.scopes = &scope };
 
 static void set_up(struct sdb_db *db, struct types *types)
 {
@@ -113,7 +137,8 @@ static void set_up(struct sdb_db *db, struct types *types)
 	frame.registers[7] = MEMORY_AT;
 	frame.cfa = 0x1080;
 	above.cfa = 0x10c0;
-	frame.context = (struct sdb_context){ .ops = &ops, .arg = &frame, .db = db, .load_bias = 0x5000, .code = &code,
+	frame.context = (struct sdb_context){ .ops = &ops, .arg = &frame, .db = db,
+					      .load_bias = 0x5000, .code = &code,
 					      .pc = 0x110, .types = types };
 	above.context = frame.context;
 	above.context.arg = &above;
@@ -130,16 +155,19 @@ static void number_is(struct sdb_expression expression, uint64_t expected, int l
 	if (error)
 		printf("line %d: %s\n", line, sdb_error_message(error));
 	else if (number != expected)
-		printf("line %d: 0x%llx, not 0x%llx\n", line, (unsigned long long)number, (unsigned long long)expected);
+		printf("line %d: 0x%llx, not 0x%llx\n", line, (unsigned long long)number,
+		       (unsigned long long)expected);
 	check(!error && number == expected, "the number", line);
 	sdb_error_free(error);
 }
 
-static void fails(struct sdb_expression expression, enum sdb_absence expected, const char *words, int line)
+static void fails(struct sdb_expression expression, enum sdb_absence expected, const char *words,
+		  int line)
 {
 	uint64_t number;
 	enum sdb_absence absence = SDB_PRESENT;
-	struct sdb_error *error = location_number(&frame.context, &expression, NULL, &number, &absence);
+	struct sdb_error *error = location_number(&frame.context, &expression, NULL, &number,
+						  &absence);
 	check(error && absence == expected && strstr(sdb_error_message(error), words), words, line);
 	if (error && !strstr(sdb_error_message(error), words))
 		printf("line %d: %s\n", line, sdb_error_message(error));
@@ -233,7 +261,8 @@ struct found {
 	sdb_type_id type;
 };
 
-static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text,
+				   struct sdb_entity entity)
 {
 	struct found *found = arg;
 	(void)name, (void)text;
@@ -263,19 +292,24 @@ static uint16_t type_called(struct sdb_db *db, const char *name)
 
 static void test_typed(struct sdb_db *db)
 {
-	uint16_t real = type_called(db, "double"), single = type_called(db, "float"), integer = type_called(db, "int"),
+	uint16_t real = type_called(db, "double"), single = type_called(db, "float"),
+		integer = type_called(db, "int"),
 		byte = type_called(db, "signed char"), octet = type_called(db, "unsigned char");
 	double half = 0.5;
 	uint8_t h[8];
 	memcpy(h, &half, 8);
 	memcpy(frame.memory + 128, &half, 8);
-	IS(3, SDB_OP_CONST_TYPE, T(real), 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], 0x36, SDB_OP_CONVERT, T(real),
+	IS(3, SDB_OP_CONST_TYPE, T(real), 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], 0x36,
+	   SDB_OP_CONVERT, T(real),
 	   SDB_OP_MUL, SDB_OP_CONVERT, 0);
-	IS(0x3fe0000000000000, SDB_OP_CONST_TYPE, T(real), 8, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7],
+	IS(0x3fe0000000000000, SDB_OP_CONST_TYPE, T(real), 8, h[0], h[1], h[2], h[3], h[4], h[5],
+	   h[6], h[7],
 	   SDB_OP_REINTERPRET, 0);
-	IS(12, SDB_OP_BREG0 + 7, 0x80, 0x01, SDB_OP_DEREF_TYPE, 8, T(real), 0x08, 24, SDB_OP_CONVERT, T(real), SDB_OP_MUL,
+	IS(12, SDB_OP_BREG0 + 7, 0x80, 0x01, SDB_OP_DEREF_TYPE, 8, T(real), 0x08, 24,
+	   SDB_OP_CONVERT, T(real), SDB_OP_MUL,
 	   SDB_OP_CONVERT, T(integer));
-	IS(2, 0x31, SDB_OP_CONVERT, T(single), 0x32, SDB_OP_CONVERT, T(single), SDB_OP_DIV, 0x34, SDB_OP_CONVERT, T(single),
+	IS(2, 0x31, SDB_OP_CONVERT, T(single), 0x32, SDB_OP_CONVERT, T(single), SDB_OP_DIV, 0x34,
+	   SDB_OP_CONVERT, T(single),
 	   SDB_OP_MUL, SDB_OP_GNU_CONVERT, 0);
 	IS(1, 0x31, SDB_OP_CONVERT, T(single), 0x32, SDB_OP_CONVERT, T(single), SDB_OP_LT);
 	IS(-1, 0x08, 0xff, SDB_OP_CONVERT, T(byte), SDB_OP_CONVERT, 0);
@@ -296,7 +330,8 @@ static void test_entry_values(void)
 	static const uint8_t in_rdi[] = { SDB_OP_REG0 + 5 }, passed[] = { SDB_OP_BREG0 + 3, 2 },
 		pointed[] = { 0x0a, 0x34, 0x12 }, target[] = { 0x0a, 0x00, 0x51 };
 	struct sdb_call_parameter parameter = { { in_rdi, 1 }, { passed, 2 }, { pointed, 3 } };
-	struct sdb_call_site site = { .address = 0x150, .function = 1, .parameter_count = 1, .parameters = &parameter };
+	struct sdb_call_site site = { .address = 0x150, .function = 1, .parameter_count = 1,
+				      .parameters = &parameter };
 	FAILS(SDB_ABSENT_ENTRY_VALUE, "outermost", SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5);
 	frame.caller = &above;
 	FAILS(SDB_ABSENT_ENTRY_VALUE, "does not describe", SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5);
@@ -310,8 +345,10 @@ static void test_entry_values(void)
 	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 4);
 	FAILS(SDB_ABSENT_ENTRY_VALUE, "not that of a register", SDB_OP_ENTRY_VALUE, 1, 0x31);
 	site.function = 0;
-	FAILS(SDB_ABSENT_ENTRY_VALUE, "does not say what it called", SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5);
-	site.target = (struct sdb_expression){ target, 3 }; /* 0x5100: this function, with the bias */
+	FAILS(SDB_ABSENT_ENTRY_VALUE, "does not say what it called", SDB_OP_ENTRY_VALUE, 1,
+	      SDB_OP_REG0 + 5);
+	site.target = (struct sdb_expression){ target,
+					       3 }; /* 0x5100: this function, with the bias */
 	IS(1005, SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5);
 	scope.entry = 0x104;
 	FAILS(SDB_ABSENT_ENTRY_VALUE, "another function", SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5);
@@ -322,10 +359,12 @@ static void test_entry_values(void)
 	/* a parameter that is not passed any more */
 	static const uint8_t removed[] = { SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 2 };
 	site.function = 1;
-	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 2);
+	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_GNU_PARAMETER_REF,
+	      SDB_REFERENCE_LOCAL, 2);
 	parameter.location = (struct sdb_expression){ removed, 3 };
 	IS(1005, SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 2, SDB_OP_STACK_VALUE);
-	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_GNU_PARAMETER_REF, SDB_REFERENCE_LOCAL, 1);
+	FAILS(SDB_ABSENT_ENTRY_VALUE, "what it passed", SDB_OP_GNU_PARAMETER_REF,
+	      SDB_REFERENCE_LOCAL, 1);
 	frame.site = NULL;
 	frame.caller = NULL;
 }
@@ -342,33 +381,81 @@ static struct location *locate(struct sdb_expression expression)
 static void test_places(void)
 {
 	struct location *location = locate(BYTES(SDB_OP_FBREG, 8));
-	CHECK(location->count == 1 && location->places[0].kind == PLACE_MEMORY && location->places[0].address == 0x1088);
+	CHECK(location->count == 1 && location->places[0].kind == PLACE_MEMORY
+	      && location->places[0].address == 0x1088);
 	location_unref(location);
 	location = locate(BYTES(SDB_OP_REG0 + 3));
 	CHECK(location->places[0].kind == PLACE_REGISTER && location->places[0].number == 3);
 	location_unref(location);
 	location = locate(BYTES(SDB_OP_IMPLICIT_VALUE, 3, 7, 8, 9));
-	CHECK(location->places[0].kind == PLACE_VALUE && location->places[0].size == 3 && location->places[0].bytes[2] == 9);
+	CHECK(location->places[0].kind == PLACE_VALUE && location->places[0].size == 3
+	      && location->places[0].bytes[2] == 9);
 	location_unref(location);
 	location = locate(BYTES(SDB_OP_IMPLICIT_POINTER, SDB_REFERENCE_LOCAL, 4, 0x7e));
 	CHECK(location->places[0].kind == PLACE_IMPLICIT_POINTER && location->places[0].number == 4
 	      && location->places[0].offset == -2);
 	location_unref(location);
-	location = locate(BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 4, SDB_OP_PIECE, 2, 0x37, SDB_OP_STACK_VALUE,
+	location = locate(BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 4, SDB_OP_PIECE, 2, 0x37,
+				SDB_OP_STACK_VALUE,
 				SDB_OP_BIT_PIECE, 5, 1));
 	CHECK(location->in_pieces && location->count == 3 && location->places[0].bit_size == 32
 	      && location->places[1].kind == PLACE_ABSENT && location->places[2].bit_size == 5
 	      && location->places[2].bit_offset == 1);
 	location_unref(location);
 	location = locate(BYTES(SDB_OP_NOP));
-	CHECK(location->places[0].kind == PLACE_ABSENT && location->places[0].absence == SDB_ABSENT_OPTIMIZED_OUT);
+	CHECK(location->places[0].kind == PLACE_ABSENT
+	      && location->places[0].absence == SDB_ABSENT_OPTIMIZED_OUT);
 	location_unref(location);
 	location = locate(BYTES(SDB_OP_BREG0 + 9, 0));
-	CHECK(location->places[0].absence == SDB_ABSENT_REGISTER && strstr(location->text, "not saved"));
+	CHECK(location->places[0].absence == SDB_ABSENT_REGISTER
+	      && strstr(location->text, "not saved"));
 	location_unref(location);
 	location = locate(BYTES(0x30, SDB_OP_DEREF));
 	CHECK(location->places[0].absence == SDB_ABSENT_MEMORY);
 	location_unref(location);
+}
+
+/* A value of TYPE at EXPRESSION, changed to NUMBER; false when it cannot be. */
+static bool change(struct sdb_db *db, uint16_t type, struct sdb_expression expression,
+		   uint32_t number)
+{
+	struct sdb_value *value;
+	int64_t found = 0;
+	must(value_new(&frame.context, frame.context.types, db, type, locate(expression), &value));
+	struct sdb_error *error = sdb_value_store(value, &frame.context, &number, sizeof(number));
+	if (!error)
+		must(sdb_value_signed(value, &frame.context, &found));
+	CHECK(error || found == (int32_t)number);
+	sdb_value_free(value);
+	bool changed = !error;
+	sdb_error_free(error);
+	return changed;
+}
+
+static void test_stores(struct sdb_db *db)
+{
+	uint16_t type = type_called(db, "int");
+	frame.registers[3] = 0x1111111122222222;
+	frame.registers[4] = 0x3333333344444444;
+	CHECK(change(db, type, BYTES(SDB_OP_REG0 + 3), 0xabcdef01)
+	      && frame.registers[3] == 0x11111111abcdef01);
+	CHECK(change(db, type, BYTES(SDB_OP_FBREG, 0), 0x01020304) && frame.memory[0x80] == 4
+	      && frame.memory[0x7f] == 0x7f);
+	CHECK(change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 1, SDB_OP_REG0 + 4,
+				     SDB_OP_PIECE, 2, SDB_OP_FBREG, 8,
+				     SDB_OP_PIECE, 1), 0x55667788));
+	CHECK(frame.registers[3] == 0x11111111abcdef88 && frame.registers[4] == 0x3333333344446677
+	      && frame.memory[0x88] == 0x55);
+	CHECK(change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_BIT_PIECE, 12, 4, SDB_OP_REG0 + 4,
+				     SDB_OP_BIT_PIECE, 20, 32),
+		     0x12345abc));
+	CHECK(frame.registers[3] == 0x11111111abcdabc8 && frame.registers[4] == 0x3331234544446677);
+	/* nothing is written when a part cannot be */
+	CHECK(!change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 2, SDB_OP_PIECE, 2), 0));
+	CHECK(!change(db, type, BYTES(SDB_OP_REG0 + 3, SDB_OP_PIECE, 2), 0));
+	CHECK(!change(db, type, BYTES(0x31, SDB_OP_STACK_VALUE), 0));
+	CHECK(!change(db, type, BYTES(SDB_OP_IMPLICIT_VALUE, 4, 1, 2, 3, 4), 0));
+	CHECK(frame.registers[3] == 0x11111111abcdabc8);
 }
 
 /* ---- harm ------------------------------------------------------------------------------------------------- */
@@ -402,7 +489,8 @@ static void test_harm(void)
 	FAILS(SDB_ABSENT_REGISTER, "not saved", SDB_OP_BREGX, 0xff, 0x7f, 0);
 	BAD("asks for register", SDB_OP_REGX, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f);
 	memset(deep, 0x31, sizeof(deep));
-	fails((struct sdb_expression){ deep, sizeof(deep) }, SDB_ABSENT_EXPRESSION, "numbers", __LINE__);
+	fails((struct sdb_expression){ deep, sizeof(deep) }, SDB_ABSENT_EXPRESSION, "numbers",
+	      __LINE__);
 	memset(nested, 0, sizeof(nested));
 	for (unsigned i = 0; i < 30; i++) {
 		nested[2 * i] = SDB_OP_ENTRY_VALUE;
@@ -414,7 +502,8 @@ static void test_harm(void)
 	struct location *location = locate((struct sdb_expression){ pieces, sizeof(pieces) });
 	CHECK(location->places[0].absence == SDB_ABSENT_EXPRESSION);
 	location_unref(location);
-	location = locate(BYTES(SDB_OP_REG0, SDB_OP_PIECE, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f));
+	location = locate(BYTES(SDB_OP_REG0, SDB_OP_PIECE, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				0x7f));
 	CHECK(location->places[0].absence == SDB_ABSENT_EXPRESSION);
 	location_unref(location);
 }
@@ -425,7 +514,8 @@ static void test_cycles(void)
 	static const uint8_t self[] = { SDB_OP_FBREG, 0 }, in_rdi[] = { SDB_OP_REG0 + 5 },
 		again[] = { SDB_OP_ENTRY_VALUE, 1, SDB_OP_REG0 + 5 };
 	struct sdb_call_parameter parameter = { { in_rdi, 1 }, { again, 3 }, { NULL, 0 } };
-	struct sdb_call_site site = { .address = 0x150, .function = 1, .parameter_count = 1, .parameters = &parameter };
+	struct sdb_call_site site = { .address = 0x150, .function = 1, .parameter_count = 1,
+				      .parameters = &parameter };
 	code.frame_base = (struct sdb_expression){ self, 2 };
 	BAD("nested", SDB_OP_FBREG, 0);
 	code.frame_base = (struct sdb_expression){ frame_base, 1 };
@@ -449,6 +539,7 @@ int main(int argc, char **argv)
 	test_typed(db);
 	test_entry_values();
 	test_places();
+	test_stores(db);
 	test_harm();
 	test_cycles();
 	types_unref(types);

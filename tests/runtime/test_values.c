@@ -54,7 +54,8 @@ static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, 
 	struct iovec here = { buffer, size }, there = { (void *)(uintptr_t)address, size };
 	if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)size)
 		return NULL;
-	return sdb_error_new(SDB_ERROR_NOT_FOUND, "0x%llx is not mapped", (unsigned long long)address);
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "0x%llx is not mapped",
+			     (unsigned long long)address);
 }
 
 static struct sdb_error *write_memory(void *arg, uint64_t address, const void *buffer, size_t size)
@@ -64,7 +65,8 @@ static struct sdb_error *write_memory(void *arg, uint64_t address, const void *b
 	return NULL;
 }
 
-static const struct sdb_context_ops ops = { .read_memory = read_memory, .write_memory = write_memory };
+static const struct sdb_context_ops ops = { .read_memory = read_memory,
+					    .write_memory = write_memory };
 
 static int take_bias(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -131,7 +133,8 @@ static void fails(const char *text, enum sdb_error_code code, const char *words_
 		error = sdb_value_signed(value, &context, &number);
 		sdb_value_free(value);
 	}
-	check(error && sdb_error_code(error) == code && strstr(sdb_error_message(error), words_of_it), text,
+	check(error && sdb_error_code(error) == code
+	      && strstr(sdb_error_message(error), words_of_it), text,
 	      error ? sdb_error_message(error) : "no error");
 	sdb_error_free(error);
 }
@@ -146,8 +149,10 @@ static void test_numbers(void)
 	check(number == -5, "signed", "");
 	sdb_error_free(sdb_value_unsigned(value, &context, &big));
 	check(big == (uint64_t)-5, "unsigned", "");
-	check(sdb_value_address(value, &address) && address == (uintptr_t)&thing.number, "address", "");
-	check(sdb_value_size(value) == 4 && sdb_value_kind(value) == SDB_TYPE_BASE, "size and kind", "");
+	check(sdb_value_address(value, &address) && address == (uintptr_t)&thing.number, "address",
+	      "");
+	check(sdb_value_size(value) == 4 && sdb_value_kind(value) == SDB_TYPE_BASE, "size and kind",
+	      "");
 	sdb_value_free(value);
 	value = evaluate("thing.inner[1].real");
 	sdb_error_free(sdb_value_real(value, &context, &real));
@@ -159,6 +164,16 @@ static void test_numbers(void)
 	prints("cursor[-1]", "10");
 	prints("cursor - numbers", "1");
 	prints("(*cursor == numbers[1]) + 0", "1");
+	prints("test_values.c:numbers[0]", "10");
+	prints("'test_values.c'::numbers[0]", "10");
+	prints("1 ? numbers[0] : numbers[1]", "10");
+	prints("1 ? 'a' : 'b'", "97 'a'");
+	prints("(long)numbers == (long)&numbers[0] ? 5 : 6", "5");
+	prints("*numbers@2", "{10, 20}");
+	prints("((struct outer *)&thing)->inner[1].text", "\"sec\\\"ond\"");
+	prints("(enum level)7", "HIGH");
+	prints("HIGH + 1", "8");
+	fails("other.c:numbers", SDB_ERROR_NOT_FOUND, "other.c has no");
 	prints("large[199999]", "0 '\\000'");
 	fails("nothing->number", SDB_ERROR_NOT_FOUND, "not mapped");
 	fails("broken->number", SDB_ERROR_NOT_FOUND, "not mapped");
@@ -178,7 +193,8 @@ static void test_json(void)
 	says("thing.flag", "true");
 	says("nothing", "{\"pointer\":\"0x0\"}");
 	says("*broken", "{\"absent\":\"memory not readable\",\"why\":\"0x10 is not mapped\"}");
-	snprintf(expected, sizeof(expected), "{\"pointer\":\"%p\",\"string\":\"one\"}", (const void *)words[1]);
+	snprintf(expected, sizeof(expected), "{\"pointer\":\"%p\",\"string\":\"one\"}",
+		 (const void *)words[1]);
 	says("thing.name", expected);
 	memset(endless, 0xff, sizeof(endless));
 	memset(expected, 0, sizeof(expected));
@@ -209,7 +225,8 @@ static void test_strings(void)
 	sdb_value_free(value);
 }
 
-static struct sdb_error *take_path(void *arg, const char *path, struct sdb_value *before, struct sdb_value *after)
+static struct sdb_error *take_path(void *arg, const char *path, struct sdb_value *before,
+				   struct sdb_value *after)
 {
 	(void)before, (void)after;
 	strcat(strcat(arg, path), " ");
@@ -232,7 +249,8 @@ static void test_change(void)
 	sdb_error_free(sdb_value_refresh(value, &context, &changed));
 	check(changed, "something changed", "");
 	sdb_error_free(sdb_value_diff(before, value, &context, 0, take_path, paths, &count));
-	check(count == 3 && strcmp(paths, ".number .high .inner[1].text[2] ") == 0, "differences", paths);
+	check(count == 3 && strcmp(paths, ".number .high .inner[1].text[2] ") == 0, "differences",
+	      paths);
 	sdb_value_free(before);
 	sdb_value_free(value);
 	value = evaluate("thing.high");

@@ -36,6 +36,7 @@ compared, differences, allowed = 0, [], {}
 # What may differ, and why.
 ALIKE = [
     (r' <(?:[^<>]|<[^<>]*>)*>', 'another symbol at the address'),
+    (r' (?=\*)', 'gdb writes the names of templates in its own way'),
     (r'<[^={}]*> = ', 'gdb writes the names of templates in its own way'),
     (r'<[^={}]*> = (\{<No data fields>\}|<incomplete type>)', 'gdb shows a base that is only declared as empty'),
 ]
@@ -140,7 +141,10 @@ def frames_of_dump(text):
         kind, _, rest = line.partition(' ')
         if kind == 'frame':
             number, _, name = rest.partition(' ')
-            frames.append((re.sub(r'<.*>', '', name), {}, {}))
+            frames.append((re.sub(r'<.*>', '', name), {}, {}, {}))
+        elif kind == 'type':
+            name, _, value = rest.partition(' = ')
+            frames[-1][3].setdefault(name, []).append(value)
         elif kind in ('arg', 'local'):
             name, _, value = rest.partition(' = ')
             frames[-1][1 if kind == 'arg' else 2].setdefault(name, []).append(value)
@@ -199,14 +203,35 @@ def compare(where, name, expected, found):
 
 
 def entry_value(index, variable):
-    frame = gdb.newest_frame()
-    for _ in range(index):
-        frame = frame.older()
-    frame.select()
+    select(index)
     try:
         return 'entry_value' in gdb.execute('info address ' + variable, to_string=True)
     except gdb.error:
         return False
+
+
+def select(index):
+    frame = gdb.newest_frame()
+    for _ in range(index):
+        frame = frame.older()
+    frame.select()
+
+
+def compare_types(where, index, types):
+    """The declared type of each variable of frame INDEX that gdb means by its name."""
+    select(index)
+    for name, found in types.items():
+        try:
+            expected = gdb.execute('whatis/r ' + name, to_string=True).strip()[len('type = '):]
+        except gdb.error:
+            continue
+        # gdb shortens what gcc calls `long int`
+        if name and expected in [re.sub(r'\b(long|short) int\b', r'\1', each) for each in found]:
+            found = [expected]
+        if name and expected not in found:
+            compare(where, 'type of ' + name, expected, found[0])
+        elif name:
+            compare(where, 'type of ' + name, expected, expected)
 
 
 def compare_stop(bias, what):
@@ -239,6 +264,7 @@ def compare_stop(bias, what):
                         allow('an entry value: gdb does not find the call, or asks the wrong frame of inlined ones')
                         continue
                     compare(where, variable, value, mine[i] if i < len(mine) else None)
+        compare_types(where, index, ours[index][3])
     if what:
         compare_globals(result.stdout)
         compare_expressions(result.stdout)
