@@ -6,6 +6,7 @@
 
 enum {
 	ESCAPE = 255,
+	AT_ONCE = 4,    /* codes that are decoded without a look at the room */
 	CODES = 512,    /* phrases, then 256 + a byte that none covers */
 	ROUNDS = 5,     /* phrases grow to twice their length in each */
 	SAMPLE = 1 << 19,
@@ -80,6 +81,20 @@ bool phrases_decode(const struct phrases *phrases, const uint8_t *data, size_t s
 {
 	const uint8_t *end = data + size;
 	uint8_t *to = raw, *to_end = raw + raw_size;
+	while (end - data > AT_ONCE && to_end - to >= AT_ONCE * PHRASE_LENGTH) {
+		unsigned done = 0;
+		for (; done < AT_ONCE && phrases->lengths[data[done]]; done++) {
+			memcpy(to, phrases->bytes[data[done]], PHRASE_LENGTH);
+			to += phrases->lengths[data[done]];
+		}
+		data += done;
+		if (done == AT_ONCE)
+			continue;
+		if (*data != ESCAPE)
+			return false;
+		*to++ = data[1];
+		data += 2;
+	}
 	while (data < end) {
 		unsigned code = *data++, length = phrases->lengths[code];
 		if (length && to_end - to >= PHRASE_LENGTH) {

@@ -17,7 +17,7 @@ enum { PHRASES_MAX = 255, PHRASE_LENGTH = 8 };
 struct phrases {
 	unsigned count;
 	uint8_t lengths[256]; /* 0: there is no such phrase */
-	uint8_t bytes[PHRASES_MAX][PHRASE_LENGTH];
+	uint8_t bytes[256][PHRASE_LENGTH];
 	/* By first byte, the longest first: numbers of phrases, for encoding. */
 	uint8_t order[PHRASES_MAX];
 	uint16_t begins[257];
