@@ -140,7 +140,7 @@ void shape_function_names(struct shape *shape, uint64_t first)
 	(void)first;
 	while (!shape_done(shape)) {
 		struct shape_record record = shape_open(shape);
-		name(shape, NAME);
+		shape_number(shape, NAME); /* nearly even, and often asked for */
 		name(shape, LINKAGE);
 		unit = shape_near(shape, UNIT, unit);
 		shape_close(shape, record);

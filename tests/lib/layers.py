@@ -14,7 +14,7 @@ MAY = {"symdb": set(), "indexer": {"symdb"}, "runtime": {"symdb"}, "drivers": {"
 FOREIGN = {"sqlite3.h": {"symdb", "tools"}, "lz4.h": {"symdb"}, "lz4hc.h": {"symdb"},
            "libelf.h": {"indexer"}, "gelf.h": {"indexer"}, "elfutils": {"indexer"},
            "dwarf.h": {"indexer"}, "lzma.h": {"indexer"}, "zlib.h": {"indexer"},
-           "zstd.h": {"indexer"}, "libdeflate.h": {"indexer"}}
+           "zstd.h": {"indexer"}, "Zydis": {"runtime"}, "libdeflate.h": {"indexer"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 
