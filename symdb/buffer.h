@@ -76,8 +76,15 @@ uint64_t get_uleb_slow(struct cursor *cursor);
 
 static inline uint64_t get_uleb(struct cursor *cursor)
 {
-	if (cursor->at < cursor->end && *cursor->at < 0x80)
-		return *cursor->at++;
+	const uint8_t *at = cursor->at;
+	if (at < cursor->end && *at < 0x80) {
+		cursor->at = at + 1;
+		return *at;
+	}
+	if (cursor->end - at >= 2 && at[1] < 0x80) {
+		cursor->at = at + 2;
+		return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
+	}
 	return get_uleb_slow(cursor);
 }
 
