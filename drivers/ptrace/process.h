@@ -114,6 +114,7 @@ struct sdb_error *report_status(struct process *process, struct tracee *tracee, 
  * process is let go, and *CHILD_RET is its number.
  */
 struct sdb_error *report_creation(struct process *process, struct tracee *tracee, int status, pid_t *child_ret);
+void report_continue_child(struct sdb_target *target, int64_t child);
 bool report_is_last(const struct process *process, const struct tracee *tracee);
 
 /* ---- waiter.c: what waits for processes besides, so that a descriptor can be polled */
