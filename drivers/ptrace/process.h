@@ -52,6 +52,7 @@ struct process {
 	bool watched;         /* traced while it runs, too */
 	bool calls_reported;
 	pid_t peek;           /* a thread that is stopped, to read a word through; 0: none is known */
+	unsigned armed;       /* set of the debug registers that may fire */
 	bool dirty_debug;     /* debug registers were written in some thread */
 	struct tracee *first, *last; /* of the queue */
 	struct tracee *gone;  /* whose end was the last event: removed with the next wait */

@@ -242,6 +242,9 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 		return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, SIGTRAP);
 	}
 	/* The kernel sets it anew with each exception (arch/x86/kernel/traps.c, exc_debug_user). */
+	bool only_one = process->armed && !(process->armed & (process->armed - 1));
+	if (info.si_code == TRAP_HWBKPT && only_one)
+		return report(event_ret, reported_ret, DRIVER_HARDWARE, tracee, process->armed);
 	long fired = process->dirty_debug ? ptrace(PTRACE_PEEKUSER, tid, DEBUG_STATUS, 0) & 15 : 0;
 	if (fired)
 		return report(event_ret, reported_ret, DRIVER_HARDWARE, tracee, fired);
