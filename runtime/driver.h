@@ -91,6 +91,8 @@ struct driver {
 	struct sdb_error *(*descriptor)(struct sdb_target *target, int *descriptor_ret);
 	/* Makes a wait() with a timeout return; called from a signal handler or another thread. */
 	void (*wake)(struct sdb_target *target);
+	/* Lets a child go on that waited for its DRIVER_CHILD to be handled (spec.follow_children). */
+	void (*continue_child)(struct sdb_target *target, int64_t child);
 	/* Whether system calls are reported; takes effect when a thread is resumed. */
 	struct sdb_error *(*report_syscalls)(struct sdb_target *target, bool on);
 

@@ -259,11 +259,13 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 		break;
 	}
 	struct sdb_error *error = probes ? dispatch(probes, event, &pause) : NULL;
+	if (event->kind == DRIVER_CHILD && target->spec.follow_children && target->driver->continue_child)
+		target->driver->continue_child(target, event->number);
 	if (pause && probes)
 		probes->resume = false;
 	if (!error && pause && target->status == SDB_TARGET_RUNNING)
 		return sdb_target_pause(target);
-	struct sdb_error *other = target->status == SDB_TARGET_RUNNING && event->thread->stopped
+	struct sdb_error *other = target->status == SDB_TARGET_RUNNING && event->thread && event->thread->stopped
 		? thread_resume(event->thread, DRIVER_CONTINUE) : NULL;
 	if (error)
 		sdb_error_free(other);

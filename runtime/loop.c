@@ -197,8 +197,10 @@ struct sdb_error *sdb_loop_run(struct sdb_loop *loop, int timeout)
 			break;
 		for (size_t i = 0; i < loop->count && !error; i++) {
 			int descriptor; /* asking for it says that everything was seen */
-			if (loop->targets[i]->status == SDB_TARGET_RUNNING)
-				error = sdb_target_descriptor(loop->targets[i], &descriptor);
+			error = sdb_target_descriptor(loop->targets[i], &descriptor);
+			/* What has ended says so for ever. */
+			if (!error && loop->targets[i]->status == SDB_TARGET_EXITED)
+				epoll_ctl(loop->epoll, EPOLL_CTL_DEL, descriptor, NULL);
 		}
 		struct pollfd ready = { .fd = loop->epoll, .events = POLLIN };
 		if (!error && poll(&ready, 1, left > INT32_MAX ? -1 : (int)left) < 0 && errno != EINTR)

@@ -2,7 +2,6 @@
 /* Probes: made, switched on and off, removed. What happens at them is in hit.c. */
 
 #include "probe_private.h"
-#include "space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,93 +63,9 @@ struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sd
 	return error;
 }
 
-/* ---- places ---------------------------------------------------------------------------------- */
-
-static struct sdb_error *add_site(struct sdb_probe *probe, uint64_t address, uint64_t entry, bool hook)
-{
-	struct point *point;
-	for (const struct site *site = probe->sites; site; site = site->next_of_probe)
-		if (site->point->address == address)
-			return NULL; /* two names of one place */
-	struct sdb_error *error = point_get(probe->target->probes, address, &point);
-	if (error)
-		return error;
-	struct site *site = calloc(1, sizeof(*site));
-	if (!site)
-		return NO_MEMORY();
-	*site = (struct site){ .probe = probe, .point = point, .next_of_probe = probe->sites, .entry = entry,
-				.hook = hook };
-	probe->sites = site;
-	probe->site_count += !hook;
-	/* Handlers are called in the order in which probes were made. */
-	struct site **link = &point->sites;
-	while (*link)
-		link = &(*link)->next_at_point;
-	*link = site;
-	return NULL;
-}
-
-struct line_search {
-	uint64_t entry;
-	uint64_t found;
-};
-
-static struct sdb_error *consider_line(void *arg, const struct sdb_line *line)
-{
-	struct line_search *search = arg;
-	if (line->address <= search->entry || !(line->flags & SDB_LINE_STATEMENT) || line->line == 0)
-		return NULL;
-	search->found = line->address;
-	return sdb_error_new(SDB_ERROR_STOPPED, "found");
-}
-
-/* Behind the prologue: where the second line of the function begins, as debuggers have it. */
-static uint64_t body_of(struct sdb_module *module, uint64_t entry)
-{
-	struct sdb_db *db;
-	struct sdb_code *code;
-	uint64_t address = entry - module->bias;
-	struct sdb_error *error = sdb_module_database(module, &db);
-	if (!error)
-		error = sdb_code_at(db, address, 0, &code);
-	if (error) {
-		sdb_error_free(error);
-		return entry;
-	}
-	uint64_t high = code->scopes[0].range_count ? code->scopes[0].ranges[0].high : address;
-	struct line_search search = { .entry = address, .found = address };
-	sdb_code_free(code);
-	sdb_error_free(sdb_lines(db, address, high, consider_line, &search));
-	return search.found + module->bias;
-}
-
-struct binding_of {
-	struct sdb_probe *probe;
-	bool hook;
-};
-
-static struct sdb_error *add_binding(void *arg, const struct sdb_binding *binding)
-{
-	struct binding_of *of = arg;
-	struct sdb_probe *probe = of->probe;
-	uint64_t address = binding->address;
-	bool function = binding->entity.kind == SDB_ENTITY_FUNCTION && !binding->inlined;
-	if (binding->entity.kind == SDB_ENTITY_VARIABLE)
-		return NULL;
-	if (probe->options.body && function && binding->module)
-		address = body_of(binding->module, address);
-	if (!probe->options.hardware)
-		return add_site(probe, address, binding->address, of->hook);
-	if (probe->site_count++)
-		return sdb_error_new(SDB_ERROR_INVALID, "it has several places: a debug register is for one");
-	probe->address = address;
-	probe->size = 1;
-	return NULL;
-}
-
 /* ---- on and off ---------------------------------------------------------------------------------- */
 
-static struct sdb_error *update_points(struct sdb_probe *probe)
+struct sdb_error *probe_update_points(struct sdb_probe *probe)
 {
 	struct sdb_error *error = NULL;
 	for (struct site *site = probe->sites; site && !error; site = site->next_of_probe)
@@ -185,7 +100,7 @@ static struct sdb_error *switch_on(struct sdb_probe *probe)
 		probes->call_probes++;
 		return report_calls(probes);
 	}
-	return update_points(probe);
+	return probe_update_points(probe);
 }
 
 static struct sdb_error *switch_off(struct sdb_probe *probe)
@@ -200,7 +115,7 @@ static struct sdb_error *switch_off(struct sdb_probe *probe)
 	for (size_t i = 0; probe->returns && i < probe->target->thread_count; i++)
 		if (probe->target->threads[i]->probing)
 			returns_forget(probes, probe->target->threads[i]->probing, probe);
-	return probe->returns ? points_update_all(probes) : update_points(probe);
+	return probe->returns ? points_update_all(probes) : probe_update_points(probe);
 }
 
 struct sdb_error *sdb_probe_enable(struct sdb_probe *probe)
@@ -387,32 +302,6 @@ static struct sdb_error *finish(struct sdb_probe *probe, struct sdb_error *error
 	return NULL;
 }
 
-/* Has PROBE told when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
-static struct sdb_error *make_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed)
-{
-	struct binding_of of = { .probe = probe, .hook = true };
-	struct sdb_error *error = sdb_target_bind(probe->target, "_dl_debug_state", false, add_binding, &of);
-	if (error) { /* nothing is ever loaded later */
-		sdb_error_free(error);
-		return missed;
-	}
-	sdb_error_free(missed);
-	probe->pattern = strdup(pattern);
-	return probe->pattern ? NULL : NO_MEMORY();
-}
-
-struct sdb_error *probe_find_again(struct sdb_probe *probe)
-{
-	struct binding_of of = { .probe = probe };
-	struct sdb_error *error = sdb_target_bind(probe->target, probe->pattern, probe->options.inlined && !probe->returns,
-						  add_binding, &of);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error);
-		return NULL;
-	}
-	return error ? error : update_points(probe);
-}
-
 /* ---- making them ------------------------------------------------------------------------------------- */
 
 static struct sdb_error *make_places(struct sdb_target *target, const char *pattern,
@@ -422,11 +311,10 @@ static struct sdb_error *make_places(struct sdb_target *target, const char *patt
 	struct sdb_error *error = create(target, PROBE_PLACES, options, &probe);
 	if (error)
 		return error;
-	struct binding_of of = { .probe = probe };
 	probe->returns = returns;
-	error = sdb_target_bind(target, pattern, options->inlined && !returns, add_binding, &of);
+	error = place_bind(probe, pattern);
 	if (options->pending && !options->hardware && (!error || sdb_error_code(error) == SDB_ERROR_NOT_FOUND))
-		error = make_pending(probe, pattern, error);
+		error = place_pending(probe, pattern, error);
 	if (!error && !probe->site_count && !probe->pattern)
 		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "'%s' is a variable: watch it instead", pattern);
 	return finish(probe, error, probe_ret);
@@ -453,9 +341,7 @@ struct sdb_error *sdb_probe_address(struct sdb_target *target, uint64_t address,
 	struct sdb_error *error = create(target, PROBE_PLACES, options, &probe);
 	if (error)
 		return error;
-	const struct sdb_binding binding = { .address = address };
-	struct binding_of of = { .probe = probe };
-	return finish(probe, add_binding(&of, &binding), probe_ret);
+	return finish(probe, place_at(probe, address), probe_ret);
 }
 
 struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, unsigned size, enum sdb_watch access,
@@ -493,8 +379,7 @@ struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds, co
 		return error;
 	probe->kinds = kinds;
 	if (kinds & 1u << SDB_HIT_LIBRARY) { /* the dynamic linker calls this when it has changed its list */
-		struct binding_of of = { .probe = probe };
-		error = sdb_target_bind(target, "_dl_debug_state", false, add_binding, &of);
+		error = place_bind(probe, "_dl_debug_state");
 	}
 	return finish(probe, error, probe_ret);
 }

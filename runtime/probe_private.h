@@ -112,6 +112,13 @@ struct sdb_error *probes_settle(struct sdb_target *target);
 /* The target is another program: its places are gone. */
 void probes_lose_places(struct probes *probes);
 
+struct sdb_error *probe_update_points(struct sdb_probe *probe);
+
+/* ---- place.c: adds places to a probe, none of which is switched on by that */
+struct sdb_error *place_at(struct sdb_probe *probe, uint64_t address);
+struct sdb_error *place_bind(struct sdb_probe *probe, const char *pattern);
+/* Has PROBE look again when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
+struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed);
 /* Looks for the places of a pending probe in what was loaded since. */
 struct sdb_error *probe_find_again(struct sdb_probe *probe);
 

@@ -117,6 +117,9 @@ struct sdb_error *sdb_thread_state(struct sdb_thread *thread, char **state_ret)
 
 static struct sdb_error *not_stopped(const struct sdb_thread *thread)
 {
+	if (thread->target->status == SDB_TARGET_PAUSED)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %lld cannot be stopped now: it waits in the kernel for "
+				     "something that must not be interrupted", (long long)thread->id);
 	return sdb_error_new(SDB_ERROR_INVALID, "thread %lld runs: registers are there only while it is paused",
 			     (long long)thread->id);
 }

@@ -16,6 +16,7 @@ struct syscall_command {
 	size_t filter_count;
 	bool *wanted;  /* by number; NULL: all */
 	bool count_only;
+	bool follow;
 	uint64_t strings; /* bytes of a string that are shown */
 	uint64_t *counts, *errors;
 	struct sdb_loop *loop;
@@ -27,6 +28,7 @@ enum { KEY_STRINGS = 0x100 };
 static const struct argp_option options[] = {
 	{ "call", 'n', "NAME[,NAME...]", 0, "Only these system calls", 1 },
 	{ "count", 'c', NULL, 0, "Print only how often each was made and failed, at the end", 1 },
+	{ "follow", 'f', NULL, 0, "Of the processes that it makes, too", 1 },
 	{ "strings", KEY_STRINGS, "BYTES", 0, "Show so much of strings and buffers (default: 32)", 1 },
 	{ 0 }
 };
@@ -53,6 +55,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT: state->child_inputs[0] = &command->targets; return 0;
 	case 'n': add_filter(command, state, arg); return 0;
 	case 'c': command->count_only = true; return 0;
+	case 'f': command->follow = true; return 0;
 	case KEY_STRINGS:
 		if (!tool_parse_number(arg, &command->strings) || command->strings > 65536)
 			argp_error(state, "--strings: '%s' is not a number up to 65536", arg);
@@ -226,6 +229,8 @@ static void json_call(struct syscall_command *command, const struct sdb_hit *hit
 	json_end(&json);
 }
 
+static struct sdb_error *watch_calls(void *arg, struct sdb_target *target);
+
 /* ---- hits ---------------------------------------------------------------------------------------- */
 
 static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
@@ -267,13 +272,29 @@ static void stop_loop(void *arg)
 	sdb_loop_stop(arg);
 }
 
-static struct sdb_error *watch(struct syscall_command *command, struct sdb_target *target)
+static struct sdb_error *on_child(void *arg, struct sdb_hit *hit)
 {
+	struct syscall_command *command = arg;
+	return targets_follow(&command->targets, command->loop, hit, watch_calls, command);
+}
+
+static struct sdb_error *watch_calls(void *arg, struct sdb_target *target)
+{
+	struct syscall_command *command = arg;
 	const struct sdb_probe_options probe_options = { .before = on_call, .after = on_call, .arg = command };
 	struct sdb_probe *probe;
 	if (sdb_target_machine(target) != 62)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "its system calls are known by number only on x86-64");
+	const struct sdb_probe_options child_options = { .before = on_child, .arg = command };
 	struct sdb_error *error = sdb_probe_calls(target, -1, &probe_options, &probe);
+	if (!error && command->follow)
+		error = sdb_probe_events(target, 1u << SDB_HIT_CHILD, &child_options, &probe);
+	return error;
+}
+
+static struct sdb_error *watch(struct syscall_command *command, struct sdb_target *target)
+{
+	struct sdb_error *error = watch_calls(command, target);
 	if (!error)
 		error = sdb_loop_add(command->loop, target);
 	return error ? error : sdb_target_resume(target);
@@ -285,6 +306,8 @@ int command_syscall(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	command.counts = tool_alloc(syscall_count() * sizeof(*command.counts));
 	command.errors = tool_alloc(syscall_count() * sizeof(*command.errors));
+	for (size_t i = 0; i < command.targets.specs.count; i++)
+		command.targets.specs.items[i].follow_children = command.follow;
 	targets_catch_signals();
 	int status = targets_open(&command.targets);
 	struct sdb_error *error = sdb_loop_create(&command.loop);

@@ -249,6 +249,8 @@ static struct sdb_error *place_probe(struct probing_place *place, const char *wh
 	if (error && !missing)
 		return error;
 	sdb_error_free(error);
+	if (missing && sdb_target_status(place->target) == SDB_TARGET_RUNNING)
+		tool_complain(what, "nothing is called so yet; what is loaded later is looked at");
 	options.pending = !probing->hardware;
 	if (variable.found) {
 		options.after = NULL;

@@ -73,8 +73,39 @@ int targets_open(struct targets *targets)
 	return STATUS_DONE;
 }
 
+struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop, const struct sdb_hit *hit,
+				 struct sdb_error *(*setup)(void *arg, struct sdb_target *target), void *arg)
+{
+	struct sdb_target *target;
+	struct sdb_spec spec = { .id = sdb_target_id(hit->target), .pid = hit->number, .follow_children = true,
+				 .log = { .fn = tell, .level = SDB_LOG_WARNING } };
+	struct sdb_error *error = sdb_target_create(&spec, &target);
+	if (error)
+		return error;
+	error = sdb_target_open(target);
+	if (!error)
+		error = setup(arg, target);
+	if (!error)
+		error = sdb_loop_add(loop, target);
+	if (error) {
+		sdb_target_close(target);
+		bool gone = sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
+		if (gone)
+			sdb_error_free(error);
+		return gone ? NULL : error;
+	}
+	targets->followed = tool_realloc(targets->followed, targets->followed_count + 1, sizeof(*targets->followed));
+	targets->followed[targets->followed_count++] = target;
+	return NULL;
+}
+
 void targets_close(struct targets *targets)
 {
+	for (size_t i = 0; i < targets->followed_count; i++)
+		sdb_target_close(targets->followed[i]);
+	free(targets->followed);
+	targets->followed = NULL;
+	targets->followed_count = 0;
 	for (size_t i = targets->count; i-- > 0;) {
 		/* What this program launched does not outlive it; what it found goes on. */
 		if (targets->specs.items[i].program && sdb_target_status(targets->items[i]) != SDB_TARGET_CLOSED)
@@ -91,6 +122,9 @@ bool targets_alive(const struct targets *targets)
 {
 	for (size_t i = 0; i < targets->count; i++)
 		if (sdb_target_status(targets->items[i]) != SDB_TARGET_EXITED)
+			return true;
+	for (size_t i = 0; i < targets->followed_count; i++)
+		if (sdb_target_status(targets->followed[i]) != SDB_TARGET_EXITED)
 			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 
 /* What the commands on live targets share: opening what the arguments name, and letting go. */
 
+#include <stackdb/probe.h>
 #include <stackdb/target.h>
 #include "text.h"
 #include "tool.h"
@@ -13,6 +14,8 @@ struct targets {
 	struct sdb_target **items;
 	size_t count;
 	bool json;
+	struct sdb_target **followed; /* processes that these made */
+	size_t followed_count;
 };
 
 /* argp child for the target arguments and --json; its input is a struct targets. */
@@ -20,6 +23,12 @@ extern const struct argp targets_argp;
 
 /* Opens all of them; complains, and returns the exit status, when one cannot be. */
 int targets_open(struct targets *targets);
+/*
+ * Opens a target for the child that HIT tells of, calls SETUP for it, adds it to LOOP and lets it go on. One
+ * that is gone already is passed over.
+ */
+struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop, const struct sdb_hit *hit,
+				 struct sdb_error *(*setup)(void *arg, struct sdb_target *target), void *arg);
 /* Lets go of all; those that were launched are ended. */
 void targets_close(struct targets *targets);
 /* Whether one of them has not ended yet. */

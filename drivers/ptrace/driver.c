@@ -20,6 +20,7 @@ const struct driver driver_ptrace = {
 	.wait = events_wait,
 	.descriptor = waiter_descriptor,
 	.wake = waiter_wake,
+	.continue_child = report_continue_child,
 	.report_syscalls = events_report_calls,
 	.read_registers = registers_read,
 	.write_registers = registers_write,

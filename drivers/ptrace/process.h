@@ -52,6 +52,7 @@ struct process {
 	bool watched;         /* traced while it runs, too */
 	bool calls_reported;
 	pid_t peek;           /* a thread that is stopped, to read a word through; 0: none is known */
+	unsigned armed;       /* set of the debug registers that may fire */
 	bool dirty_debug;     /* debug registers were written in some thread */
 	struct tracee *first, *last; /* of the queue */
 	struct tracee *gone;  /* whose end was the last event: removed with the next wait */
@@ -114,6 +115,7 @@ struct sdb_error *report_status(struct process *process, struct tracee *tracee, 
  * process is let go, and *CHILD_RET is its number.
  */
 struct sdb_error *report_creation(struct process *process, struct tracee *tracee, int status, pid_t *child_ret);
+void report_continue_child(struct sdb_target *target, int64_t child);
 bool report_is_last(const struct process *process, const struct tracee *tracee);
 
 /* ---- waiter.c: what waits for processes besides, so that a descriptor can be polled */

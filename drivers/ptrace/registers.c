@@ -92,7 +92,12 @@ static struct sdb_error *write_debug(struct sdb_thread *thread, const struct x86
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (ptrace(PTRACE_POKEUSER, (pid_t)thread->id, DEBUG_AT(order[i]), file->debug[order[i]]) != 0)
 			return failed(thread, "write");
-	process_of(thread->target)->dirty_debug = true;
+	struct process *process = process_of(thread->target);
+	process->dirty_debug = true;
+	process->armed = 0;
+	for (unsigned i = 0; i < 4; i++)
+		if (file->debug[7] & UINT64_C(3) << (2 * i))
+			process->armed |= 1u << i;
 	return NULL;
 }
 

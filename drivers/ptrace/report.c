@@ -87,7 +87,16 @@ static void release_child(struct process *process, pid_t child)
 	guard_restore_child(process, child);
 	if (process->dirty_debug)
 		registers_disarm(child);
+	/* One that is to be followed stops by itself, until report_continue_child(). */
+	if (process->target->spec.follow_children)
+		kill(child, SIGSTOP);
 	ptrace(PTRACE_DETACH, child, 0, 0);
+}
+
+void report_continue_child(struct sdb_target *target, int64_t child)
+{
+	(void)target;
+	kill((pid_t)child, SIGCONT);
 }
 
 static bool shares_memory(const struct process *process, pid_t child, int event)
@@ -111,10 +120,10 @@ struct sdb_error *report_creation(struct process *process, struct tracee *tracee
 		return NULL;
 	if (thread)
 		return expect_thread(process, child, tracee->borrowed);
-	*child_ret = child;
-	/* One that shares the memory meets our breakpoints until it runs another program. */
+	/* One that shares the memory meets our breakpoints until it runs another program. It is told of then. */
 	if (process->guard && shares_memory(process, child, status >> 16))
 		return expect_thread(process, child, true);
+	*child_ret = child;
 	if (!target_find_thread(process->target, child))
 		release_child(process, child);
 	return NULL;
@@ -138,8 +147,12 @@ static struct sdb_error *report_exec(struct process *process, struct tracee *tra
 				     struct driver_event *event_ret, bool *reported_ret)
 {
 	struct sdb_target *target = process->target;
-	if (tracee->borrowed) {
+	if (tracee->borrowed) { /* it is a process of its own now */
+		if (target->spec.follow_children)
+			kill((pid_t)tracee->thread->id, SIGSTOP);
 		ptrace(PTRACE_DETACH, (pid_t)tracee->thread->id, 0, 0);
+		report(event_ret, reported_ret, DRIVER_CHILD, tracee, tracee->thread->id);
+		event_ret->thread = NULL;
 		attach_remove(process, tracee);
 		return NULL;
 	}
@@ -229,6 +242,9 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 		return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, SIGTRAP);
 	}
 	/* The kernel sets it anew with each exception (arch/x86/kernel/traps.c, exc_debug_user). */
+	bool only_one = process->armed && !(process->armed & (process->armed - 1));
+	if (info.si_code == TRAP_HWBKPT && only_one)
+		return report(event_ret, reported_ret, DRIVER_HARDWARE, tracee, process->armed);
 	long fired = process->dirty_debug ? ptrace(PTRACE_PEEKUSER, tid, DEBUG_STATUS, 0) & 15 : 0;
 	if (fired)
 		return report(event_ret, reported_ret, DRIVER_HARDWARE, tracee, fired);

@@ -188,8 +188,8 @@ struct sdb_error *waiter_descriptor(struct sdb_target *target, int *descriptor_r
 	if (error)
 		return error;
 	*descriptor_ret = process->epoll;
-	/* What is queued already would not be noticed otherwise. */
-	if (process->first)
+	/* What is queued already would not be noticed otherwise; of a paused target it waits. */
+	if (process->first && target->status == SDB_TARGET_RUNNING)
 		eventfd_write(process->wakeup, 1);
 	else
 		arm(process, false);

@@ -32,7 +32,11 @@ enum sdb_hit_kind {
 	SDB_HIT_THREAD_EXIT,   /**< a thread is about to end: `number` is its exit status */
 	SDB_HIT_SIGNAL,        /**< `number` is about to be delivered; set it to 0 to suppress it */
 	SDB_HIT_EXEC,          /**< the target is another program now; its probes of places are gone */
-	SDB_HIT_CHILD,         /**< it made process `number` */
+	/**
+	 * It made process `number`. With `follow_children` of its specification that one waits, so that a
+	 * handler can open a target for it, and place probes, before it does anything.
+	 */
+	SDB_HIT_CHILD,
 	SDB_HIT_LIBRARY,       /**< libraries were loaded or unloaded */
 	SDB_HIT_EXIT,          /**< the target has ended: `number` is its wait status; no thread */
 };

@@ -32,6 +32,7 @@ struct sdb_spec {
 	const char *main_file;   /**< executable to use instead of the one that the target names */
 	const char *root;        /**< prefix under which modules and debug files are sought */
 	bool software_breakpoints; /**< never use debug registers for breakpoints */
+	bool follow_children;    /**< processes that it makes wait until the handlers of SDB_HIT_CHILD have returned */
 	bool no_index;           /**< do not make databases for modules that have none */
 	size_t cache_size;       /**< bytes of the target's memory that may be cached; 0: 1 MiB */
 	size_t database_cache;   /**< bytes of decoded blocks for each database; 0: 1 MiB */

@@ -138,7 +138,7 @@ def without_tail_calls(expected, found):
     """gdb's frames but for those between two of ours: same function and line as nothing of ours."""
     kept, at = [], 0
     for frame in expected:
-        if at < len(found) and not same_frame(frame, found[at]) and len(expected) - len(kept) > len(found) - at \
+        if at < len(found) and not same_frame(frame, found[at]) and not explained(frame, found[at]) and len(expected) - len(kept) > len(found) - at \
                 and at and frame[1]:
             expected = expected[:len(kept)] + expected[len(kept) + 1:]
             continue

@@ -373,6 +373,44 @@ static void test_events(void)
 	CHECK(strstr(text, "churned"), "the target says '%s'", text);
 }
 
+/* Several targets in one loop, with a child of our own that nobody waits for meanwhile. */
+static void test_loop(void)
+{
+	enum { COUNT = 3 };
+	struct started started[COUNT];
+	struct sdb_target *targets[COUNT];
+	struct counts counts[COUNT] = { 0 };
+	struct sdb_loop *loop;
+	pid_t child = fork();
+	if (child == 0)
+		_exit(7);
+	must(sdb_loop_create(&loop), "loop");
+	for (int i = 0; i < COUNT; i++) {
+		struct sdb_probe_options options = { .before = count_entry, .after = count_after, .arg = &counts[i] };
+		struct sdb_probe *probe;
+		started[i] = start("count", "400", "4");
+		targets[i] = attach(started[i].pid);
+		must(sdb_probe_function(targets[i], "counted", &options, &probe), "probe");
+		must(sdb_loop_add(loop, targets[i]), "add");
+	}
+	must(sdb_loop_run(loop, 50), "run for a while");
+	for (int i = 0; i < COUNT; i++)
+		go(&started[i]);
+	must(sdb_loop_run(loop, -1), "run");
+	for (int i = 0; i < COUNT; i++) {
+		char text[256];
+		int status;
+		CHECK(counts[i].entries == 1600 && counts[i].returns == 1600, "%d: %lu entries, %lu returns", i,
+		      counts[i].entries, counts[i].returns);
+		sdb_target_close(targets[i]);
+		finish(&started[i], text, sizeof(text), &status);
+		CHECK(strstr(text, " 0 wrong"), "the target says '%s'", text);
+	}
+	sdb_loop_destroy(loop);
+	int status = 0;
+	CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7, "our own child: status %#x", status);
+}
+
 /* Nothing of us is left in a target that we let go. */
 static void test_leaving(void)
 {
@@ -417,6 +455,7 @@ int main(int argc, char **argv)
 	test_watch("1");
 	test_watch("4");
 	test_events();
+	test_loop();
 	test_leaving();
 	printf("%u failed\n", failed);
 	return failed != 0;
