@@ -30,7 +30,7 @@ EXPLAINED = {
     "eu-stack ends early": "elfutils gives up where rules lead further",
     "eu-stack goes on": "elfutils goes on from a frame that is in no code, or without rules",
     "tail calls": "gdb adds frames of functions that ended with a jump to another one, by guessing from call sites",
-    "line of several": "of the lines that share an address gdb takes another one",
+    "line of several": "gdb takes the line of a statement that began earlier, or another one of those that share an address",
     "alias": "memcpy and memmove are one piece of code",
 }
 
@@ -135,16 +135,13 @@ def explained(expected, frame):
 
 
 def without_tail_calls(expected, found):
-    """gdb's frames but for those between two of ours: same function and line as nothing of ours."""
-    kept, at = [], 0
+    """gdb's frames without those between two of ours, when all of ours are among them in their order."""
+    kept = []
     for frame in expected:
-        if at < len(found) and not same_frame(frame, found[at]) and not explained(frame, found[at]) and len(expected) - len(kept) > len(found) - at \
-                and at and frame[1]:
-            expected = expected[:len(kept)] + expected[len(kept) + 1:]
-            continue
-        kept.append(frame)
-        at += 1
-    return kept
+        if len(kept) < len(found) and (same_frame(frame, found[len(kept)])
+                                       or explained(frame, found[len(kept)])):
+            kept.append(frame)
+    return kept if len(kept) == len(found) else expected
 
 
 def compare_frames(check, mine, theirs, pid):
