@@ -468,7 +468,11 @@ struct sdb_scope_variable {
 
 /** A parameter as the caller passes it at a call site. */
 struct sdb_call_parameter {
-	struct sdb_expression location;   /**< where the callee finds it: one register */
+	/**
+	 * Where the callee finds it: one register; or `GNU_parameter_ref LOCAL n`, parameter n of the
+	 * called function, which the compiler does not pass any more.
+	 */
+	struct sdb_expression location;
 	struct sdb_expression value;      /**< DW_AT_call_value; length 0 when absent */
 	struct sdb_expression data_value; /**< DW_AT_call_data_value (what it points to) */
 };

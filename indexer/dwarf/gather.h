@@ -288,6 +288,8 @@ void location_gather(struct worker *worker, const struct unit *unit, struct buff
 /* The interned number of an expression; 0 for an empty or unreadable one. */
 uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
 			   const struct function_info *function);
+/* That of `GNU_parameter_ref LOCAL NUMBER`. */
+uint32_t expression_of_parameter(struct worker *worker, uint32_t number);
 /* Whether the bytes are DW_OP_addr and nothing else. */
 bool expression_is_address(const struct unit *unit, const uint8_t *bytes, uint64_t length, uint64_t *address_ret);
 /* Reads one back; entries are malloc'ed. */

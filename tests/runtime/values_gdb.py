@@ -174,6 +174,8 @@ def same(where, expected, found):
     if found == '<variable length>' and re.fullmatch(r'"(\\?\w*)?"|\{+[^{,]*\}+', expected) or (
             '[variable length]' in found and found.replace('[variable length]', '[1]') == expected):
         return 'gdb takes a count that is optimized out for one'
+    if 'max-value-size' in expected and '<too big>' in found:
+        return 'an absurd length, of an array whose bound is not computed yet'
     if ': type of ' in where:
         anyhow = re.compile(r'\[\d+\]')
         if anyhow.sub('[variable length]', found) == expected:
