@@ -268,6 +268,7 @@ static void gather_free(struct gather *gather)
 	for (uint32_t i = 0; gather->units && i < gather->dwarf.unit_count; i++) {
 		free(gather->units[i].nodes);
 		free(gather->units[i].scopes);
+		free(gather->units[i].bounds);
 		buffer_deinit(&gather->units[i].code);
 	}
 	free(gather->units);

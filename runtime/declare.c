@@ -16,6 +16,8 @@ struct declaration {
 	struct sdb_db *db;
 	struct buffer left, right;
 	unsigned visits;
+	const uint64_t *counts; /* of array type `counted` */
+	sdb_type_id counted;
 	bool derived; /* something stands behind the base type's name: a space separates them */
 };
 
@@ -82,7 +84,9 @@ static void put_dimensions(struct declaration *declaration, const struct sdb_typ
 {
 	struct buffer *right = &declaration->right;
 	for (size_t i = first; i < type->dimension_count && i < 32; i++) {
-		if (type->dimensions[i].kind == SDB_DIMENSION_COUNT)
+		if (declaration->counts && type->id == declaration->counted)
+			text_add_format(right, "[%llu]", (unsigned long long)declaration->counts[i]);
+		else if (type->dimensions[i].kind == SDB_DIMENSION_COUNT)
 			text_add_format(right, "[%llu]", (unsigned long long)type->dimensions[i].count);
 		else
 			text_add(right, type->dimensions[i].kind == SDB_DIMENSION_UNBOUNDED ? "[]"
@@ -226,30 +230,39 @@ static struct sdb_error *put(struct declaration *declaration, sdb_type_id id, un
 	}
 }
 
+static struct sdb_error *finish(struct declaration *declaration, sdb_type_id type,
+				unsigned dimension, const char *name, struct buffer *to)
+{
+	types_enter(declaration->types);
+	struct sdb_error *error = put(declaration, type, dimension, 0);
+	types_leave(declaration->types);
+	if ((name && *name) || declaration->derived)
+		space(&declaration->left);
+	put_bytes(to, declaration->left.data, declaration->left.size);
+	text_add(to, name ? name : "");
+	put_bytes(to, declaration->right.data, declaration->right.size);
+	to->failed |= declaration->left.failed || declaration->right.failed;
+	buffer_deinit(&declaration->left);
+	buffer_deinit(&declaration->right);
+	return error;
+}
+
 struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type,
 			  unsigned dimension,
 			  const char *name, struct buffer *to)
 {
 	struct declaration declaration = { .types = types, .db = db, .visits = MAX_VISITS };
-	types_enter(types);
-	struct sdb_error *error = put(&declaration, type, dimension, 0);
-	types_leave(types);
-	if ((name && *name) || declaration.derived)
-		space(&declaration.left);
-	put_bytes(to, declaration.left.data, declaration.left.size);
-	text_add(to, name ? name : "");
-	put_bytes(to, declaration.right.data, declaration.right.size);
-	to->failed |= declaration.left.failed || declaration.right.failed;
-	buffer_deinit(&declaration.left);
-	buffer_deinit(&declaration.right);
-	return error;
+	return finish(&declaration, type, dimension, name, to);
 }
 
 struct sdb_error *declare_text(struct types *types, struct sdb_db *db, sdb_type_id type,
-			       unsigned dimension, const char *name, char **text_ret)
+			       unsigned dimension, const char *name, const uint64_t *counts,
+			       sdb_type_id counted, char **text_ret)
 {
+	struct declaration declaration = { .types = types, .db = db, .visits = MAX_VISITS,
+					   .counts = counts, .counted = counted };
 	struct buffer text = { 0 };
-	struct sdb_error *error = declare(types, db, type, dimension, name, &text);
+	struct sdb_error *error = finish(&declaration, type, dimension, name, &text);
 	if (!error)
 		return text_take(&text, text_ret);
 	buffer_deinit(&text);

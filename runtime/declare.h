@@ -13,8 +13,12 @@
  */
 struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type, unsigned dimension,
 			  const char *name, struct buffer *to);
-/* The same as a malloc'ed text. */
+/*
+ * The same as a malloc'ed text. COUNTS (NULL: none) has the lengths of the dimensions of array type
+ * COUNTED where that does not say them.
+ */
 struct sdb_error *declare_text(struct types *types, struct sdb_db *db, sdb_type_id type,
-			       unsigned dimension, const char *name, char **text_ret);
+			       unsigned dimension, const char *name, const uint64_t *counts,
+			       sdb_type_id counted, char **text_ret);
 
 #endif

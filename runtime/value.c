@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Values as objects, and what follows from their types. */
 #include "value.h"
+#include <stackdb/operation.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,25 +88,43 @@ static struct sdb_error *complete(struct sdb_value *value, const struct sdb_cont
 
 /* ---- lengths that are known at run time only ------------------------------------------------------- */
 
+/* `GNU_variable_value REFERENCE`, in BYTES. */
+static struct sdb_expression value_of(const struct sdb_dimension *dimension, uint8_t *bytes)
+{
+	uint32_t number = dimension->reference, length = 0;
+	bytes[length++] = SDB_OP_GNU_VARIABLE_VALUE;
+	bytes[length++] = (uint8_t)dimension->reference_kind;
+	for (; number >= 0x80; number >>= 7)
+		bytes[length++] = (uint8_t)(number | 0x80);
+	bytes[length++] = (uint8_t)number;
+	return (struct sdb_expression){ bytes, length };
+}
+
 static struct sdb_error *count_dimension(const struct sdb_value *value,
 					 const struct sdb_context *context,
 					 const struct sdb_dimension *dimension, uint64_t *count_ret,
 					 bool *known_ret)
 {
 	struct sdb_expression expression = { dimension->expression, dimension->expression_length };
-	uint64_t upper;
+	uint8_t bytes[8];
+	uint64_t bound;
 	enum sdb_absence absence;
 	*count_ret = dimension->count;
 	*known_ret = dimension->kind == SDB_DIMENSION_COUNT;
-	if (dimension->kind != SDB_DIMENSION_EXPRESSION || !context || context->db != value->db)
+	if (*known_ret || dimension->kind == SDB_DIMENSION_UNBOUNDED || !context || context->db != value->db)
 		return NULL;
-	struct sdb_error *error = location_number(context, &expression, NULL, &upper, &absence);
+	if (dimension->kind == SDB_DIMENSION_DYNAMIC)
+		expression = value_of(dimension, bytes);
+	struct sdb_error *error = location_number(context, &expression, NULL, &bound, &absence);
 	if (error && absence) {
 		sdb_error_free(error);
 		return NULL;
 	}
 	*known_ret = !error;
-	*count_ret = error ? 0 : (int64_t)upper < dimension->lower ? 0 : upper - (uint64_t)dimension->lower + 1;
+	if (error || (int64_t)bound < (dimension->is_count ? 0 : dimension->lower))
+		*count_ret = 0;
+	else
+		*count_ret = dimension->is_count ? bound : bound - (uint64_t)dimension->lower + 1;
 	return error;
 }
 

@@ -201,7 +201,8 @@ struct sdb_error *sdb_value_count(const struct sdb_value *value, uint64_t *count
 struct sdb_error *sdb_value_type_name(const struct sdb_value *value, char **name_ret)
 {
 	TYPES_HOLD(value->types);
-	return declare_text(value->types, value->db, value->type, value->dimension, NULL, name_ret);
+	return declare_text(value->types, value->db, value->type, value->dimension, NULL,
+			    value->counts, value->stripped, name_ret);
 }
 
 struct sdb_error *sdb_type_declaration(struct sdb_db *db, sdb_type_id type, const char *name,
@@ -210,7 +211,7 @@ struct sdb_error *sdb_type_declaration(struct sdb_db *db, sdb_type_id type, cons
 	struct types *types = types_create(0);
 	if (!types)
 		return value_no_memory();
-	struct sdb_error *error = declare_text(types, db, type, 0, name, text_ret);
+	struct sdb_error *error = declare_text(types, db, type, 0, name, NULL, 0, text_ret);
 	types_unref(types);
 	return error;
 }

@@ -78,7 +78,8 @@ static void put_dimensions(struct buffer *to, const struct sdb_type *type)
 	put_uleb(to, type->dimension_count);
 	for (size_t i = 0; i < type->dimension_count; i++) {
 		const struct sdb_dimension *dimension = &type->dimensions[i];
-		put_u8(to, (uint8_t)((unsigned)dimension->kind | (dimension->lower ? 4u : 0)));
+		put_u8(to, (uint8_t)((unsigned)dimension->kind | (dimension->lower ? 4u : 0) |
+				  (dimension->is_count ? 8u : 0)));
 		put_uleb(to, dimension->index_type);
 		if (dimension->lower)
 			put_sleb(to, dimension->lower);
@@ -87,6 +88,10 @@ static void put_dimensions(struct buffer *to, const struct sdb_type *type)
 		if (dimension->kind == SDB_DIMENSION_EXPRESSION) {
 			put_uleb(to, dimension->expression_length);
 			put_bytes(to, dimension->expression, dimension->expression_length);
+		}
+		if (dimension->kind == SDB_DIMENSION_DYNAMIC) {
+			put_uleb(to, dimension->reference_kind);
+			put_uleb(to, dimension->reference);
 		}
 	}
 }
@@ -247,6 +252,7 @@ static bool get_dimensions(struct cursor *from, struct arena *arena, struct sdb_
 		struct sdb_dimension *dimension = &type->dimensions[i];
 		uint8_t kind = get_u8(from);
 		dimension->kind = kind & 3;
+		dimension->is_count = kind & 8;
 		dimension->index_type = get_u32(from);
 		if (kind & 4)
 			dimension->lower = get_sleb(from);
@@ -262,6 +268,12 @@ static bool get_dimensions(struct cursor *from, struct arena *arena, struct sdb_
 				return false;
 			dimension->expression = copy.bytes;
 			dimension->expression_length = copy.length;
+		}
+		if (dimension->kind == SDB_DIMENSION_DYNAMIC) {
+			uint32_t reference = get_u32(from);
+			from->failed |= reference > SDB_REFERENCE_FUNCTION;
+			dimension->reference_kind = reference;
+			dimension->reference = get_u32(from);
 		}
 	}
 	return true;
@@ -355,6 +367,17 @@ void sdb_type_free(struct sdb_type *type)
 
 /* ---- verification -------------------------------------------------------------------- */
 
+static bool reference_in_bounds(const struct sdb_db_info *info, const struct sdb_dimension *dimension)
+{
+	switch (dimension->reference_kind) {
+	case SDB_REFERENCE_UNKNOWN: return dimension->reference == 0;
+	case SDB_REFERENCE_LOCAL: return dimension->reference < SDB_LOCAL_OWN;
+	case SDB_REFERENCE_VARIABLE: return dimension->reference && dimension->reference <= info->variables;
+	case SDB_REFERENCE_FUNCTION: return dimension->reference && dimension->reference <= info->functions;
+	default: return false;
+	}
+}
+
 static bool members_in_bounds(const struct sdb_db_info *info, const struct sdb_type *type)
 {
 	for (size_t i = 0; i < type->member_count; i++)
@@ -365,7 +388,8 @@ static bool members_in_bounds(const struct sdb_db_info *info, const struct sdb_t
 		if (type->enumerators[i].name > info->names)
 			return false;
 	for (size_t i = 0; i < type->dimension_count; i++)
-		if (type->dimensions[i].index_type > info->types)
+		if (type->dimensions[i].index_type > info->types ||
+		    !reference_in_bounds(info, &type->dimensions[i]))
 			return false;
 	return true;
 }

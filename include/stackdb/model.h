@@ -217,17 +217,31 @@ enum sdb_dimension_kind {
 	SDB_DIMENSION_COUNT = 0, /**< `count` elements */
 	SDB_DIMENSION_UNBOUNDED, /**< flexible array, or extern without a size */
 	SDB_DIMENSION_EXPRESSION,/**< variable length: `expression` gives the upper bound */
-	SDB_DIMENSION_DYNAMIC,   /**< variable length: the bound is held by another variable */
+	SDB_DIMENSION_DYNAMIC,   /**< variable length: the upper bound is the value of `reference` */
 };
 
-/** One dimension of an array, outermost first; a subrange type has one. */
+/** What a reference to a debugging entry leads to: in a rewritten expression, or of a dimension. */
+enum sdb_reference_kind {
+	SDB_REFERENCE_UNKNOWN = 0, /**< number 0: nothing in the model stands for it */
+	SDB_REFERENCE_LOCAL,       /**< the local (see sdb_scope_variable.local) of the same scope's function */
+	SDB_REFERENCE_VARIABLE,    /**< an sdb_variable_id */
+	SDB_REFERENCE_FUNCTION,    /**< an sdb_function_id */
+};
+
+/**
+ * One dimension of an array, outermost first; a subrange type has one. A LOCAL that holds a bound is
+ * one of the function whose variables have the type: no other function's variables do.
+ */
 struct sdb_dimension {
 	enum sdb_dimension_kind kind;
+	bool is_count; /**< of EXPRESSION and DYNAMIC: it gives how many elements there are (DW_AT_count) */
 	int64_t lower;
 	uint64_t count;
 	sdb_type_id index_type;
 	const uint8_t *expression;
 	uint32_t expression_length;
+	enum sdb_reference_kind reference_kind; /**< of DYNAMIC */
+	uint32_t reference;
 };
 
 /** A parameter of a function type or of a function. */
@@ -374,14 +388,6 @@ struct sdb_expression {
 	uint32_t length;
 };
 
-/** What a rewritten reference in an expression points to. */
-enum sdb_reference_kind {
-	SDB_REFERENCE_UNKNOWN = 0, /**< number 0: nothing in the model stands for it */
-	SDB_REFERENCE_LOCAL,       /**< the local (see sdb_scope_variable.local) of the same scope's function */
-	SDB_REFERENCE_VARIABLE,    /**< an sdb_variable_id */
-	SDB_REFERENCE_FUNCTION,    /**< an sdb_function_id */
-};
-
 struct sdb_location_entry {
 	uint64_t low;
 	uint64_t high;
@@ -462,7 +468,11 @@ struct sdb_scope_variable {
 
 /** A parameter as the caller passes it at a call site. */
 struct sdb_call_parameter {
-	struct sdb_expression location;   /**< where the callee finds it: one register */
+	/**
+	 * Where the callee finds it: one register; or `GNU_parameter_ref LOCAL n`, parameter n of the
+	 * called function, which the compiler does not pass any more.
+	 */
+	struct sdb_expression location;
 	struct sdb_expression value;      /**< DW_AT_call_value; length 0 when absent */
 	struct sdb_expression data_value; /**< DW_AT_call_data_value (what it points to) */
 };

@@ -173,8 +173,11 @@ static void put_statics(struct walk *walk, const struct function_info *function,
 	}
 }
 
-static void put_call_parameter(struct walk *walk, const struct die *die, const struct function_info *function)
+/* Parameters of CALLED that it does not get any more are said by reference, not by where they are. */
+static void put_call_parameter(struct walk *walk, const struct die *die, const struct function_info *function,
+			       const struct function_info *called)
 {
+	uint32_t parameter = SDB_LOCAL_OWN;
 	uint32_t numbers[3] = { 0 };
 	const struct attr_spec *spec = die_specs(die);
 	const uint8_t *at = die->attrs;
@@ -189,7 +192,12 @@ static void put_call_parameter(struct walk *walk, const struct die *die, const s
 			attr.name == DW_AT_call_data_value || attr.name == DW_AT_GNU_call_site_data_value ? 2 : -1;
 		if (which >= 0 && attr.class == ATTR_BLOCK)
 			numbers[which] = expression_number(walk->worker, die->unit, attr.bytes, attr.u, function);
+		if ((attr.name == DW_AT_call_parameter || attr.name == DW_AT_abstract_origin) &&
+		    attr.class == ATTR_REFERENCE && called->id)
+			parameter = function_local(walk->worker, called, attr.u);
 	}
+	if (!numbers[0] && parameter != SDB_LOCAL_OWN)
+		numbers[0] = expression_of_parameter(walk->worker, parameter);
 	for (int i = 0; i < 3; i++)
 		put_uleb(walk->to, numbers[i]);
 }
@@ -197,7 +205,8 @@ static void put_call_parameter(struct walk *walk, const struct die *die, const s
 static void put_call_site(struct walk *walk, const struct die *die, const struct function_info *function)
 {
 	uint64_t address = 0;
-	uint32_t flags = 0, called = 0, target = 0;
+	uint32_t flags = 0, target = 0;
+	struct function_info called = { 0 };
 	bool placed = false;
 	const struct attr_spec *spec = die_specs(die);
 	const uint8_t *at = die->attrs;
@@ -220,7 +229,8 @@ static void put_call_site(struct walk *walk, const struct die *die, const struct
 		case DW_AT_call_origin: case DW_AT_abstract_origin:
 			if (attr.class == ATTR_REFERENCE) {
 				const struct function_info *other = function_of(walk->worker, attr.u);
-				called = other ? other->id : 0;
+				if (other)
+					called = *other;
 			}
 			break;
 		case DW_AT_call_target: case DW_AT_GNU_call_site_target: case DW_AT_call_target_clobbered:
@@ -243,7 +253,7 @@ static void put_call_site(struct walk *walk, const struct die *die, const struct
 	put_u8(walk->to, ITEM_CALL);
 	put_sleb(walk->to, (int64_t)(address - walk->low));
 	put_uleb(walk->to, flags);
-	put_uleb(walk->to, called);
+	put_uleb(walk->to, called.id);
 	put_uleb(walk->to, target);
 	at = die_attrs_end(die);
 	struct die child;
@@ -251,7 +261,7 @@ static void put_call_site(struct walk *walk, const struct die *die, const struct
 		if (child.abbrev->tag == DW_TAG_call_site_parameter ||
 		    child.abbrev->tag == DW_TAG_GNU_call_site_parameter) {
 			put_u8(walk->to, 1);
-			put_call_parameter(walk, &child, function);
+			put_call_parameter(walk, &child, function, &called);
 		}
 		at = die_skip(&child);
 	}

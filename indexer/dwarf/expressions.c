@@ -215,14 +215,11 @@ bool expression_is_address(const struct unit *unit, const uint8_t *bytes, uint64
 	return at == bytes + length && dwarf_indexed_address(unit, index, address_ret);
 }
 
-uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
-			   const struct function_info *function)
+/* The number of what is in worker->expression. */
+static uint32_t interned(struct worker *worker)
 {
 	struct buffer *to = &worker->expression;
 
-	to->size = 0;
-	if (length == 0 || !expression_normalize(worker, unit, bytes, length, function, 0, to))
-		return 0;
 	if (!worker->expressions)
 		worker->expressions = calloc(KNOWN_SLOTS, sizeof(*worker->expressions));
 	uint32_t number = !worker->expressions ? 0 :
@@ -230,4 +227,22 @@ uint32_t expression_number(struct worker *worker, const struct unit *unit, const
 	if (!number && !worker->gather->expressions.frozen)
 		worker->gather->failed = true;
 	return number;
+}
+
+uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			   const struct function_info *function)
+{
+	worker->expression.size = 0;
+	if (length == 0 || !expression_normalize(worker, unit, bytes, length, function, 0, &worker->expression))
+		return 0;
+	return interned(worker);
+}
+
+uint32_t expression_of_parameter(struct worker *worker, uint32_t number)
+{
+	worker->expression.size = 0;
+	put_u8(&worker->expression, DW_OP_GNU_parameter_ref);
+	put_uleb(&worker->expression, SDB_REFERENCE_LOCAL);
+	put_uleb(&worker->expression, number);
+	return interned(worker);
 }

@@ -179,7 +179,7 @@ struct pieces {
 	const struct description *description;
 	struct buffer *parameters, *locals;
 	uint32_t parameter_count, local_count;
-	bool variadic, failed;
+	bool failed;
 };
 
 static bool add_local_ref(struct worker *worker, die_ref ref)
@@ -198,8 +198,9 @@ static bool add_static(struct worker *worker, uint32_t local, const struct unit 
 	return true;
 }
 
-static void put_local(struct pieces *pieces, const struct die *die, bool parameter)
+static void put_local(void *arg, const struct die *die, bool parameter)
 {
+	struct pieces *pieces = arg;
 	struct worker *worker = pieces->worker;
 	struct gather *gather = worker->gather;
 	const struct attr_spec *spec = die_specs(die);
@@ -257,8 +258,15 @@ static void put_local(struct pieces *pieces, const struct die *die, bool paramet
 	*(parameter ? &pieces->parameter_count : &pieces->local_count) += 1;
 }
 
+/* What to do with each parameter and local of a function. */
+struct visit {
+	void (*fn)(void *arg, const struct die *die, bool parameter);
+	void *arg;
+	bool variadic;
+};
+
 /* Calls for each child of a scope, going into lexical blocks. */
-static void visit_locals(struct pieces *pieces, const struct die *scope, bool parameters, unsigned level)
+static void visit_locals(struct visit *visit, const struct die *scope, bool parameters, unsigned level)
 {
 	const uint8_t *at = die_attrs_end(scope);
 	struct die die;
@@ -269,24 +277,24 @@ static void visit_locals(struct pieces *pieces, const struct die *scope, bool pa
 		switch (die.abbrev->tag) {
 		case DW_TAG_formal_parameter:
 			if (parameters && level == 0)
-				put_local(pieces, &die, true);
+				visit->fn(visit->arg, &die, true);
 			else if (!parameters && level > 0)
-				put_local(pieces, &die, false);
+				visit->fn(visit->arg, &die, false);
 			break;
 		case DW_TAG_unspecified_parameters:
-			pieces->variadic |= level == 0;
+			visit->variadic |= level == 0;
 			break;
 		case DW_TAG_GNU_formal_parameter_pack:
 			if (parameters && level == 0) /* its parameters are the function's own */
-				visit_locals(pieces, &die, true, 0);
+				visit_locals(visit, &die, true, 0);
 			break;
 		case DW_TAG_variable: case DW_TAG_label:
 			if (!parameters)
-				put_local(pieces, &die, false);
+				visit->fn(visit->arg, &die, false);
 			break;
 		case DW_TAG_lexical_block: case DW_TAG_try_block: case DW_TAG_catch_block:
 			if (!parameters && level < 1000)
-				visit_locals(pieces, &die, false, level + 1);
+				visit_locals(visit, &die, false, level + 1);
 			break;
 		default:
 			break;
@@ -404,16 +412,17 @@ static bool intern_function(struct worker *worker, const struct die *die, struct
 	struct function_parts *parts = &worker->parts;
 	struct buffer *whole = &parts->whole;
 	parts->parameters.size = parts->locals.size = parts->templates.size = whole->size = 0;
-	struct pieces pieces = { worker, &description, &parts->parameters, &parts->locals, 0, 0, false, false };
+	struct pieces pieces = { worker, &description, &parts->parameters, &parts->locals, 0, 0, false };
+	struct visit visit = { put_local, &pieces, false };
 	info->first = (uint32_t)worker->local_count;
 	info->static_first = (uint32_t)worker->static_count;
 	struct die fresh;
 	if (full && worker_die(worker, unit_ref(die->unit, die->offset), &fresh)) {
-		visit_locals(&pieces, &fresh, true, 0);
-		visit_locals(&pieces, &fresh, false, 0);
+		visit_locals(&visit, &fresh, true, 0);
+		visit_locals(&visit, &fresh, false, 0);
 		put_templates(worker, &fresh, &parts->templates, &template_count, 0);
 	}
-	if (pieces.variadic)
+	if (visit.variadic)
 		description.flags |= SDB_FUNCTION_VARIADIC;
 	put_description(whole, &description);
 	put_uleb(whole, pieces.parameter_count);
@@ -473,6 +482,57 @@ const struct function_info *function_of(struct worker *worker, die_ref ref)
 	return remember(worker, ref, known);
 }
 
+uint32_t local_number(const die_ref *refs, uint32_t parameters, uint32_t count, die_ref ref)
+{
+	for (int part = 0; part < 2; part++) { /* parameters, locals: each by offset */
+		uint32_t low = part ? parameters : 0;
+		uint32_t high = part ? count : parameters, end = high;
+		while (low < high) {
+			uint32_t middle = (low + high) / 2;
+			if (refs[middle] < ref)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < end && refs[low] == ref)
+			return low;
+	}
+	return SDB_LOCAL_OWN;
+}
+
+struct listing {
+	struct local_list *list;
+	bool failed;
+};
+
+static void list_local(void *arg, const struct die *die, bool parameter)
+{
+	struct listing *listing = arg;
+	struct local_list *list = listing->list;
+
+	if (!array_room(list->refs, list->count, list->capacity)) {
+		listing->failed = true;
+		return;
+	}
+	list->refs[list->count++] = unit_ref(die->unit, die->offset);
+	list->parameters += parameter;
+}
+
+bool local_list_read(struct worker *worker, die_ref ref, struct local_list *list)
+{
+	struct listing listing = { list, false };
+	struct visit visit = { list_local, &listing, false };
+	struct die die;
+
+	list->function = ref;
+	list->count = list->parameters = 0;
+	if (worker_die(worker, ref, &die)) {
+		visit_locals(&visit, &die, true, 0);
+		visit_locals(&visit, &die, false, 0);
+	}
+	return !listing.failed;
+}
+
 uint32_t function_local(struct worker *worker, const struct function_info *function, die_ref ref)
 {
 	const die_ref *refs = worker->local_refs + function->first;
@@ -480,19 +540,9 @@ uint32_t function_local(struct worker *worker, const struct function_info *funct
 	struct attr attr;
 
 	for (int hop = 0; hop < 4; hop++) {
-		for (int part = 0; part < 2; part++) { /* parameters, locals: each by offset */
-			uint32_t low = part ? function->parameters : 0;
-			uint32_t high = part ? function->count : function->parameters, end = high;
-			while (low < high) {
-				uint32_t middle = (low + high) / 2;
-				if (refs[middle] < ref)
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			if (low < end && refs[low] == ref)
-				return low;
-		}
+		uint32_t number = local_number(refs, function->parameters, function->count, ref);
+		if (number != SDB_LOCAL_OWN)
+			return number;
 		if (!worker_die(worker, ref, &die) || !die_attr(&die, DW_AT_abstract_origin, &attr) ||
 		    attr.class != ATTR_REFERENCE)
 			break;

@@ -152,6 +152,7 @@ static void worker_deinit(struct worker *worker)
 	map_deinit(&worker->function_map);
 	free(worker->functions);
 	free(worker->local_refs);
+	free(worker->bound_locals.refs);
 	free(worker->statics);
 	free(worker->expressions);
 	buffer_deinit(&worker->parts.parameters);

@@ -44,6 +44,8 @@ struct unit_data {
 	uint32_t node_count;
 	uint32_t scope_count;
 	struct entry_scope *scopes; /* by offset; entries at the unit's own level are not in it */
+	struct entry_scope *bounds; /* by offset: variables that types refer to, and the functions around them */
+	size_t bound_count, bound_capacity;
 	struct buffer code;      /* intermediate form of its code instances */
 };
 
@@ -163,6 +165,13 @@ struct static_local {
 	const struct unit *unit;
 	struct attr value;
 };
+/* The entries of a function's parameters and locals, in the order of their numbers. */
+struct local_list {
+	die_ref function;
+	die_ref *refs;
+	size_t count, capacity;
+	uint32_t parameters;
+};
 /* The function being described, in pieces and put together. */
 struct function_parts {
 	struct buffer parameters, locals, templates, whole;
@@ -176,6 +185,7 @@ struct worker {
 	struct { uint64_t hash; uint32_t id; } *type_cache;
 	struct scan *scan;
 	struct unit_resolver *resolver;
+	struct local_list bound_locals;    /* of the function whose locals were last asked for */
 	/* pass 2 */
 	struct map function_map;           /* root entry to index in `functions` + 1 */
 	struct function_info *functions;
@@ -239,10 +249,25 @@ const struct function_info *function_of(struct worker *worker, die_ref ref);
 /* The index of a local entry in the function's list, or SDB_LOCAL_OWN. */
 uint32_t function_local(struct worker *worker, const struct function_info *function, die_ref ref);
 void functions_reset(struct worker *worker);
+/* Fills LIST with the entries of the function at REF; false when memory is short. */
+bool local_list_read(struct worker *worker, die_ref ref, struct local_list *list);
+/* The number of a local entry among REFS, whose first PARAMETERS are parameters, or SDB_LOCAL_OWN. */
+uint32_t local_number(const die_ref *refs, uint32_t parameters, uint32_t count, die_ref ref);
 /* The intermediate form of a scope: what an entry at REF is declared inside of. */
 struct sdb_scope scope_of_entry(struct worker *worker, die_ref ref);
 /* Type number of an attribute's reference or signature. */
 sdb_type_id type_of_attr(const struct gather *gather, const struct attr *attr);
+
+/* bounds.c: variables that types refer to. Pass 1 notes the function around VARIABLE; false: no memory. */
+bool bound_note(struct gather *gather, die_ref variable, die_ref function);
+void bounds_sort(struct unit_data *data);
+/*
+ * What tells such variables apart, equal for one of an inline function in several units. FUNCTION is the
+ * entry around it, or DIE_NONE, FUNCTION_KEY what that is known by.
+ */
+uint64_t bound_hash(struct worker *worker, die_ref variable, die_ref function, uint64_t function_key);
+/* The local that VARIABLE is of the function around it; false when there is none. After pass 2. */
+bool bound_local(struct worker *worker, die_ref variable, uint32_t *number_ret);
 
 /* code.c */
 void code_gather(struct worker *worker, struct unit *unit);
@@ -263,6 +288,8 @@ void location_gather(struct worker *worker, const struct unit *unit, struct buff
 /* The interned number of an expression; 0 for an empty or unreadable one. */
 uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
 			   const struct function_info *function);
+/* That of `GNU_parameter_ref LOCAL NUMBER`. */
+uint32_t expression_of_parameter(struct worker *worker, uint32_t number);
 /* Whether the bytes are DW_OP_addr and nothing else. */
 bool expression_is_address(const struct unit *unit, const uint8_t *bytes, uint64_t length, uint64_t *address_ret);
 /* Reads one back; entries are malloc'ed. */

@@ -228,6 +228,18 @@ static void add_enumerator(struct type_maker *maker, const struct die *die)
 		type->enumerators[type->enumerator_count++] = enumerator;
 }
 
+/* The variable that holds the bound of an array of variable length. */
+static void refer(struct type_maker *maker, die_ref ref, struct sdb_dimension *dimension)
+{
+	uint32_t number;
+
+	dimension->kind = SDB_DIMENSION_DYNAMIC;
+	if (bound_local(maker->worker, ref, &number)) {
+		dimension->reference_kind = SDB_REFERENCE_LOCAL;
+		dimension->reference = number;
+	}
+}
+
 static void add_dimension(struct type_maker *maker, const struct die *die)
 {
 	struct sdb_type *type = &maker->type;
@@ -240,16 +252,21 @@ static void add_dimension(struct type_maker *maker, const struct die *die)
 		dimension.index_type = type_of_attr(maker->worker->gather, &attr);
 	bool count = die_attr(die, DW_AT_count, &attr);
 	if (count || die_attr(die, DW_AT_upper_bound, &attr)) {
+		dimension.is_count = count;
 		switch (attr.class) {
 		case ATTR_BLOCK:
 			dimension.kind = SDB_DIMENSION_EXPRESSION;
 			dimension.expression = attr.bytes;
 			dimension.expression_length = (uint32_t)attr.u;
 			break;
-		case ATTR_REFERENCE: case ATTR_LIST_INDEX: case ATTR_SECTION:
+		case ATTR_REFERENCE:
+			refer(maker, attr.u, &dimension);
+			break;
+		case ATTR_LIST_INDEX: case ATTR_SECTION:
 			dimension.kind = SDB_DIMENSION_DYNAMIC;
 			break;
 		default:
+			dimension.is_count = false;
 			/* an upper bound of -1 (in any width) is how compilers say "no elements" */
 			dimension.kind = SDB_DIMENSION_COUNT;
 			dimension.count = count ? attr.u : attr.u - (uint64_t)dimension.lower + 1;

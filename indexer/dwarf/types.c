@@ -323,6 +323,64 @@ static uint64_t reference_hash(struct scan *scan, die_ref ref)
 	return node->hash;
 }
 
+/* The function that an entry of a unit is in, or NULL. */
+static struct scan_node *function_around(struct scan *scan, die_ref ref)
+{
+	const struct unit *unit = dwarf_unit_of(&scan->worker->gather->dwarf, ref);
+	struct die die;
+
+	if (!unit || (scan->unit_count == 1 && unit != scan->units->unit))
+		return NULL;
+	const struct scan_unit *entry = &scan->units[scan->unit_count == 1 ? 0 : unit->index];
+	size_t low = entry->first, high = (size_t)entry->first + entry->count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (scan->nodes[middle].offset < DIE_OFFSET(ref) - unit->offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Of what begins in front of the entry, only what is around it can be around the last one. */
+	for (uint32_t at = low > entry->first ? (uint32_t)low : 0, hop = 0; at && hop < DEPTH_LIMIT; hop++) {
+		struct scan_node *node = &scan->nodes[at - 1];
+		if (node->tag == DW_TAG_subprogram && node_die(scan, node, &die)) {
+			const uint8_t *end = die_skip(&die);
+			if (end && end > unit_section(unit) + DIE_OFFSET(ref))
+				return node;
+		}
+		at = node->parent;
+	}
+	return NULL;
+}
+
+static bool is_bound(unsigned attribute)
+{
+	return attribute == DW_AT_upper_bound || attribute == DW_AT_count || attribute == DW_AT_lower_bound ||
+	       attribute == DW_AT_byte_stride || attribute == DW_AT_bit_stride || attribute == DW_AT_byte_size ||
+	       attribute == DW_AT_bit_size || attribute == DW_AT_string_length;
+}
+
+/* What a bound that a variable holds contributes: which one it is. */
+static uint64_t variable_hash(struct scan *scan, die_ref ref)
+{
+	struct worker *worker = scan->worker;
+	die_ref variable = ref;
+	struct die die;
+	struct attr attr;
+
+	for (int hop = 0; hop < 4 && worker_die(worker, variable, &die) &&
+	     die_attr(&die, DW_AT_abstract_origin, &attr) && attr.class == ATTR_REFERENCE; hop++)
+		variable = attr.u;
+	struct scan_node *around = function_around(scan, variable);
+	if (!around)
+		return bound_hash(worker, variable, DIE_NONE, 0);
+	const struct unit *unit = scan->units[around->unit].unit;
+	die_ref function = unit_ref(unit, unit->offset + around->offset);
+	if (!bound_note(worker->gather, ref, function))
+		scan_failed(scan);
+	return bound_hash(worker, variable, function, node_key(scan, around));
+}
+
 static uint64_t attributes_hash(struct scan *scan, const struct die *die, uint64_t hash)
 {
 	const struct attr_spec *spec = die_specs(die);
@@ -340,7 +398,7 @@ static uint64_t attributes_hash(struct scan *scan, const struct die *die, uint64
 		if (attr.class == ATTR_STRING)
 			value = worker_name(scan->worker, die->unit, &attr);
 		else if (attr.class == ATTR_REFERENCE)
-			value = reference_hash(scan, attr.u);
+			value = is_bound(attr.name) ? variable_hash(scan, attr.u) : reference_hash(scan, attr.u);
 		else if (attr.class == ATTR_SIGNATURE)
 			value = reference_hash(scan, dwarf_signature(die->unit->dwarf, attr.u));
 		else if (attr.class == ATTR_BLOCK)
@@ -469,6 +527,7 @@ static bool scan_keep(struct scan *scan)
 				data->scopes[data->scope_count++] = (struct entry_scope){
 					node->offset, scan->nodes[node->parent - 1].offset };
 		}
+		bounds_sort(data);
 	}
 	return true;
 }

@@ -94,7 +94,10 @@ void flatten_type(struct buffer *to, const struct sdb_type *type)
 		put_sleb(to, dimension->lower);
 		put_uleb(to, dimension->count);
 		put_uleb(to, dimension->index_type);
+		put_uleb(to, dimension->is_count);
 		expression(to, dimension->expression, dimension->expression_length);
+		put_uleb(to, dimension->reference_kind);
+		put_uleb(to, dimension->reference);
 	}
 	parameters(to, type->parameters, type->parameter_count);
 	templates(to, type->templates, type->template_count);

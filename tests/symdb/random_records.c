@@ -177,6 +177,12 @@ static struct sdb_dimension *dimensions(size_t count)
 			list[i].expression = bound.bytes;
 			list[i].expression_length = bound.length;
 		}
+		if (list[i].kind != SDB_DIMENSION_COUNT)
+			list[i].is_count = one_in(2);
+		if (list[i].kind == SDB_DIMENSION_DYNAMIC) {
+			list[i].reference_kind = below(2) ? SDB_REFERENCE_LOCAL : SDB_REFERENCE_UNKNOWN;
+			list[i].reference = list[i].reference_kind ? number() : 0;
+		}
 	}
 	return list;
 }

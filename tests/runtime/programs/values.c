@@ -156,6 +156,15 @@ static inline __attribute__((always_inline)) int inlined(int value, const char *
 	return copy.x + copy.y;
 }
 
+/* A compiler that optimizes does not pass `unused`; the call sites still say what it is. */
+__attribute__((noinline)) static int shrunk(int unused, int used, struct point *where)
+{
+	consume(where, used);
+	int result = used * 2 + where->x;
+	consume(&result, result);
+	return result;
+}
+
 __attribute__((noinline)) static int variable_length(int n, int m)
 {
 	char text[n + 1];
@@ -230,6 +239,8 @@ int main(int argc, char **argv)
 		sum += (int)reals(single, twin, extended, complex_double);
 		sum += many_arguments(sum, 'c', sixteen, long_number, 5, numbers, octet, points[0], pointed);
 		sum += variable_length(3 + round, 2 + argc);
+		sum += shrunk(17, sum, &first);
+		sum += shrunk(round + 100, sum, &first);
 		sum += recursive(3, &first);
 		sum += tail(round, buffer);
 		sum += operations[round & 1](sum, round);
