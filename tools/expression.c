@@ -61,8 +61,7 @@ static void put_type(struct session *session, struct text *to, uint64_t id)
 	text_add(to, type.name ? session_name(session, type.name) : "generic");
 }
 
-/* What a rewritten reference points to: its name where it has one. */
-static void put_reference(struct session *session, struct text *to, uint64_t kind, uint64_t number)
+void expression_reference(struct session *session, struct text *to, uint64_t kind, uint64_t number)
 {
 	struct sdb_variable *variable;
 	struct sdb_function *function;
@@ -129,7 +128,7 @@ static void put_operands(struct session *session, struct text *to, const struct 
 		|| operation->code == SDB_OP_REGVAL_TYPE || operation->code == SDB_OP_GNU_REGVAL_TYPE;
 	if (has_reference(operation->code)) {
 		text_char(to, ' ');
-		put_reference(session, to, operation->value[0], operation->value[1]);
+		expression_reference(session, to, operation->value[0], operation->value[1]);
 		first = 2;
 	}
 	for (unsigned i = first; i < operation->operands; i++) {
@@ -492,7 +491,7 @@ static bool step(struct machine *machine, const struct sdb_operation *operation)
 		if (!term)
 			return false;
 		text_add(&term->base, code == SDB_OP_GNU_PARAMETER_REF ? "passed(" : "value(");
-		put_reference(machine->session, &term->base, operation->value[0], operation->value[1]);
+		expression_reference(machine->session, &term->base, operation->value[0], operation->value[1]);
 		text_char(&term->base, ')');
 		return true;
 	}
@@ -544,7 +543,7 @@ static bool put_simple(struct machine *machine, struct text *to, struct sdb_oper
 		put_bytes(to, stop);
 	} else if (stop->name && (stop->code == SDB_OP_IMPLICIT_POINTER || stop->code == SDB_OP_GNU_IMPLICIT_POINTER)) {
 		text_add(to, "points to ");
-		put_reference(machine->session, to, stop->value[0], stop->value[1]);
+		expression_reference(machine->session, to, stop->value[0], stop->value[1]);
 		text_offset(to, (int64_t)stop->value[2]);
 	} else if (stop->name && stop->code == SDB_OP_STACK_VALUE) {
 		if (machine->depth == 0)
