@@ -277,6 +277,7 @@ static void gather_free(struct gather *gather)
 	free(gather->file_ids);
 	free(gather->paths);
 	free(gather->codes);
+	free(gather->references);
 	intern_deinit(&gather->functions);
 	intern_deinit(&gather->variables);
 	intern_deinit(&gather->expressions);

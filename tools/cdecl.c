@@ -5,6 +5,7 @@
  * the work for hostile types that refer to themselves.
  */
 #include "cdecl.h"
+#include "expression.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +169,10 @@ static void put_dimensions(struct decl *decl, sdb_type_id id)
 		text_char(decl->right, '[');
 		if (dimension->kind == SDB_DIMENSION_COUNT)
 			text_u64(decl->right, dimension->count);
+		else if (dimension->kind == SDB_DIMENSION_DYNAMIC && dimension->reference_kind == SDB_REFERENCE_VARIABLE)
+			expression_reference(decl->session, decl->right, dimension->reference_kind, dimension->reference);
 		else if (dimension->kind != SDB_DIMENSION_UNBOUNDED)
-			text_char(decl->right, '*'); /* known at run time only */
+			text_char(decl->right, '*'); /* known at run time only, of a local for one */
 		text_char(decl->right, ']');
 	}
 	if (type->dimension_count == 0)

@@ -29,7 +29,7 @@ static bool put_simple(struct machine *machine, struct text *to, struct sdb_oper
 		put_bytes(to, stop);
 	} else if (stop->name && (stop->code == SDB_OP_IMPLICIT_POINTER || stop->code == SDB_OP_GNU_IMPLICIT_POINTER)) {
 		text_add(to, "points to ");
-		expression_put_reference(machine->session, to, stop->value[0], stop->value[1]);
+		expression_reference(machine->session, to, stop->value[0], stop->value[1]);
 		text_offset(to, (int64_t)stop->value[2]);
 	} else if (stop->name && stop->code == SDB_OP_STACK_VALUE) {
 		if (machine->depth == 0)

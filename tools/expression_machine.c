@@ -312,7 +312,7 @@ static bool step(struct machine *machine, const struct sdb_operation *operation)
 		if (!term)
 			return false;
 		text_add(&term->base, code == SDB_OP_GNU_PARAMETER_REF ? "passed(" : "value(");
-		expression_put_reference(machine->session, &term->base, operation->value[0], operation->value[1]);
+		expression_reference(machine->session, &term->base, operation->value[0], operation->value[1]);
 		text_char(&term->base, ')');
 		return true;
 	}

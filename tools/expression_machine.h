@@ -46,6 +46,5 @@ struct sdb_operation_reader expression_reader(struct session *session, const str
 void expression_put_register(struct session *session, struct text *to, uint64_t number);
 void expression_put_number(struct text *to, int64_t value);
 void expression_put_type(struct session *session, struct text *to, uint64_t id);
-void expression_put_reference(struct session *session, struct text *to, uint64_t kind, uint64_t number);
 
 #endif

@@ -35,7 +35,7 @@ void expression_put_type(struct session *session, struct text *to, uint64_t id)
 }
 
 /* What a rewritten reference points to: its name where it has one. */
-void expression_put_reference(struct session *session, struct text *to, uint64_t kind, uint64_t number)
+void expression_reference(struct session *session, struct text *to, uint64_t kind, uint64_t number)
 {
 	struct sdb_variable *variable;
 	struct sdb_function *function;
@@ -100,7 +100,7 @@ static void put_operands(struct session *session, struct text *to, const struct 
 		|| operation->code == SDB_OP_REGVAL_TYPE || operation->code == SDB_OP_GNU_REGVAL_TYPE;
 	if (has_reference(operation->code)) {
 		text_char(to, ' ');
-		expression_put_reference(session, to, operation->value[0], operation->value[1]);
+		expression_reference(session, to, operation->value[0], operation->value[1]);
 		first = 2;
 	}
 	for (unsigned i = first; i < operation->operands; i++) {

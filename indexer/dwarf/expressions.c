@@ -59,6 +59,10 @@ struct translator {
 	const uint8_t *at, *end;
 	struct buffer *to;
 	unsigned level;
+	const struct numbering *numbering; /* of a type's expression: final numbers */
+	uint64_t (*hash_entry)(void *arg, die_ref ref, bool type); /* a hash of what is named is wanted, */
+	void *arg;
+	uint64_t hash;                                             /* here */
 };
 
 static uint64_t take(struct translator *translator, unsigned size)
@@ -96,19 +100,62 @@ static void type_operand(struct translator *translator)
 {
 	const struct unit *unit = translator->unit;
 	uint64_t offset = dwarf_uleb(&translator->at, translator->end);
+	die_ref ref = unit_ref(unit, unit->offset + offset);
 
-	put_uleb(translator->to, offset ?
-		 type_of(translator->worker->gather, unit_ref(unit, unit->offset + offset)) : 0);
+	if (!translator->hash_entry)
+		put_uleb(translator->to, offset ? type_of(translator->worker->gather, ref) : 0);
+	else if (offset)
+		translator->hash = hash_mix(translator->hash, translator->hash_entry(translator->arg, ref, true));
 }
 
-/* Entries have no numbers in the database but for a function's own locals. */
+static void put_reference(struct buffer *to, enum sdb_reference_kind kind, uint32_t number)
+{
+	put_uleb(to, number || kind == SDB_REFERENCE_LOCAL ? kind : SDB_REFERENCE_UNKNOWN);
+	put_uleb(to, number);
+}
+
+/* An entry in 64 bits, as long whichever it is: it is replaced by a number when there are some. */
+#define ENTRY_SIZE 10
+
+static void put_entry(struct translator *translator, die_ref ref)
+{
+	struct worker *worker = translator->worker;
+
+	if (!array_room(worker->references, worker->reference_count, worker->reference_capacity)) {
+		translator->to->failed = true;
+		return;
+	}
+	worker->references[worker->reference_count++] = (uint32_t)translator->to->size;
+	put_u8(translator->to, SDB_REFERENCE_VARIABLE);
+	for (unsigned i = 0; i < ENTRY_SIZE; i++)
+		put_u8(translator->to, (uint8_t)((ref >> 7 * i & 0x7f) | (i + 1 < ENTRY_SIZE ? 0x80 : 0)));
+}
+
+/* Entries have no numbers in the database but for a function's own locals, and variables. */
 static void reference(struct translator *translator, die_ref ref)
 {
-	uint32_t local = translator->function ?
-		function_local(translator->worker, translator->function, ref) : SDB_LOCAL_OWN;
+	struct worker *worker = translator->worker;
+	uint32_t local = SDB_LOCAL_OWN;
+	struct die die;
 
-	put_uleb(translator->to, local == SDB_LOCAL_OWN ? SDB_REFERENCE_UNKNOWN : SDB_REFERENCE_LOCAL);
-	put_uleb(translator->to, local == SDB_LOCAL_OWN ? 0 : local);
+	if (translator->hash_entry) {
+		translator->hash = hash_mix(translator->hash, translator->hash_entry(translator->arg, ref, false));
+		return;
+	}
+	if (translator->function)
+		local = function_local(worker, translator->function, ref);
+	else if (translator->numbering && !bound_local(worker, ref, &local))
+		local = SDB_LOCAL_OWN;
+	if (local != SDB_LOCAL_OWN)
+		put_reference(translator->to, SDB_REFERENCE_LOCAL, local);
+	else if (translator->numbering)
+		put_reference(translator->to, SDB_REFERENCE_VARIABLE,
+			      translator->numbering->variables[variable_find(worker, ref)]);
+	else if (translator->level == 0 && worker_die(worker, ref, &die) &&
+		 (die.abbrev->tag == DW_TAG_variable || die.abbrev->tag == DW_TAG_member))
+		put_entry(translator, ref);
+	else
+		put_reference(translator->to, SDB_REFERENCE_UNKNOWN, 0);
 }
 
 static void indexed(struct translator *translator, bool address)
@@ -124,16 +171,23 @@ static void indexed(struct translator *translator, bool address)
 		put_u8(translator->to, (uint8_t)(value >> 8 * (big ? size - 1 - i : i)));
 }
 
+static bool translate_all(struct translator *translator);
+
 static void nested(struct translator *translator)
 {
 	struct buffer inner = { 0 };
+	struct translator within = *translator;
 	uint64_t length = dwarf_uleb(&translator->at, translator->end);
 
+	within.at = translator->at;
+	within.end = translator->at + length;
+	within.to = &inner;
+	within.level++;
 	if (!translator->at || length > (uint64_t)(translator->end - translator->at) || translator->level > 8 ||
-	    !expression_normalize(translator->worker, translator->unit, translator->at, length,
-				  translator->function, translator->level + 1, &inner)) {
+	    !translate_all(&within)) {
 		translator->at = NULL;
 	} else {
+		translator->hash = within.hash;
 		put_uleb(translator->to, inner.size);
 		put_bytes(translator->to, inner.data, inner.size);
 		translator->at += length;
@@ -189,14 +243,109 @@ static void translate(struct translator *translator)
 	}
 }
 
-bool expression_normalize(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
-			  const struct function_info *function, unsigned level, struct buffer *to)
+static bool translate_all(struct translator *translator)
 {
-	struct translator translator = { worker, unit, function, bytes, bytes + length, to, level };
+	while (translator->at && translator->at < translator->end)
+		translate(translator);
+	return translator->at && !translator->to->failed;
+}
 
-	while (translator.at && translator.at < translator.end)
-		translate(&translator);
-	return translator.at && !to->failed;
+bool expression_of_type(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			const struct numbering *numbering, struct buffer *to)
+{
+	struct translator translator = { .worker = worker, .unit = unit, .at = bytes, .end = bytes + length, .to = to,
+					 .numbering = numbering };
+
+	return translate_all(&translator);
+}
+
+uint64_t expression_hash(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			 uint64_t (*hash_entry)(void *arg, die_ref ref, bool type), void *arg)
+{
+	struct buffer to = { 0 };
+	struct translator translator = { .worker = worker, .unit = unit, .at = bytes, .end = bytes + length, .to = &to,
+					 .hash_entry = hash_entry, .arg = arg };
+	bool good = translate_all(&translator);
+	uint64_t hash = good ? hash_mix(hash_bytes(3, to.data, to.size), translator.hash) : hash_bytes(3, bytes, length);
+
+	worker->gather->failed |= to.failed;
+	buffer_deinit(&to);
+	return hash;
+}
+
+/* Expression NUMBER has just been made in worker->expression. */
+static bool keep_references(struct worker *worker, uint32_t number)
+{
+	struct gather *gather = worker->gather;
+	bool good = true;
+
+	if (!worker->reference_count || gather->expressions.frozen)
+		return true;
+	pthread_mutex_lock(&gather->lock);
+	for (size_t i = 0; i < worker->reference_count && good; i++) {
+		good = array_room(gather->references, gather->reference_count, gather->reference_capacity);
+		if (good)
+			gather->references[gather->reference_count++] =
+				(struct reference){ number, worker->references[i], 0 };
+	}
+	pthread_mutex_unlock(&gather->lock);
+	return good;
+}
+
+/* By expression, in each the last one first. */
+static int compare_references(const void *a, const void *b)
+{
+	const struct reference *x = a, *y = b;
+
+	if (x->expression != y->expression)
+		return x->expression < y->expression ? -1 : 1;
+	return x->offset > y->offset ? -1 : x->offset < y->offset;
+}
+
+/* Puts the number of a variable in the place of its entry. */
+static bool settle(struct interned *item, const struct reference *reference)
+{
+	uint8_t *bytes = (uint8_t *)item->bytes; /* in a chunk of the intern's own */
+	uint32_t after = reference->offset + 1 + ENTRY_SIZE;
+	struct buffer number = { 0 };
+
+	put_reference(&number, SDB_REFERENCE_VARIABLE, reference->variable);
+	bool good = !number.failed;
+	if (good) {
+		memcpy(bytes + reference->offset, number.data, number.size);
+		memmove(bytes + reference->offset + number.size, bytes + after, item->length - after);
+		item->length -= after - reference->offset - (uint32_t)number.size;
+	}
+	buffer_deinit(&number);
+	return good;
+}
+
+bool expressions_settle(struct gather *gather, const uint32_t *variables)
+{
+	struct intern *intern = &gather->expressions;
+	struct reference *all = gather->references;
+	struct worker *worker = gather_worker(gather, 0);
+
+	if (!gather->reference_count)
+		return true;
+	if (!worker)
+		return false;
+	qsort(all, gather->reference_count, sizeof(*all), compare_references);
+	/* variables are found by what is said of them, expressions as they are now among it */
+	for (size_t i = 0; i < gather->reference_count; i++) {
+		const struct interned *item = &intern->items[all[i].expression - 1];
+		const uint8_t *at = item->bytes + all[i].offset + 1;
+		all[i].variable = variables[variable_find(worker, dwarf_uleb(&at, item->bytes + item->length))];
+	}
+	for (size_t i = 0; i < gather->reference_count; i++) {
+		struct interned *item = &intern->items[all[i].expression - 1];
+		bool last = i + 1 == gather->reference_count || all[i + 1].expression != all[i].expression;
+		if ((i == 0 || compare_references(&all[i], &all[i - 1])) && !settle(item, &all[i]))
+			return false;
+		if (last)
+			intern_again(intern, all[i].expression);
+	}
+	return !gather->failed;
 }
 
 bool expression_is_address(const struct unit *unit, const uint8_t *bytes, uint64_t length, uint64_t *address_ret)
@@ -232,10 +381,16 @@ static uint32_t interned(struct worker *worker)
 uint32_t expression_number(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
 			   const struct function_info *function)
 {
-	worker->expression.size = 0;
-	if (length == 0 || !expression_normalize(worker, unit, bytes, length, function, 0, &worker->expression))
+	struct translator translator = { .worker = worker, .unit = unit, .function = function, .at = bytes,
+					 .end = bytes + length, .to = &worker->expression };
+
+	worker->expression.size = worker->reference_count = 0;
+	if (length == 0 || !translate_all(&translator))
 		return 0;
-	return interned(worker);
+	uint32_t number = interned(worker);
+	if (number && !keep_references(worker, number))
+		worker->gather->failed = true;
+	return number;
 }
 
 uint32_t expression_of_parameter(struct worker *worker, uint32_t number)

@@ -69,9 +69,11 @@ static uint32_t add_locked(struct intern *intern, uint64_t hash, const void *byt
 	while (map_get(&intern->map, hash, &number)) { /* of equal hashes the bytes decide */
 		struct interned *item = &intern->items[number - 1];
 		if (item->length == length && memcmp(item->bytes, bytes, length) == 0) {
-			item->uses++;
-			if (first < item->first)
-				item->first = first;
+			if (!intern->frozen) {
+				item->uses++;
+				if (first < item->first)
+					item->first = first;
+			}
 			return number;
 		}
 		hash = hash_mix(hash, 31);
@@ -99,11 +101,30 @@ uint32_t intern_add(struct intern *intern, const void *bytes, size_t length, pla
 	return number;
 }
 
+void intern_again(struct intern *intern, uint32_t number)
+{
+	struct interned *item = &intern->items[number - 1];
+	uint64_t hash = hash_bytes(INTERN_SEED, item->bytes, item->length);
+	uint32_t other;
+
+	for (; map_get(&intern->map, hash, &other); hash = hash_mix(hash, 31)) {
+		struct interned *same = &intern->items[other - 1];
+		if (same == item || same->length != item->length || memcmp(same->bytes, item->bytes, item->length) != 0)
+			continue;
+		same->uses += item->uses;
+		item->uses = 0;
+		return;
+	}
+	map_put(&intern->map, hash, number); /* without memory for it they are stored twice */
+}
+
 uint32_t intern_known(struct intern *intern, struct known_bytes *slots, const void *bytes, size_t length)
 {
 	uint64_t hash = hash_bytes(INTERN_SEED, bytes, length);
 	struct known_bytes *slot = &slots[hash % KNOWN_SLOTS];
 
+	if (intern->frozen) /* a question, not a use */
+		return intern_add(intern, bytes, length, UINT64_MAX);
 	if (slot->number && slot->hash == hash && slot->length == length && memcmp(slot->bytes, bytes, length) == 0) {
 		slot->uses++;
 		return slot->number;
@@ -155,6 +176,7 @@ static void worker_deinit(struct worker *worker)
 	free(worker->bound_locals.refs);
 	free(worker->statics);
 	free(worker->expressions);
+	free(worker->references);
 	buffer_deinit(&worker->parts.parameters);
 	buffer_deinit(&worker->parts.locals);
 	buffer_deinit(&worker->parts.templates);

@@ -84,10 +84,22 @@ struct known_bytes {
 	uint32_t number; /* 0: free */
 	uint32_t uses;   /* that INTERN does not know of */
 };
+/*
+ * The bytes of item NUMBER have changed: when they are those of another item now its uses are counted
+ * there, and this one is left with none.
+ */
+void intern_again(struct intern *intern, uint32_t number);
 /* As intern_add(), through the thread's KNOWN_SLOTS slots; the place of a first use is not kept. */
 uint32_t intern_known(struct intern *intern, struct known_bytes *slots, const void *bytes, size_t length);
 /* Hands over the uses that were counted. */
 void intern_settle(struct intern *intern, struct known_bytes *slots);
+
+/* Where an interned expression names an entry that may be a variable; that entry stands there. */
+struct reference {
+	uint32_t expression; /* its number */
+	uint32_t offset;     /* of the reference's kind, in it */
+	uint32_t variable;   /* the final number, once there is one */
+};
 
 /* A code instance in a unit's intermediate buffer. */
 struct code_place {
@@ -133,12 +145,14 @@ struct gather {
 	struct intern functions;
 	struct intern variables;
 	struct intern expressions;
+	struct reference *references; /* in expressions, to be replaced when variables have numbers */
+	size_t reference_count, reference_capacity;
 	struct code_place *codes;
 	size_t code_count, code_capacity;
 	struct sequence *sequences;
 	size_t sequence_count, sequence_capacity;
 	uint64_t line_rows;
-	pthread_mutex_t lock;      /* of codes and sequences */
+	pthread_mutex_t lock;      /* of codes, sequences and references */
 	const struct sdb_section *sections;
 	size_t section_count;
 	struct worker *workers;    /* one for each thread, kept from pass to pass */
@@ -200,6 +214,8 @@ struct worker {
 	struct buffer scratch;
 	struct buffer scratch2;
 	struct buffer expression;
+	uint32_t *references; /* offsets in `expression` */
+	size_t reference_count, reference_capacity;
 	unsigned depth;
 };
 /* The worker of thread INDEX (below gather->worker_count); NULL when memory is short. */
@@ -272,12 +288,19 @@ bool bound_local(struct worker *worker, die_ref variable, uint32_t *number_ret);
 /* code.c */
 void code_gather(struct worker *worker, struct unit *unit);
 
-/* variables.c: a variable with static storage, or its declaration. */
-void variable_gather(struct worker *worker, const struct die *die);
+/* variables.c: a variable with static storage, or its declaration; its provisional number, 0: none. */
+uint32_t variable_gather(struct worker *worker, const struct die *die);
+/* The provisional number of the entry at REF when that was gathered as a variable. After pass 2. */
+uint32_t variable_find(struct worker *worker, die_ref ref);
 
-/* expressions.c: an expression in the database's form, in worker->expression. */
-bool expression_normalize(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
-			  const struct function_info *function, unsigned level, struct buffer *to);
+/* expressions.c: an expression of a type in the database's form, in TO: what it names is given final numbers. After pass 2. */
+bool expression_of_type(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			const struct numbering *numbering, struct buffer *to);
+/* A hash of an expression of a type; HASH_ENTRY says what an entry that it names contributes. Pass 1. */
+uint64_t expression_hash(struct worker *worker, const struct unit *unit, const uint8_t *bytes, uint64_t length,
+			 uint64_t (*hash_entry)(void *arg, die_ref ref, bool type), void *arg);
+/* Puts the final numbers of variables in the place of their entries in all interned expressions. */
+bool expressions_settle(struct gather *gather, const uint32_t *variables);
 
 /*
  * locations.c: the location an attribute gives, in the intermediate form:

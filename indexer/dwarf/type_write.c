@@ -10,6 +10,8 @@ struct type_maker {
 	struct sdb_type type;
 	bool failed;
 	size_t member_capacity, enumerator_capacity, dimension_capacity, parameter_capacity, template_capacity;
+	struct buffer *expressions; /* of the type */
+	size_t expression_count, expression_capacity;
 	uint32_t variant; /* number of the Rust variant being read */
 	const struct unit *unit; /* of the last type */
 	struct section_run run;
@@ -59,6 +61,27 @@ struct bits {
 	bool has_bit_offset, has_data_bit_offset, has_bit_size, has_byte_size;
 };
 
+/* An expression of the type, which keeps it. */
+static void put_expression(struct type_maker *maker, const struct unit *unit, const struct attr *attr,
+			   const uint8_t **bytes_ret, uint32_t *length_ret)
+{
+	struct buffer to = { 0 };
+
+	if (!expression_of_type(maker->worker, unit, attr->bytes, attr->u, maker->numbering, &to)) {
+		maker->failed |= to.failed;
+		buffer_deinit(&to);
+		return;
+	}
+	if (!array_room(maker->expressions, maker->expression_count, maker->expression_capacity)) {
+		maker->failed = true;
+		buffer_deinit(&to);
+		return;
+	}
+	maker->expressions[maker->expression_count++] = to;
+	*bytes_ret = to.data;
+	*length_ret = (uint32_t)to.size;
+}
+
 static uint32_t type_bits(struct type_maker *maker, die_ref ref)
 {
 	struct die die;
@@ -96,8 +119,8 @@ static void place_field(struct type_maker *maker, struct sdb_member *member, con
 }
 
 /* DW_AT_data_member_location: a constant, or `plus_uconst N` of DWARF 2. */
-static void member_location(struct sdb_member *member, const struct unit *unit, const struct attr *attr,
-			    struct bits *bits)
+static void member_location(struct type_maker *maker, struct sdb_member *member, const struct unit *unit,
+			    const struct attr *attr, struct bits *bits)
 {
 	if (attr->class != ATTR_BLOCK) {
 		bits->byte_offset = attr->class == ATTR_LIST_INDEX ? 0 : attr->u;
@@ -112,9 +135,7 @@ static void member_location(struct sdb_member *member, const struct unit *unit, 
 			return;
 		}
 	}
-	(void)unit;
-	member->location = attr->bytes;
-	member->location_length = (uint32_t)attr->u;
+	put_expression(maker, unit, attr, &member->location, &member->location_length);
 }
 
 static void add_member(struct type_maker *maker, const struct die *die)
@@ -151,7 +172,7 @@ static void add_member(struct type_maker *maker, const struct die *die)
 		case DW_AT_artificial: member.flags |= attr.u ? SDB_MEMBER_ARTIFICIAL : 0; break;
 		case DW_AT_mutable: member.flags |= attr.u ? SDB_MEMBER_MUTABLE : 0; break;
 		case DW_AT_external: case DW_AT_declaration: is_static |= attr.u != 0; break;
-		case DW_AT_data_member_location: member_location(&member, die->unit, &attr, &bits); break;
+		case DW_AT_data_member_location: member_location(maker, &member, die->unit, &attr, &bits); break;
 		case DW_AT_bit_offset: bits.bit_offset = attr.u; bits.has_bit_offset = true; break;
 		case DW_AT_data_bit_offset: bits.data_bit_offset = attr.u; bits.has_data_bit_offset = true; break;
 		case DW_AT_bit_size: bits.bit_size = attr.u; bits.has_bit_size = true; break;
@@ -237,6 +258,12 @@ static void refer(struct type_maker *maker, die_ref ref, struct sdb_dimension *d
 	if (bound_local(maker->worker, ref, &number)) {
 		dimension->reference_kind = SDB_REFERENCE_LOCAL;
 		dimension->reference = number;
+		return;
+	}
+	number = maker->numbering->variables[variable_find(maker->worker, ref)];
+	if (number) {
+		dimension->reference_kind = SDB_REFERENCE_VARIABLE;
+		dimension->reference = number;
 	}
 }
 
@@ -256,8 +283,7 @@ static void add_dimension(struct type_maker *maker, const struct die *die)
 		switch (attr.class) {
 		case ATTR_BLOCK:
 			dimension.kind = SDB_DIMENSION_EXPRESSION;
-			dimension.expression = attr.bytes;
-			dimension.expression_length = (uint32_t)attr.u;
+			put_expression(maker, die->unit, &attr, &dimension.expression, &dimension.expression_length);
 			break;
 		case ATTR_REFERENCE:
 			refer(maker, attr.u, &dimension);
@@ -415,6 +441,8 @@ static void reset(struct type_maker *maker, sdb_type_id id)
 {
 	struct sdb_type *type = &maker->type;
 
+	while (maker->expression_count)
+		buffer_deinit(&maker->expressions[--maker->expression_count]);
 	*type = (struct sdb_type){ .id = id, .members = type->members, .enumerators = type->enumerators,
 		.dimensions = type->dimensions, .parameters = type->parameters, .templates = type->templates };
 }
@@ -480,6 +508,8 @@ struct sdb_error *types_write(struct gather *gather, struct sdb_writer *writer, 
 		else
 			error = sdb_writer_add_type(writer, &maker.type);
 	}
+	reset(&maker, 0);
+	free(maker.expressions);
 	free(maker.type.members);
 	free(maker.type.enumerators);
 	free(maker.type.dimensions);

@@ -381,6 +381,11 @@ static uint64_t variable_hash(struct scan *scan, die_ref ref)
 	return bound_hash(worker, variable, function, node_key(scan, around));
 }
 
+static uint64_t entry_hash(void *arg, die_ref ref, bool type)
+{
+	return type ? reference_hash(arg, ref) : variable_hash(arg, ref);
+}
+
 static uint64_t attributes_hash(struct scan *scan, const struct die *die, uint64_t hash)
 {
 	const struct attr_spec *spec = die_specs(die);
@@ -402,7 +407,9 @@ static uint64_t attributes_hash(struct scan *scan, const struct die *die, uint64
 		else if (attr.class == ATTR_SIGNATURE)
 			value = reference_hash(scan, dwarf_signature(die->unit->dwarf, attr.u));
 		else if (attr.class == ATTR_BLOCK)
-			value = hash_bytes(3, attr.bytes, attr.u);
+			value = is_bound(attr.name) || attr.name == DW_AT_data_member_location ?
+				expression_hash(scan->worker, die->unit, attr.bytes, attr.u, entry_hash, scan) :
+				hash_bytes(3, attr.bytes, attr.u);
 		else if (attr.name == DW_AT_decl_file)
 			value = unit_file(scan->worker->gather, die->unit, attr.u);
 		hash = hash_mix(hash_mix(hash, attr.name), value);

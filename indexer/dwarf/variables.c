@@ -103,7 +103,7 @@ static bool is_percpu(const struct gather *gather, uint64_t address)
 	return false;
 }
 
-void variable_gather(struct worker *worker, const struct die *start)
+uint32_t variable_gather(struct worker *worker, const struct die *start)
 {
 	struct gather *gather = worker->gather;
 	struct description description = { 0 };
@@ -119,7 +119,7 @@ void variable_gather(struct worker *worker, const struct die *start)
 		origin = describe(worker, &die, &description);
 	}
 	if (!description.name && !description.linkage_name)
-		return;
+		return 0;
 	struct sdb_scope scope = scope_of_entry(worker, owner);
 	if (declaration)
 		description.flags |= SDB_VARIABLE_DECLARATION;
@@ -152,8 +152,18 @@ void variable_gather(struct worker *worker, const struct die *start)
 	} else {
 		put_u8(to, SDB_LOCATION_NONE);
 	}
-	if (to->failed || (!intern_add(&gather->variables, to->data, to->size,
-				       PLACE(start->unit->index, start->offset - start->unit->offset)) &&
-			   !gather->variables.frozen))
+	uint32_t number = to->failed ? 0 :
+		intern_add(&gather->variables, to->data, to->size,
+			   PLACE(start->unit->index, start->offset - start->unit->offset));
+	if (to->failed || (!number && !gather->variables.frozen))
 		gather->failed = true;
+	return number;
+}
+
+uint32_t variable_find(struct worker *worker, die_ref ref)
+{
+	struct die die;
+
+	return worker_die(worker, ref, &die) && (die.abbrev->tag == DW_TAG_variable || die.abbrev->tag == DW_TAG_member) ?
+		variable_gather(worker, &die) : 0;
 }

@@ -388,6 +388,8 @@ struct sdb_error *gather_write(struct gather *gather, struct sdb_writer *writer,
 	    !number_items(&gather->variables, SDB_VARIABLE_EXTERNAL, SDB_VARIABLE_DECLARATION, &writing.variables,
 			  &writing.variable_order, &writing.variable_count))
 		error = no_memory();
+	if (!error && !expressions_settle(gather, writing.variables))
+		error = no_memory();
 	if (!error)
 		error = write_expressions(&writing);
 	writing.numbering = (struct numbering){ names, writing.files, writing.functions, writing.variables };

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""References from expressions and bounds to variables, in debuginfo written by hand.
+
+usage: test_references.py STACKDB
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from dwarfasm import Die, assemble, base  # noqa: E402
+
+# The entries get the labels die0, die1, ... in their order.
+NUMBER = base()
+HELD = Die("variable", ("name", "string", "held"), ("type", "ref4", NUMBER),
+           ("location", "exprloc", b"\x03" + bytes(8)))
+
+
+def array(bound):
+    return Die("array", ("type", "ref4", NUMBER), children=[
+        Die("subrange", ("type", "ref4", NUMBER), bound)])
+
+
+def function(name, low, *children):
+    return Die("subprogram", ("name", "string", name), ("low_pc", "addr", f"begin + {low}"),
+               ("high_pc", "data4", 16), children=children)
+
+
+def local(name, *attributes):
+    return Die("variable", ("name", "string", name), *attributes)
+
+
+def source():
+    bounded = array(("upper_bound", "ref4", HELD))
+    first, second = (local(name, ("type", "ref4", NUMBER), ("location", "exprloc", b"\x91\x00"))
+                     for name in ("first", "second"))
+    of_first, of_second, fixed = (array(("upper_bound", "ref4", first)), array(("upper_bound", "ref4", second)),
+                                  array(("upper_bound", "data1", 7)))
+    # implicit_pointer to HELD, which is die2
+    points = "=.uleb128 6\n.byte 0xa0\n.long die2 - info\n.sleb128 0"
+    computed = array(("upper_bound", "exprloc", "=.uleb128 5\n.byte 0xfd\n.long die2 - info"))
+    return assemble(Die("compile_unit", ("name", "string", "made.c"), ("language", "data1", 12),
+                        ("low_pc", "addr", "begin"), ("high_pc", "data4", 4096), children=[
+                            NUMBER, HELD, bounded, local("many", ("type", "ref4", bounded)),
+                            of_first, of_second, fixed, computed,
+                            function("f", 0, first, local("array1", ("type", "ref4", of_first)),
+                                     local("pointer", ("type", "ref4", NUMBER), ("location", "exprloc", points))),
+                            function("g", 64, second, local("array2", ("type", "ref4", of_second)),
+                                     local("array3", ("type", "ref4", fixed)),
+                                     local("array4", ("type", "ref4", computed)))]))
+
+
+def main():
+    stackdb = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory() as work:
+        made, database = os.path.join(work, "made"), os.path.join(work, "made.sdb")
+        subprocess.run(["gcc", "-c", "-x", "assembler", "-o", made, "-"], input=source(), text=True, check=True)
+        subprocess.run([stackdb, "index", "-o", database, made], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([stackdb, "info", "--verify", database], check=True, stdout=subprocess.DEVNULL)
+        text = subprocess.run([stackdb, "dumpdebuginfo", database], capture_output=True, text=True, check=True).stdout
+    wanted = [r"int many\[held\]", r"int array1\[\*\]", r"int array2\[\*\]", r"int array3\[8\]", r"int array4\[\*\]",
+              r"pointer\b.*points to held\b"]
+    missing = [pattern for pattern in wanted if not re.search(pattern, text)]
+    for pattern in missing:
+        print("not ok -", pattern, "is not in:\n" + text)
+    return bool(missing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
