@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "expression.h"
 #include "expression_machine.h"
 
 #include <stdlib.h>
