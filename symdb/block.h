@@ -47,12 +47,11 @@ enum part {
 	PART_COUNT
 };
 
-/* Name of the part's table, target sizes of its unpacked blocks and of the payloads of a row, LZ4 HC
- * level, whether keys are addresses. */
+/* Name of the part's table, target sizes of its unpacked blocks and of the payloads of a row, whether
+ * keys are addresses. */
 struct part_traits {
 	const char *name;
 	size_t block_size, row_size;
-	int level;
 	bool by_address;
 };
 extern const struct part_traits part_traits[PART_COUNT];

@@ -101,7 +101,7 @@ static unsigned put_plain(const struct block_raw *raw, struct block_scratch *scr
 {
 	to->size = 0;
 	if (raw->size >= 16 && buffer_reserve(to, raw->size)) {
-		LZ4_resetStreamHC_fast(scratch->lz4, part_traits[raw->part].level);
+		LZ4_resetStreamHC_fast(scratch->lz4, LZ4HC_CLEVEL_DEFAULT);
 		int made = LZ4_compress_HC_continue(scratch->lz4, (const char *)raw->data, (char *)to->data,
 						    (int)raw->size, (int)raw->size - 1);
 		if (made > 0) {

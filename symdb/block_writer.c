@@ -23,9 +23,9 @@ struct sealed_block {
 };
 
 /*
- * The models of a part with a shape are made of its first blocks: until a sample of them is complete,
- * and until a job has made the models, blocks are held back. Which blocks are in the sample depends
- * on the records only.
+ * What is usual in a part (struct block_models) is learned from its first blocks: until enough of them are
+ * there, and until a job has learned, blocks are held back. Which blocks it learns from depends on the
+ * records only.
  */
 enum models_state { MODELS_COLLECT, MODELS_MAKE, MODELS_READY };
 
