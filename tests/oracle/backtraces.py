@@ -129,7 +129,7 @@ def explained(expected, frame):
     name = frame.get("function", "")
     if ALIASES.sub("", expected[0]) == ALIASES.sub("", name):
         return "line of several"
-    if frame["frame"] == 0 and {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", expected[0] + name)):
+    if {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", expected[0] + name)):
         return "alias"
     return None
 
