@@ -10,6 +10,7 @@
 struct line_command {
 	struct common common;
 	bool all;
+	bool between; /* rows count where no statement begins, too */
 	char **names;
 	int name_count;
 	struct text out;
@@ -66,7 +67,8 @@ static const struct argp argp = {
 static struct sdb_error *take_row(void *arg, const struct sdb_line *row)
 {
 	struct line_command *command = arg;
-	if (row->flags & SDB_LINE_END_SEQUENCE || (!command->all && !(row->flags & SDB_LINE_STATEMENT)))
+	bool wanted = command->all || command->between || row->flags & SDB_LINE_STATEMENT;
+	if (row->flags & SDB_LINE_END_SEQUENCE || !wanted)
 		return NULL;
 	/* Views: several rows of one line at one address tell the reader nothing more. */
 	if (!command->all && command->count && command->rows[command->count - 1].address == row->address)
@@ -215,6 +217,13 @@ static int find_line(struct line_command *command, const char *text)
 	struct sdb_db *db = session_db(command->session);
 	session_missed(command->session, sdb_files(db, file, take_file, command));
 	bool found = command->next_line == UINT32_MAX;
+	if (!found && !command->all) { /* optimized code can be of a line where no statement begins */
+		command->between = true;
+		command->files = 0;
+		session_missed(command->session, sdb_files(db, file, take_file, command));
+		command->between = false;
+		found = command->next_line == UINT32_MAX;
+	}
 	if (!found && !session_failed(command->session)) {
 		text_flush(&command->out);
 		session_missed(command->session, sdb_files(db, file, look_around, command));
