@@ -128,7 +128,7 @@ struct sdb_error *sdb_symbol(struct sdb_db *db, sdb_symbol_id id, struct sdb_sym
  * The symbol that ADDRESS lies in: of those whose range holds it the innermost, of equals a
  * global before a weak before a local one; else the nearest one before it in its section when that
  * one has size 0.
- * NOT_FOUND when there is none. Only functions and objects when CODE_OR_DATA is set.
+ * NOT_FOUND when there is none.
  */
 struct sdb_error *sdb_symbol_at(struct sdb_db *db, uint64_t address,
 				struct sdb_symbol *symbol_ret, sdb_symbol_id *id_ret);

@@ -363,7 +363,7 @@ struct sdb_function {
 	struct sdb_parameter *parameters;
 	size_t template_count;
 	struct sdb_template *templates;
-	size_t local_count;       /**< see sdb_function_get()'s `with_locals` */
+	size_t local_count;       /**< read by sdb_function() when it is asked for */
 	struct sdb_local *locals;
 };
 
