@@ -129,7 +129,7 @@ def explained(expected, frame):
     name = frame.get("function", "")
     if ALIASES.sub("", expected[0]) == ALIASES.sub("", name):
         return "line of several"
-    if {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", expected[0] + name)):
+    if frame["interrupted"] and {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", expected[0] + name)):
         return "alias"
     return None
 
@@ -147,6 +147,8 @@ def without_tail_calls(expected, found):
 def compare_frames(check, mine, theirs, pid):
     for tid, expected in theirs.items():
         found = mine.get(tid, {"frames": []})["frames"]
+        for index, frame in enumerate(found):
+            frame["interrupted"] = index == 0 or found[index - 1]["kind"] == "signal"
         guessed = without_tail_calls(expected, found)
         if guessed != expected and len(guessed) == len(found):
             check.differ("tail calls", f"{pid}: {len(expected) - len(guessed)} frames more")
