@@ -28,9 +28,7 @@ struct sdb_error *sdb_target_resume(struct sdb_target *target)
 			error = target->threads[i]->stopped ? thread_flush(target->threads[i]) : NULL;
 		return error ? error : target->driver->detach(target);
 	}
-	for (size_t i = 0; i < target->thread_count && !error; i++)
-		if (target->threads[i]->stopped && !target->threads[i]->held)
-			error = thread_resume(target->threads[i], DRIVER_CONTINUE);
+	error = probes_go_all(target);
 	target->status = SDB_TARGET_RUNNING;
 	return error;
 }
