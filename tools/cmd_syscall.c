@@ -306,8 +306,8 @@ int command_syscall(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	command.counts = tool_alloc(syscall_count() * sizeof(*command.counts));
 	command.errors = tool_alloc(syscall_count() * sizeof(*command.errors));
-	for (size_t i = 0; i < command.targets.specs.count; i++)
-		command.targets.specs.items[i].follow_children = command.follow;
+	if (command.follow)
+		targets_follow_all(&command.targets);
 	targets_catch_signals();
 	int status = targets_open(&command.targets);
 	struct sdb_error *error = sdb_loop_create(&command.loop);
