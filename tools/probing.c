@@ -186,8 +186,11 @@ static void note_place(const struct probing_place *place)
 {
 	struct probing_argument *argument = place->argument;
 	const char *failure = place->probe ? sdb_probe_filter_failure(place->probe) : NULL;
-	if (!argument)
+	if (!argument) {
+		if (place->probe && !place->watch && !sdb_probe_places(place->probe) && !place->begun)
+			tool_complain(place->what, "nothing is called so in process %lld", (long long)sdb_target_pid(place->target));
 		return;
+	}
 	argument->there |= place->watch || (place->probe && (sdb_probe_places(place->probe) || sdb_probe_hits(place->probe)));
 	if (failure && !argument->failed)
 		tool_complain(argument->text, "%s", failure);

@@ -76,6 +76,7 @@ struct probing_place {
 	struct sdb_target *target;
 	struct sdb_probe *probe; /* NULL: it is not there */
 	bool watch;      /* it is a variable */
+	bool begun;      /* of --at: it was met */
 };
 
 /* Takes TEXT for one more probe: `[ID:]SYMBOL`, `FILE:LINE`, `0xADDRESS`; a variable is watched. */

@@ -233,6 +233,7 @@ struct sdb_error *probing_on_at(void *arg, struct sdb_hit *hit)
 	struct probing_place *place = arg;
 	struct probing *probing = place->probing;
 	struct sdb_error *error = sdb_probe_disable(place->probe);
+	place->begun = true;
 	show(probing, place, hit);
 	for (size_t i = 0; i < probing->count && !error; i++) {
 		const struct probing_place *other = probing->places[i];
@@ -246,6 +247,8 @@ struct sdb_error *probing_on_at(void *arg, struct sdb_hit *hit)
 struct sdb_error *probing_on_until(void *arg, struct sdb_hit *hit)
 {
 	struct probing_place *place = arg;
+	if (place->probing->done)
+		return NULL;
 	show(place->probing, place, hit);
 	end(place->probing);
 	return NULL;
