@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import os
 import re
+import secrets
 import select
 import socket
 import struct
@@ -29,10 +30,17 @@ class Witness:
             self.socket.close()
         self.socket, self.pending = None, b""
 
-    def _connect(self):
-        if not self.socket:
-            self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.connect(self.path)
+    def _connect(self, end):
+        """What is still coming of an answer that nobody waited for ends with another mark than ours."""
+        if self.socket:
+            return
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(self.path)
+        mark = secrets.token_hex(8)
+        self.socket.sendall(f"\n{mark} ping\n".encode())
+        while (sign := f"end 0 {mark}\n".encode()) not in self.pending:
+            self._receive(end)
+        self.pending = self.pending.split(sign, 1)[1]
 
     def _receive(self, end):
         if self.process and self.process.poll() is not None:
@@ -63,10 +71,10 @@ class Witness:
 
     def ask(self, question, seconds=120):
         """Records (kind, name, data)."""
-        self._connect()
         end = time.monotonic() + seconds
         try:
-            self.socket.sendall(question.encode(errors="surrogateescape") + b"\n")
+            self._connect(end)
+            self.socket.sendall(b"- " + question.encode(errors="surrogateescape") + b"\n")
             records = []
             while True:
                 kind, length, name = self._line(end).split(" ", 2)

@@ -3,7 +3,7 @@
  * The guest's first process: answers the host's questions over a serial port, given as argument.
  *
  * A question is a line, an answer is records `KIND LENGTH NAME\n` with LENGTH bytes behind each; the
- * last is `end 0 -`. The questions:
+ * last is `end 0 MARK`, where the question began with `MARK `. The questions:
  *   ping                 nothing
  *   files PATTERN...     `file`: the content of each file that matches; `error`: why it has none
  *   links PATTERN...     `link`: where each symbolic link that matches points to
@@ -172,8 +172,12 @@ static void run_shell(const char *command)
 	free(output.data);
 }
 
-static void answer(char *question)
+static void answer(char *mark)
 {
+	char *question = strchr(mark, ' ');
+	if (!question)
+		return;
+	*question++ = '\0';
 	char *rest = strchr(question, ' ');
 	rest = rest ? rest + 1 : question + strlen(question);
 	if (strncmp(question, "files ", 6) == 0)
@@ -188,7 +192,7 @@ static void answer(char *question)
 		run_shell(rest);
 	else if (strcmp(question, "ping") != 0)
 		record("error", question, "no such question", 16);
-	record("end", "-", "", 0);
+	record("end", mark, "", 0);
 }
 
 /* Orphans become children of the first process: somebody has to wait for them. */
