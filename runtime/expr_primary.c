@@ -167,9 +167,17 @@ static struct sdb_error *read_real(struct parser *parser, struct sdb_value **val
 		type = TYPES_LONG_DOUBLE, end++;
 	else
 		real = (double)real;
-	parser->at = end;
-	return value_of_real(parser->context, parser->types, parser->context->db, type, real,
-			     value_ret);
+	bool imaginary = *end == 'i' || *end == 'j';
+	parser->at = end + imaginary;
+	if (isalnum((unsigned char)*parser->at) || *parser->at == '_')
+		return expr_error(parser, "a number cannot be read");
+	if (!imaginary)
+		return value_of_real(parser->context, parser->types, parser->context->db, type,
+				     real, value_ret);
+	sdb_type_id complex = type == TYPES_FLOAT ? TYPES_COMPLEX_FLOAT
+		: type == TYPES_DOUBLE ? TYPES_COMPLEX_DOUBLE : TYPES_COMPLEX_LONG_DOUBLE;
+	return value_of_complex(parser->context, parser->types, parser->context->db, complex,
+				(struct value_complex){ 0, real }, value_ret);
 }
 
 /* The first type of C11, 6.4.4.1 that can hold NUMBER. */
@@ -201,9 +209,15 @@ static struct sdb_error *read_integer(struct parser *parser, struct sdb_value **
 		is_unsigned |= (*end | 0x20) == 'u';
 		is_long |= (*end | 0x20) == 'l';
 	}
+	bool imaginary = *end == 'i' || *end == 'j';
+	end += imaginary;
 	if (isalnum((unsigned char)*end) || *end == '_')
 		return expr_error(parser, "a number cannot be read");
 	parser->at = end;
+	if (imaginary)
+		return value_of_complex(parser->context, parser->types, parser->context->db,
+					TYPES_COMPLEX_DOUBLE, (struct value_complex){ 0, number },
+					value_ret);
 	return expr_integer(parser, constant_type(parser, number, start[0] != '0', is_unsigned,
 						  is_long), number,
 			    value_ret);

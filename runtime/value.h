@@ -111,6 +111,16 @@ struct sdb_error *value_of_integer(const struct sdb_context *context, struct typ
 struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types,
 				struct sdb_db *db,
 				sdb_type_id type, long double real, struct sdb_value **value_ret);
+/* Both halves of a complex number; the real one alone of other numbers. */
+struct value_complex {
+	long double real, imaginary;
+};
+struct sdb_error *value_halves(struct sdb_value *value, const struct sdb_context *context,
+			       struct value_complex *number_ret);
+/* A computed value of a complex type. */
+struct sdb_error *value_of_complex(const struct sdb_context *context, struct types *types,
+				   struct sdb_db *db, sdb_type_id type, struct value_complex number,
+				   struct sdb_value **value_ret);
 /* A computed value of SIZE bytes. */
 struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types,
 				 struct sdb_db *db,
