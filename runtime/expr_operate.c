@@ -372,6 +372,8 @@ struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator
 	struct operand a, b;
 	if (operator == EXPR_ARRAY)
 		return make_array(parser, left, right, value_ret);
+	if (operator == EXPR_POINTED_MEMBER)
+		return expr_pointed_member(parser, left, right, value_ret);
 	struct sdb_error *error = read_operand(parser, left, &a);
 	if (!error)
 		error = read_operand(parser, right, &b);

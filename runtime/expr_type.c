@@ -84,6 +84,12 @@ static struct sdb_error *look_up(struct parser *parser, const char *where, const
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no type %s is known", name);
 }
 
+struct sdb_error *expr_find_type(struct parser *parser, const char *where, const char *name,
+				 struct sdb_db **db_ret, sdb_type_id *type_ret)
+{
+	return look_up(parser, where, NULL, name, db_ret, type_ret);
+}
+
 /* A variable of the same name is what is meant, unless a tag says otherwise. */
 static struct sdb_error *is_hidden(struct parser *parser, const char *where, const char *name,
 				   bool *hidden_ret)

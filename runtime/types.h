@@ -64,6 +64,9 @@ struct sdb_error *types_text(struct types *types, struct sdb_db *db, sdb_name_id
 /* A pointer, reference or qualified type of TARGET, or an array of COUNT of it. */
 struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_type_kind kind,
 			       sdb_type_id target, uint64_t count, sdb_type_id *id_ret);
+/* A pointer to a member of type TARGET of CLASS. */
+struct sdb_error *types_member_pointer(struct types *types, struct sdb_db *db, sdb_type_id class,
+				       sdb_type_id target, sdb_type_id *id_ret);
 /* The type that FUNCTION of DB has, which no database says. */
 struct sdb_error *types_function(struct types *types, struct sdb_db *db,
 				 const struct sdb_function *function,

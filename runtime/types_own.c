@@ -116,7 +116,8 @@ struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kin
 		const struct own_type *old = own->derived[i];
 		if (old->type.kind == kind && old->type.target == target && old->type.size == size
 		    && !old->function
-		    && (kind != SDB_TYPE_ARRAY || old->dimension.count == count)) {
+		    && (kind != SDB_TYPE_ARRAY || old->dimension.count == count)
+		    && (kind != SDB_TYPE_MEMBER_POINTER || old->type.containing == count)) {
 			*id_ret = old->type.id;
 			return NULL;
 		}
@@ -128,6 +129,8 @@ struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kin
 	made->type.flags = SDB_TYPE_SIZED;
 	made->type.size = size;
 	made->type.target = target;
+	if (kind == SDB_TYPE_MEMBER_POINTER)
+		made->type.containing = (sdb_type_id)count;
 	if (kind == SDB_TYPE_ARRAY) {
 		made->dimension = (struct sdb_dimension){ .kind = SDB_DIMENSION_COUNT,
 							  .count = count };
