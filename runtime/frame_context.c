@@ -5,6 +5,7 @@
  */
 
 #include "frame_context.h"
+#include "saved.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -51,9 +52,15 @@ static struct sdb_error *write_register(void *arg, uint32_t number, const void *
 {
 	struct frame_context *frame = arg;
 	int index = sdb_register_by_dwarf(frame->unwinder.target, number);
-	if (!is_innermost(frame) || index < 0)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
-				     "a register can be changed in the innermost frame of a thread only");
+	if (index < 0)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no register %u", number);
+	if (!is_innermost(frame)) {
+		if (number >= UNWIND_COLUMNS || size > sizeof(frame->frame.value[0]))
+			return sdb_error_new(SDB_ERROR_NOT_FOUND, "register %u was not saved", number);
+		uint64_t value = frame->frame.value[number];
+		memcpy(&value, buffer, size);
+		return saved_set(frame->thread, &frame->frame, number, value);
+	}
 	if (number < UNWIND_COLUMNS && size <= sizeof(frame->frame.value[0]))
 		memcpy(&frame->frame.value[number], buffer, size);
 	return sdb_thread_set_register(frame->thread, index, buffer, size);
