@@ -337,6 +337,8 @@ struct sdb_error *sdb_evaluate(const struct sdb_context *context, const struct s
 		sdb_value_free(*value_ret);
 		error = expr_error(&parser, "the expression cannot be read");
 	}
+	if (error) /* what it points to may be freed already */
+		*value_ret = NULL;
 	types_leave(parser.types);
 	types_unref(parser.types);
 	return error;

@@ -43,6 +43,11 @@ struct sdb_error *expr_name(struct parser *parser, char **where_ret, char **name
 /* Length of `::a::b<c>::d` at TEXT; 0: no name stands there. */
 size_t expr_name_length(const char *text);
 
+/* ---- expr_call.c ---- */
+/* Behind `(`: calls function VALUE, or one that VALUE leads to. */
+struct sdb_error *expr_call(struct parser *parser, const struct sdb_value *value,
+			    struct sdb_value **value_ret);
+
 /* ---- expr_member.c ---- */
 /* What stands behind `.` or `->`: a member of VALUE, or of what it points to; a method, too. */
 struct sdb_error *expr_member(struct parser *parser, struct sdb_value *value,

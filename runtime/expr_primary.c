@@ -424,8 +424,8 @@ struct sdb_error *expr_postfix(struct parser *parser, struct sdb_value **value_r
 			error = expr_member(parser, value, value_ret);
 		else if (expr_take(parser, "["))
 			error = read_subscript(parser, value, value_ret);
-		else if (expr_next(parser, "("))
-			error = expr_error(parser, "functions cannot be called");
+		else if (expr_take(parser, "("))
+			error = expr_call(parser, value, value_ret);
 		else
 			return NULL;
 		sdb_value_free(value);

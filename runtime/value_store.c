@@ -150,6 +150,9 @@ struct sdb_error *sdb_value_assign(struct sdb_value *value, const struct sdb_con
 	TYPES_HOLD(value->types);
 	struct sdb_value *converted;
 	bool whole = types_is_structure(value->kind) || value->kind == SDB_TYPE_ARRAY;
+	/* A cast would see it as another type, an assignment does not. */
+	if (!whole && types_is_structure(source->kind))
+		return sdb_error_new(SDB_ERROR_INVALID, "a structure is assigned to what is none");
 	if (whole && (value->db != source->db || value->stripped != source->stripped
 		      || value->size != source->size))
 		return sdb_error_new(SDB_ERROR_INVALID,
