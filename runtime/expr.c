@@ -76,7 +76,8 @@ static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value
 		parser->at = start;
 		error = expr_unary(parser, &operand);
 		if (!error) {
-			size = sdb_value_size(operand);
+			bool one = operand->kind == SDB_TYPE_FUNCTION || operand->kind == SDB_TYPE_NONE;
+			size = one ? 1 : sdb_value_size(operand); /* as GNU C has it */
 			sdb_value_free(operand);
 		}
 	}

@@ -260,6 +260,13 @@ static struct sdb_error *find_own_member(const struct sdb_context *context, cons
 	if (error)
 		return error;
 	error = sdb_value_member(object, context, name, value_ret);
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		struct sdb_error *failed = value_method(object, context, name, -1, false, value_ret);
+		if (failed || *value_ret) {
+			sdb_error_free(error);
+			error = failed;
+		}
+	}
 	sdb_value_free(object);
 	return error;
 }

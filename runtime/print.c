@@ -86,13 +86,6 @@ static bool skip_base(struct printer *printer, const struct sdb_member *member)
 	return false;
 }
 
-static bool skip_member(struct printer *printer, const struct sdb_member *member)
-{
-	if (member->kind == SDB_MEMBER_BASE)
-		return skip_base(printer, member);
-	return member->flags & SDB_MEMBER_STATIC && printer->options.no_statics;
-}
-
 static struct sdb_error *put_member_head(struct printer *printer, const struct sdb_value *value,
 					 const struct sdb_member *member)
 {
@@ -118,9 +111,13 @@ static struct sdb_error *put_member_head(struct printer *printer, const struct s
 }
 
 static struct sdb_error *put_member(struct printer *printer, struct sdb_value *value,
-				    const struct sdb_member *member)
+				    const struct sdb_member *member, size_t index)
 {
 	struct sdb_value part;
+	(void)index;
+	if (member->kind == SDB_MEMBER_BASE && skip_base(printer, member))
+		return NULL;
+	text_add(&printer->text, text_last(&printer->text) == '{' ? "" : ", ");
 	struct sdb_error *error = put_member_head(printer, value, member);
 	if (!error)
 		error = value_member_part(value, printer->context, member, &part);
@@ -140,19 +137,15 @@ static struct sdb_error *put_member(struct printer *printer, struct sdb_value *v
 static struct sdb_error *put_structure(struct printer *printer, struct sdb_value *value)
 {
 	const struct sdb_type *type;
-	bool first = true, fields = false;
+	bool fields = false;
 	struct sdb_error *error = value_stripped(value, &type);
-	text_add(&printer->text, "{");
-	for (size_t i = 0; !error && i < type->member_count && !print_full(printer); i++) {
+	for (size_t i = 0; !error && i < type->member_count; i++)
 		fields |= type->members[i].kind != SDB_MEMBER_BASE;
-		if (skip_member(printer, &type->members[i]))
-			continue;
-		text_add(&printer->text, first ? "" : ", ");
-		first = false;
-		error = put_member(printer, value, &type->members[i]);
-	}
+	text_add(&printer->text, "{");
+	if (!error)
+		error = print_members(printer, value, put_member);
 	if (!error && !fields && !print_full(printer))
-		text_add(&printer->text, first ? "<No data fields>" : ", <No data fields>");
+		text_add(&printer->text, text_last(&printer->text) == '{' ? "<No data fields>" : ", <No data fields>");
 	text_add(&printer->text, print_full(printer) ? "...}" : "}");
 	return error;
 }
@@ -218,27 +211,15 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 
 static struct sdb_error *put_array(struct printer *printer, struct sdb_value *array, bool cut)
 {
-	sdb_type_id type;
-	unsigned dimension, width = 0;
-	uint64_t size, count;
-	char prefix;
-	bool known;
-	struct sdb_error *error = value_element_shape(array, &type, &dimension, &size, &known);
-	if (!error && dimension == 0)
-		error = value_character(array, type, &width, &prefix);
-	if (!error)
-		error = value_elements(array, &count, &known);
+	struct print_array shape;
+	struct sdb_error *error = print_measure(array, cut, &shape);
 	if (error)
 		return error;
-	if (cut)
-		count = size ? array->size / size : 0;
-	if (width && !value_any_missing(array)) {
-		struct characters characters = { array->bytes, (size_t)count, width, prefix,
-						 types_big_endian(array->db), cut };
-		print_string(printer, &characters);
-		return NULL;
-	}
-	return put_elements(printer, array, count);
+	if (!shape.width)
+		return put_elements(printer, array, shape.count);
+	print_string(printer, &(struct characters){ array->bytes, (size_t)shape.count, shape.width, shape.prefix,
+						    types_big_endian(array->db), cut });
+	return NULL;
 }
 
 /* An array without a length: gdb shows its address, and the text there. */

@@ -106,6 +106,26 @@ struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_
 struct sdb_error *value_element_shape(const struct sdb_value *whole, sdb_type_id *type_ret,
 				      unsigned *dimension_ret, uint64_t *size_ret, bool *known_ret);
 
+/* ---- value_method.c ---- */
+/*
+ * The member function NAME of WHOLE or of one of its bases, bound to the object; NULL in
+ * *METHOD_RET: there is none. Of several the first with ARGUMENTS parameters (-1: any number).
+ * VIRTUALLY: of a virtual function the one that the object's own class has.
+ */
+struct sdb_error *value_method(struct sdb_value *whole, const struct sdb_context *context, const char *name,
+			       int arguments, bool virtually, struct sdb_value **method_ret);
+/* What stands at OFFSET in the virtual table of the object at OBJECT (Itanium C++ ABI, 2.5.2). */
+struct sdb_error *value_virtual(const struct sdb_value *value, const struct sdb_context *context,
+				uint64_t object, uint64_t offset, uint64_t *function_ret);
+
+/* ---- value_variant.c ---- */
+#define VALUE_NO_VARIANT UINT32_MAX
+/* The variant that WHOLE is, of those that its type has; 0: it has none, VALUE_NO_VARIANT: none fits. */
+struct sdb_error *value_variant(struct sdb_value *whole, const struct sdb_context *context,
+				uint32_t *variant_ret);
+/* Whether MEMBER is there in a value that is that variant. */
+bool value_is_shown(const struct sdb_member *member, uint32_t variant);
+
 /* ---- value_number.c ---- */
 enum value_class { VALUE_NOT_NUMBER = 0, VALUE_INTEGER, VALUE_BOOLEAN, VALUE_REAL, VALUE_COMPLEX,
 		   VALUE_POINTER };

@@ -3,8 +3,8 @@
  * Functions called by expressions: usage `test_calls CALLEE`. Needs the indexer ($STACKDB_INDEXER)
  * and a store. What the functions do to registers, to memory and to the thread is looked at, too.
  *
- * usage: test_calls CALLEE EXPRESSIONS FUNCTION      prints what each line of the file is where
- *                                                    CALLEE begins FUNCTION, for calls_gdb.py
+ * usage: test_calls CALLEE EXPRESSIONS FUNCTION [FRAME]   prints what each line of the file is where
+ *                             CALLEE begins FUNCTION, in that frame or in FRAME, for test_calls.py
  */
 #include <stackdb/expression.h>
 #include <stackdb/frame.h>
@@ -350,7 +350,7 @@ static struct sdb_error *stop_here(void *arg, struct sdb_hit *hit)
 	return NULL;
 }
 
-static int print_all(const char *path, const char *function)
+static int print_all(const char *path, const char *function, const char *frame)
 {
 	struct sdb_spec spec = { .program = program, .output = "/dev/null" };
 	struct sdb_target *target;
@@ -371,7 +371,7 @@ static int print_all(const char *path, const char *function)
 	while (getline(&line, &room, file) > 0) {
 		char *text;
 		line[strcspn(line, "\n")] = '\0';
-		struct sdb_error *error = evaluate_in(thread, function, line, SDB_EVALUATE_CALL, &text);
+		struct sdb_error *error = evaluate_in(thread, frame, line, SDB_EVALUATE_CALL, &text);
 		printf("expr %s ==> %s%s\n", line, error ? "ERROR " : "", error ? sdb_error_message(error) : text);
 		sdb_error_free(error);
 		free(text);
@@ -388,8 +388,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	program = argv[1];
-	if (argc == 4)
-		return print_all(argv[2], argv[3]);
+	if (argc >= 4)
+		return print_all(argv[2], argv[3], argv[argc - 1]);
 	if (argc != 2)
 		return 2;
 	test_waiting();
