@@ -47,32 +47,39 @@ static struct sdb_error *find_return(struct sdb_target *target, uint64_t *addres
 	for (size_t i = 0; !error && i < count; i++) {
 		if (!(regions[i].flags & SDB_REGION_EXECUTE) || !regions[i].module)
 			continue;
-		error = sdb_target_search(target, regions[i].low, regions[i].high, &breakpoint, 1, address_ret);
+		error = sdb_target_search(target, regions[i].low, regions[i].high, &breakpoint, 1,
+					  address_ret);
 		if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
 			return error;
 		sdb_error_free(error);
 		error = NULL;
 	}
-	return error ? error : sdb_error_new(SDB_ERROR_UNSUPPORTED, "there is nothing that a function could return to");
+	return error ? error
+		     : sdb_error_new(SDB_ERROR_UNSUPPORTED,
+				     "there is nothing that a function could return to");
 }
 
-static struct sdb_error *put_register(struct sdb_thread *thread, int dwarf, const uint8_t *bytes, unsigned size)
+static struct sdb_error *put_register(struct sdb_thread *thread, int dwarf, const uint8_t *bytes,
+				      unsigned size)
 {
 	uint8_t whole[CONTEXT_REGISTER_SIZE] = { 0 };
 	struct sdb_register_info info;
 	int index = sdb_register_by_dwarf(thread->target, (unsigned)dwarf);
-	if (index < 0 || !sdb_register_info(thread->target, (size_t)index, &info) || info.size > sizeof(whole))
+	if (index < 0 || !sdb_register_info(thread->target, (size_t)index, &info)
+	    || info.size > sizeof(whole))
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "there is no register %d", dwarf);
 	memcpy(whole, bytes, size < info.size ? size : info.size);
 	return sdb_thread_set_register(thread, index, whole, info.size);
 }
 
-static struct sdb_error *get_register(struct sdb_thread *thread, int dwarf, uint8_t *bytes, unsigned size)
+static struct sdb_error *get_register(struct sdb_thread *thread, int dwarf, uint8_t *bytes,
+				      unsigned size)
 {
 	uint8_t whole[CONTEXT_REGISTER_SIZE] = { 0 };
 	struct sdb_register_info info;
 	int index = sdb_register_by_dwarf(thread->target, (unsigned)dwarf);
-	if (index < 0 || !sdb_register_info(thread->target, (size_t)index, &info) || info.size > sizeof(whole))
+	if (index < 0 || !sdb_register_info(thread->target, (size_t)index, &info)
+	    || info.size > sizeof(whole))
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "there is no register %d", dwarf);
 	struct sdb_error *error = sdb_thread_register(thread, index, whole, info.size);
 	if (!error)
@@ -80,7 +87,7 @@ static struct sdb_error *get_register(struct sdb_thread *thread, int dwarf, uint
 	return error;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------ */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static struct sdb_error *put_words(struct frame *frame, const struct context_argument *argument)
 {
@@ -104,16 +111,17 @@ static struct sdb_error *put_argument(struct frame *frame, const struct context_
 	const struct architecture *architecture = frame->architecture;
 	if (argument->class == CONTEXT_INTEGER && argument->size <= architecture->address_size
 	    && architecture->arguments[frame->integers] >= 0)
-		return put_register(frame->thread, architecture->arguments[frame->integers++], argument->bytes,
-				    argument->size);
+		return put_register(frame->thread, architecture->arguments[frame->integers++],
+				    argument->bytes, argument->size);
 	if (argument->class == CONTEXT_REAL && architecture->calls.vectors[frame->vectors] >= 0)
-		return put_register(frame->thread, architecture->calls.vectors[frame->vectors++], argument->bytes,
-				    argument->size);
+		return put_register(frame->thread, architecture->calls.vectors[frame->vectors++],
+				    argument->bytes, argument->size);
 	return put_words(frame, argument);
 }
 
 /* Puts what an argument points to on the stack, and makes the argument the address of that. */
-static struct sdb_error *copy_pointed(struct frame *frame, struct context_argument *argument, uint64_t lowest)
+static struct sdb_error *copy_pointed(struct frame *frame, struct context_argument *argument,
+				      uint64_t lowest)
 {
 	struct sdb_target *target = frame->thread->target;
 	if (argument->copied_size > STACK_MAX || frame->sp - argument->copied_size < lowest)
@@ -140,7 +148,8 @@ static struct sdb_error *put_arguments(struct frame *frame, const struct context
 }
 
 /* Everything in its place, as it is when the first instruction of the function is executed. */
-static struct sdb_error *prepare(struct sdb_thread *thread, const struct context_call *call, uint64_t back)
+static struct sdb_error *prepare(struct sdb_thread *thread, const struct context_call *call,
+				 uint64_t back)
 {
 	const struct architecture *architecture = thread->target->architecture;
 	struct frame frame = { .thread = thread, .architecture = architecture };
@@ -167,17 +176,20 @@ static struct sdb_error *prepare(struct sdb_thread *thread, const struct context
 	if (!error)
 		error = sdb_thread_register_number(thread, architecture->calls.flags, &flags);
 	if (!error)
-		error = sdb_thread_set_register_number(thread, architecture->calls.flags,
-						       flags & ~(uint64_t)architecture->calls.flags_cleared);
+		error = sdb_thread_set_register_number(
+			thread, architecture->calls.flags,
+			flags & ~(uint64_t)architecture->calls.flags_cleared);
 	if (!error)
-		error = sdb_thread_set_register_number(thread, architecture->calls.restart, UINT64_MAX);
+		error = sdb_thread_set_register_number(thread, architecture->calls.restart,
+						       UINT64_MAX);
 	count = frame.vectors;
 	if (!error && architecture->calls.vector_count >= 0)
-		error = put_register(thread, architecture->calls.vector_count, (uint8_t *)&count, word);
+		error = put_register(thread, architecture->calls.vector_count, (uint8_t *)&count,
+				     word);
 	return error;
 }
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static struct sdb_error *resume(struct sdb_thread *thread, struct driver_event *event)
 {
@@ -198,14 +210,15 @@ static struct sdb_error *pass_breakpoint(struct sdb_thread *thread, uint64_t pc)
 	struct point *point = probes ? point_find(probes, pc - 1) : NULL;
 	if (point && point->inserted && point->slot)
 		return thread_set_pc(thread, point->slot);
-	return sdb_error_new(SDB_ERROR_NOT_FOUND, "the function met a breakpoint at %#llx, and was given up",
+	return sdb_error_new(SDB_ERROR_NOT_FOUND,
+			     "the function met a breakpoint at %#llx, and was given up",
 			     (unsigned long long)(pc - 1));
 }
 
 static bool is_fatal(int64_t signal)
 {
-	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGABRT
-		|| signal == SIGSYS || signal == SIGTRAP;
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL
+		|| signal == SIGABRT || signal == SIGSYS || signal == SIGTRAP;
 }
 
 static bool stops(int64_t signal)
@@ -213,11 +226,14 @@ static bool stops(int64_t signal)
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
-/* Signals that are not the function's fault go their way; one that would stop it waits until later. */
+/*
+ * Signals that are not the function's fault go their way; one that would stop it waits until later.
+ */
 static struct sdb_error *take_signal(struct sdb_thread *thread, int64_t signal, int *later)
 {
 	if (is_fatal(signal))
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "the function got signal %lld (%s), and was given up",
+		return sdb_error_new(SDB_ERROR_NOT_FOUND,
+				     "the function got signal %lld (%s), and was given up",
 				     (long long)signal, strsignal((int)signal));
 	if (stops(signal))
 		*later = (int)signal;
@@ -243,20 +259,28 @@ static struct sdb_error *run(struct sdb_thread *thread, uint64_t back, uint64_t 
 			if (!error && pc == back + 1 && thread_get(thread, sp) > stack)
 				return NULL;
 			if (!error)
-				error = breakpoints++ < BREAKPOINTS_MAX ? pass_breakpoint(thread, pc)
-					: sdb_error_new(SDB_ERROR_NOT_FOUND, "the function meets breakpoints without end");
+				error = breakpoints++ < BREAKPOINTS_MAX
+					? pass_breakpoint(thread, pc)
+					: sdb_error_new(
+						SDB_ERROR_NOT_FOUND,
+						"the function meets breakpoints without end");
 			break;
 		case DRIVER_SIGNAL:
-			error = signals++ < SIGNALS_MAX ? take_signal(thread, event.number, later)
-				: sdb_error_new(SDB_ERROR_NOT_FOUND, "the function gets signals without end");
+			error = signals++ < SIGNALS_MAX
+				? take_signal(thread, event.number, later)
+				: sdb_error_new(SDB_ERROR_NOT_FOUND,
+						"the function gets signals without end");
 			break;
 		case DRIVER_NOTHING:
-			error = sdb_error_new(SDB_ERROR_NOT_FOUND, "the function did not return within %d seconds (it may "
-					      "wait for another thread, which is stopped), and was given up",
-					      TIMEOUT_MS / 1000);
+			error = sdb_error_new(
+				SDB_ERROR_NOT_FOUND,
+				"the function did not return within %d seconds (it may "
+				"wait for another thread, which is stopped), and was given up",
+				TIMEOUT_MS / 1000);
 			break;
 		default:
-			error = sdb_error_new(SDB_ERROR_NOT_FOUND, "the thread ended in the function");
+			error = sdb_error_new(SDB_ERROR_NOT_FOUND,
+					      "the thread ended in the function");
 		}
 		if (error)
 			return error;
@@ -266,7 +290,8 @@ static struct sdb_error *run(struct sdb_thread *thread, uint64_t back, uint64_t 
 static struct sdb_error *take_result(struct sdb_thread *thread, struct context_call *call)
 {
 	const struct architecture *architecture = thread->target->architecture;
-	unsigned word = architecture->address_size, low = call->result_size < word ? call->result_size : word;
+	unsigned word = architecture->address_size,
+		 low = call->result_size < word ? call->result_size : word;
 	memset(call->result, 0, sizeof(call->result));
 	if (call->result_size == 0)
 		return NULL;
@@ -275,10 +300,13 @@ static struct sdb_error *take_result(struct sdb_thread *thread, struct context_c
 	if (call->result_class == CONTEXT_EXTENDED)
 		return get_register(thread, architecture->calls.extended, call->result, 10);
 	if (call->result_class == CONTEXT_REAL)
-		return get_register(thread, architecture->calls.real, call->result, call->result_size);
-	struct sdb_error *error = get_register(thread, architecture->return_value, call->result, low);
+		return get_register(thread, architecture->calls.real, call->result,
+				    call->result_size);
+	struct sdb_error *error = get_register(thread, architecture->return_value, call->result,
+					       low);
 	if (!error && call->result_size > word)
-		error = get_register(thread, architecture->calls.high, call->result + word, call->result_size - word);
+		error = get_register(thread, architecture->calls.high, call->result + word,
+				     call->result_size - word);
 	return error;
 }
 
@@ -290,7 +318,8 @@ struct sdb_error *call_make(struct sdb_thread *thread, struct context_call *call
 	uint64_t back = 0, stack = 0;
 	int later = 0;
 	if (!driver->run_alone || !target->architecture)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "functions cannot be called in a target of %s", driver->name);
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
+				     "functions cannot be called in a target of %s", driver->name);
 	struct sdb_error *error = find_return(target, &back);
 	if (!error)
 		error = thread_flush(thread);

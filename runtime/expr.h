@@ -37,7 +37,10 @@ struct sdb_error *expr_unary(struct parser *parser, struct sdb_value **value_ret
 
 /* ---- expr_primary.c: constants, names, parentheses, and what follows them ---- */
 struct sdb_error *expr_postfix(struct parser *parser, struct sdb_value **value_ret);
-/* An identifier with its qualifiers, and what stands in front of it; malloc'ed. NULL: there is none. */
+/*
+ * An identifier with its qualifiers, and what stands in front of it; malloc'ed. NULL: there is
+ * none.
+ */
 struct sdb_error *expr_name(struct parser *parser, char **where_ret, char **name_ret);
 
 /* Length of `::a::b<c>::d` at TEXT; 0: no name stands there. */

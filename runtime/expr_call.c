@@ -47,7 +47,7 @@ static struct sdb_error *read_arguments(struct call *call)
 	return error;
 }
 
-/* ---- one argument -------------------------------------------------------------------------------- */
+/* ---- one argument ---------------------------------------------------------------------------- */
 
 /* How a value of a type is passed; INVALID for what takes more than registers. */
 static struct sdb_error *class_of(struct parser *parser, const struct sdb_value *value,
@@ -60,8 +60,9 @@ static struct sdb_error *class_of(struct parser *parser, const struct sdb_value 
 	struct sdb_error *error = value_class(value, &class, &is_signed, &format);
 	if (error)
 		return error;
-	*class_ret = class != VALUE_REAL ? CONTEXT_INTEGER : format == NUMBER_EXTENDED ? CONTEXT_EXTENDED
-		: CONTEXT_REAL;
+	*class_ret = class != VALUE_REAL    ? CONTEXT_INTEGER
+		: format == NUMBER_EXTENDED ? CONTEXT_EXTENDED
+					    : CONTEXT_REAL;
 	bool real = class == VALUE_REAL && (format == NUMBER_SINGLE || format == NUMBER_DOUBLE
 					    || format == NUMBER_EXTENDED);
 	bool integer = class == VALUE_INTEGER || class == VALUE_BOOLEAN || class == VALUE_POINTER;
@@ -84,7 +85,8 @@ static struct sdb_error *pass_scalar(struct call *call, struct sdb_value *value)
 		error = value_integer(value, context, &number);
 		argument->size = value->size > word ? (unsigned)value->size : word;
 		if (!error)
-			number_put(argument->bytes, argument->size, types_big_endian(value->db), (number_bits)number);
+			number_put(argument->bytes, argument->size, types_big_endian(value->db),
+				   (number_bits)number);
 		return error;
 	}
 	error = value_need(value, context);
@@ -113,8 +115,8 @@ static struct sdb_error *pass_copy(struct call *call, struct sdb_value *value)
 	return error;
 }
 
-static struct sdb_error *pass_reference(struct call *call, struct sdb_value *value, sdb_type_id target,
-					struct sdb_value **made_ret)
+static struct sdb_error *pass_reference(struct call *call, struct sdb_value *value,
+					sdb_type_id target, struct sdb_value **made_ret)
 {
 	const struct sdb_type *type;
 	uint64_t address;
@@ -125,7 +127,9 @@ static struct sdb_error *pass_reference(struct call *call, struct sdb_value *val
 	bool same = value->db == call->db && value->stripped == type->id;
 	if (types_is_structure(type->kind) && types_is_structure(value->kind)) {
 		error = sdb_value_cast(value, parser->context, call->db, target, made_ret);
-		return error ? error : sdb_value_address(*made_ret, &address) ? pass_address(call, address)
+		return error ? error
+			: sdb_value_address(*made_ret, &address)
+			? pass_address(call, address)
 			: expr_error(parser, "an object without an address");
 	}
 	if (same && sdb_value_address(value, &address))
@@ -135,7 +139,8 @@ static struct sdb_error *pass_reference(struct call *call, struct sdb_value *val
 }
 
 /* What C11, 6.5.2.2 makes of arguments that no parameter is declared for. */
-static struct sdb_error *promote(struct call *call, struct sdb_value *value, struct sdb_value **made_ret)
+static struct sdb_error *promote(struct call *call, struct sdb_value *value,
+				 struct sdb_value **made_ret)
 {
 	enum value_class class;
 	enum number_format format;
@@ -175,7 +180,8 @@ static struct sdb_error *pass(struct call *call, struct sdb_value *given, sdb_ty
 	else if (stripped && types_is_reference(stripped->kind))
 		error = pass_reference(call, value, stripped->target, made_ret);
 	else if (pointer && (value->kind == SDB_TYPE_ARRAY || value->kind == SDB_TYPE_FUNCTION))
-		error = sdb_value_address(value, &address) ? pass_address(call, address) : pass_copy(call, value);
+		error = sdb_value_address(value, &address) ? pass_address(call, address)
+							   : pass_copy(call, value);
 	else {
 		error = type ? sdb_value_cast(value, parser->context, call->db, type, made_ret)
 			: promote(call, value, made_ret);
@@ -203,34 +209,39 @@ static struct sdb_error *pass_all(struct call *call, const struct sdb_value *fun
 		error = pass_address(call, function->object);
 		first = 1;
 	}
-	if (call->count < type->parameter_count - first || (!open && call->count > type->parameter_count - first))
-		return expr_error(call->parser, "another number of arguments than the function takes");
+	if (call->count < type->parameter_count - first
+	    || (!open && call->count > type->parameter_count - first))
+		return expr_error(call->parser,
+				  "another number of arguments than the function takes");
 	for (size_t i = 0; i < call->count && !error; i++)
 		error = pass(call, call->values[i], i + first < type->parameter_count
 			     ? type->parameters[i + first].type : 0, &call->made[i]);
 	return error;
 }
 
-/* ---- the call -------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 /* A float of i386 comes back as an x87 register has it. */
-static struct sdb_error *take_real(struct call *call, const struct context_call *made, struct sdb_value **value_ret)
+static struct sdb_error *take_real(struct call *call, const struct context_call *made,
+				   struct sdb_value **value_ret)
 {
 	number_bits bits = number_get(made->result, 10, false);
-	return value_of_real(call->parser->context, call->parser->types, call->db, call->type->target,
-			     number_to_real(bits, NUMBER_EXTENDED), value_ret);
+	return value_of_real(call->parser->context, call->parser->types, call->db,
+			     call->type->target, number_to_real(bits, NUMBER_EXTENDED), value_ret);
 }
 
-static struct sdb_error *take_result(struct call *call, const struct context_call *made, struct sdb_value **value_ret)
+static struct sdb_error *take_result(struct call *call, const struct context_call *made,
+				     struct sdb_value **value_ret)
 {
 	struct parser *parser = call->parser;
 	if (made->result_size && made->result_class == CONTEXT_EXTENDED)
 		return take_real(call, made, value_ret);
-	return value_of_bytes(parser->context, parser->types, call->db, call->type->target, made->result,
-			      made->result_size, value_ret);
+	return value_of_bytes(parser->context, parser->types, call->db, call->type->target,
+			      made->result, made->result_size, value_ret);
 }
 
-static struct sdb_error *make_call(struct call *call, const struct sdb_value *function, struct sdb_value **value_ret)
+static struct sdb_error *make_call(struct call *call, const struct sdb_value *function,
+				   struct sdb_value **value_ret)
 {
 	struct parser *parser = call->parser;
 	const struct sdb_context *context = parser->context;
@@ -238,7 +249,8 @@ static struct sdb_error *make_call(struct call *call, const struct sdb_value *fu
 	struct sdb_value shape;
 	if (!sdb_value_address(function, &made.function))
 		return expr_error(parser, "a function without an address");
-	struct sdb_error *error = value_init(&shape, context, parser->types, call->db, call->type->target);
+	struct sdb_error *error = value_init(&shape, context, parser->types, call->db,
+					     call->type->target);
 	if (error)
 		return error;
 	if (shape.kind != SDB_TYPE_NONE)
@@ -249,7 +261,8 @@ static struct sdb_error *make_call(struct call *call, const struct sdb_value *fu
 		error = pass_all(call, function);
 	made.argument_count = call->passed;
 	if (!error && !context->ops->call)
-		error = sdb_error_new(SDB_ERROR_UNSUPPORTED, "there is no thread here that could call a function");
+		error = sdb_error_new(SDB_ERROR_UNSUPPORTED,
+				      "there is no thread here that could call a function");
 	if (!error)
 		error = context->ops->call(context->arg, &made);
 	return error ? error : take_result(call, &made, value_ret);
@@ -271,7 +284,8 @@ static struct sdb_error *function_of(struct parser *parser, const struct sdb_val
 	return expr_error(parser, "what is called is no function");
 }
 
-struct sdb_error *expr_call(struct parser *parser, const struct sdb_value *value, struct sdb_value **value_ret)
+struct sdb_error *expr_call(struct parser *parser, const struct sdb_value *value,
+			    struct sdb_value **value_ret)
 {
 	struct call call = { .parser = parser };
 	struct sdb_value *function;

@@ -23,7 +23,7 @@ static struct sdb_error *structure_of(struct parser *parser, struct sdb_value *v
 	return error;
 }
 
-/* ---- methods ------------------------------------------------------------------------------------- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 /* How many arguments stand behind the `(` that is next; -1: none is. */
 static int count_arguments(struct parser *parser)
@@ -85,14 +85,15 @@ struct sdb_error *expr_member(struct parser *parser, struct sdb_value *value,
 		return error;
 	const char *last = strrchr(name, ':');
 	error = sdb_value_member(whole, parser->context, last ? last + 1 : name, value_ret);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND && types_is_structure(whole->kind))
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND
+	    && types_is_structure(whole->kind))
 		error = read_method(parser, whole, last ? last + 1 : name, last != NULL, error,
 				    value_ret);
 	sdb_value_free(whole);
 	return error;
 }
 
-/* ---- pointers to members: `.*` and `->*` -------------------------------------------------------------- */
+/* ---- pointers to members: `.*` and `->*` ----------------------------------------------------- */
 
 /* The part of OBJECT that is its base class CLASS, or OBJECT itself. */
 static struct sdb_error *base_of(struct parser *parser, struct sdb_value *object, sdb_type_id class,
@@ -129,7 +130,8 @@ static struct sdb_error *data_at(struct parser *parser, struct sdb_value *object
 		return error;
 	if (offset < 0 || offset > INT32_MAX)
 		return expr_error(parser, "a pointer to no member");
-	error = value_part(object, parser->context, type->target, 0, (uint64_t)offset * 8, 0, &part);
+	error = value_part(object, parser->context, type->target, 0, (uint64_t)offset * 8, 0,
+			   &part);
 	return error ? error : value_detach(&part, value_ret);
 }
 
@@ -153,7 +155,8 @@ static struct sdb_error *method_at(struct parser *parser, struct sdb_value *obje
 	if (function & 1)
 		error = value_virtual(pointer, parser->context, address, function - 1, &function);
 	if (!error)
-		error = sdb_value_at(parser->context, pointer->db, type->target, function, value_ret);
+		error = sdb_value_at(parser->context, pointer->db, type->target, function,
+				     value_ret);
 	if (!error)
 		value_bind(*value_ret, address);
 	return error;
@@ -184,7 +187,7 @@ struct sdb_error *expr_pointed_member(struct parser *parser, struct sdb_value *l
 	return error;
 }
 
-/* ---- pointers to members: `&Class::member` ----------------------------------------------------------- */
+/* ---- pointers to members: `&Class::member` --------------------------------------------------- */
 
 struct field_search {
 	struct parser *parser;
@@ -283,7 +286,8 @@ struct sdb_error *expr_method_address(struct parser *parser, const struct sdb_va
 		return error;
 	bool method = function->scope.kind == SDB_SCOPE_TYPE && function->parameter_count
 		&& function->parameters[0].flags & SDB_LOCAL_ARTIFICIAL;
-	bool virtual = function->flags & SDB_FUNCTION_VIRTUAL && function->virtual_index != UINT32_MAX;
+	bool virtual = function->flags & SDB_FUNCTION_VIRTUAL
+		&& function->virtual_index != UINT32_MAX;
 	pointer = virtual ? (uint64_t)function->virtual_index * size + 1 : address;
 	sdb_type_id class = function->scope.id;
 	sdb_function_free(function);
@@ -291,6 +295,7 @@ struct sdb_error *expr_method_address(struct parser *parser, const struct sdb_va
 		return NULL;
 	number_put(bytes, size, big, pointer);
 	error = types_member_pointer(parser->types, value->db, class, value->type, &type);
-	return error ? error : value_of_bytes(parser->context, parser->types, value->db, type, bytes,
-					      2 * (size_t)size, value_ret);
+	return error ? error
+		     : value_of_bytes(parser->context, parser->types, value->db, type, bytes,
+				      2 * (size_t)size, value_ret);
 }

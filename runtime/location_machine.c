@@ -221,7 +221,10 @@ static struct sdb_error *dereference_in_space(struct machine *machine, uint64_t 
 /* DW_EH_PE_*: LSB, Exception Frames, DWARF Exception Header Encoding. */
 enum { ENCODING_APPLICATION = 0x70, ENCODING_INDIRECT = 0x80 };
 
-/* In rules of .eh_frame only. Where the operand itself stands, which it may be relative to, is not known. */
+/*
+ * In rules of .eh_frame only. Where the operand itself stands, which it may be relative to, is not
+ * known.
+ */
 static struct sdb_error *push_encoded(struct machine *machine, uint64_t encoding, uint64_t address)
 {
 	unsigned size = types_address_size(machine->context->db);
@@ -339,7 +342,7 @@ static struct sdb_error *branch(struct machine *machine, struct sdb_operation_re
 	return NULL;
 }
 
-/* ---- operations --------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static struct sdb_error *step_typed(struct machine *machine, const struct sdb_operation *operation)
 {

@@ -45,7 +45,7 @@ bool print_full(const struct printer *printer)
 	return printer->text.failed || printer->text.size >= printer->options.size;
 }
 
-/* ---- what is not there -------------------------------------------------------------------------- */
+/* ---- what is not there ----------------------------------------------------------------------- */
 
 static const char *words(enum sdb_absence absence)
 {
@@ -71,7 +71,7 @@ void print_absent(struct printer *printer, const struct sdb_value *value)
 			    : words(value->absence));
 }
 
-/* ---- structures ---------------------------------------------------------------------------------- */
+/* ---- structures ------------------------------------------------------------------------------ */
 
 /* A virtual base is printed where it is met first (gdb's cp-valprint.c). */
 static bool skip_base(struct printer *printer, const struct sdb_member *member)
@@ -145,12 +145,14 @@ static struct sdb_error *put_structure(struct printer *printer, struct sdb_value
 	if (!error)
 		error = print_members(printer, value, put_member);
 	if (!error && !fields && !print_full(printer))
-		text_add(&printer->text, text_last(&printer->text) == '{' ? "<No data fields>" : ", <No data fields>");
+		text_add(&printer->text,
+			 text_last(&printer->text) == '{' ? "<No data fields>"
+							  : ", <No data fields>");
 	text_add(&printer->text, print_full(printer) ? "...}" : "}");
 	return error;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------------ */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 /* Counts how many elements from INDEX on, below END, are equal to ELEMENT, up to MAX_RUN. */
 static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *array,
@@ -217,8 +219,9 @@ static struct sdb_error *put_array(struct printer *printer, struct sdb_value *ar
 		return error;
 	if (!shape.width)
 		return put_elements(printer, array, shape.count);
-	print_string(printer, &(struct characters){ array->bytes, (size_t)shape.count, shape.width, shape.prefix,
-						    types_big_endian(array->db), cut });
+	print_string(printer,
+		     &(struct characters){ array->bytes, (size_t)shape.count, shape.width,
+					   shape.prefix, types_big_endian(array->db), cut });
 	return NULL;
 }
 
@@ -243,7 +246,7 @@ static struct sdb_error *put_unbounded(struct printer *printer, struct sdb_value
 	return print_pointed_string(printer, address, width, prefix);
 }
 
-/* ---- anything ------------------------------------------------------------------------------------------ */
+/* ---- anything -------------------------------------------------------------------------------- */
 
 struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
 			     struct sdb_value *cut_ret,
@@ -253,7 +256,8 @@ struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
 	unsigned dimension;
 	uint64_t size;
 	bool known;
-	*is_cut_ret = value->kind == SDB_TYPE_ARRAY && value->sized && value->size > VALUE_MAX_SIZE && !value->loaded;
+	*is_cut_ret = value->kind == SDB_TYPE_ARRAY && value->sized && value->size > VALUE_MAX_SIZE
+		&& !value->loaded;
 	if (!*is_cut_ret)
 		return types_is_structure(value->kind) && value->size > VALUE_MAX_SIZE ? NULL
 			: value_load(value, printer->context);
@@ -374,7 +378,10 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	struct sdb_value *loaded = is_cut ? &cut : value;
 	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY
 		&& !is_complex(value);
-	/* As in gdb: only a whole variable is called optimized out, what is inside of one part by part. */
+	/*
+	 * As in gdb: only a whole variable is called optimized out, what is inside of one part by
+	 * part.
+	 */
 	bool in_parts = !scalar && loaded->missing
 		&& (inside || loaded->absence == SDB_ABSENT_POINTER);
 	if (loaded->loaded && !in_parts

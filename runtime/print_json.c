@@ -108,7 +108,7 @@ static struct sdb_error *put_pointed_text(struct printer *printer, struct sdb_va
 	return NULL;
 }
 
-/* ---- scalars ----------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *value,
 				     uint64_t address)
@@ -129,7 +129,8 @@ static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *
 		if (!error) {
 			text_add(&printer->text, ",\"symbol\":");
 			put_words(&printer->text, name);
-			text_add_format(&printer->text, ",\"offset\":%llu", (unsigned long long)offset);
+			text_add_format(&printer->text, ",\"offset\":%llu",
+					(unsigned long long)offset);
 			free(name);
 		}
 		sdb_error_free(error);
@@ -238,7 +239,7 @@ static struct sdb_error *put_scalar(struct printer *printer, struct sdb_value *v
 	return NULL;
 }
 
-/* ---- structures and arrays -------------------------------------------------------------------------- */
+/* ---- structures and arrays ------------------------------------------------------------------- */
 
 /* Members without a name (anonymous unions, bases) are called `<N>` or `<Base>`. */
 static struct sdb_error *put_key(struct printer *printer, const struct sdb_value *value,

@@ -2,7 +2,8 @@
 /* What the printers of text and of JSON walk through: members and elements. */
 #include "print.h"
 
-struct sdb_error *print_members(struct printer *printer, struct sdb_value *whole, print_member_fn fn)
+struct sdb_error *print_members(struct printer *printer, struct sdb_value *whole,
+				print_member_fn fn)
 {
 	const struct sdb_type *type;
 	uint32_t variant;

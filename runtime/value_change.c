@@ -74,7 +74,7 @@ struct sdb_error *sdb_value_refresh(struct sdb_value *value, const struct sdb_co
 	return NULL;
 }
 
-/* ---- differences ------------------------------------------------------------------------------------- */
+/* ---- differences ----------------------------------------------------------------------------- */
 
 struct comparison {
 	const struct sdb_context *context;
@@ -105,7 +105,8 @@ static struct sdb_error *report(struct comparison *comparison, struct sdb_value 
 
 /* Compares and gives up two parts; the second is NULL when ERROR says why. */
 static struct sdb_error *compare_parts(struct comparison *comparison, struct sdb_value *before,
-				       struct sdb_value *after, struct sdb_error *error, unsigned depth)
+				       struct sdb_value *after, struct sdb_error *error,
+				       unsigned depth)
 {
 	if (after) {
 		error = compare(comparison, before, after, depth + 1);
@@ -128,7 +129,8 @@ static struct sdb_error *compare_members(struct comparison *comparison, struct s
 		size_t length = comparison->path.size;
 		struct sdb_value a, b;
 		const char *name;
-		bool hidden = member->kind == SDB_MEMBER_VARIANT && !value_is_shown(member, variant);
+		bool hidden = member->kind == SDB_MEMBER_VARIANT
+			&& !value_is_shown(member, variant);
 		if (hidden || member->flags & (SDB_MEMBER_STATIC | SDB_MEMBER_CONST_VALUE))
 			continue;
 		error = types_text(before->types, before->db, member->kind == SDB_MEMBER_BASE ? 0

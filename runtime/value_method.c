@@ -84,8 +84,9 @@ static struct sdb_error *find_method(struct method_search *search, struct sdb_va
 }
 
 /* The pointer at ADDRESS. */
-static struct sdb_error *read_address(const struct sdb_value *value, const struct sdb_context *context,
-				      uint64_t address, uint64_t *pointer_ret)
+static struct sdb_error *read_address(const struct sdb_value *value,
+				      const struct sdb_context *context, uint64_t address,
+				      uint64_t *pointer_ret)
 {
 	uint8_t bytes[8];
 	unsigned size = types_address_size(value->db);
@@ -143,8 +144,9 @@ static struct sdb_error *bind_method(struct method_search *search, struct sdb_va
 	return error;
 }
 
-struct sdb_error *value_method(struct sdb_value *whole, const struct sdb_context *context, const char *name,
-			       int arguments, bool virtually, struct sdb_value **method_ret)
+struct sdb_error *value_method(struct sdb_value *whole, const struct sdb_context *context,
+			       const char *name, int arguments, bool virtually,
+			       struct sdb_value **method_ret)
 {
 	struct method_search search = { .context = context, .types = whole->types, .name = name,
 					.visits = MAX_VISITS, .arguments = arguments };

@@ -2,10 +2,14 @@
 /* Which of its variants an enumeration of Rust is: DW_TAG_variant_part (DWARF 5, 5.7.10). */
 #include "value.h"
 
-/* Discriminants are as wide as the field that holds one; debuginfo gives them with a sign or without. */
+/*
+ * Discriminants are as wide as the field that holds one; debuginfo gives them with a sign or
+ * without.
+ */
 static bool selects(const struct sdb_member *member, number_signed number, unsigned bits)
 {
-	return number_mask((number_bits)member->value, bits) == number_mask((number_bits)number, bits);
+	return number_mask((number_bits)member->value, bits)
+		== number_mask((number_bits)number, bits);
 }
 
 /* The number of the variant that is selected when the discriminant is NUMBER. */

@@ -36,7 +36,8 @@ struct driver_saved {
 
 static struct sdb_error *refuse(const struct sdb_thread *thread, const char *why)
 {
-	return sdb_error_new(SDB_ERROR_INVALID, "thread %lld cannot call a function now: %s", (long long)thread->id, why);
+	return sdb_error_new(SDB_ERROR_INVALID, "thread %lld cannot call a function now: %s",
+			     (long long)thread->id, why);
 }
 
 struct sdb_error *alone_save(struct sdb_thread *thread, struct driver_saved **saved_ret)
@@ -58,7 +59,8 @@ struct sdb_error *alone_save(struct sdb_thread *thread, struct driver_saved **sa
 	if (ptrace(PTRACE_GETREGS, tid, 0, &saved->general) != 0
 	    || (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &io) != 0
 		&& (io.iov_len = 0, ptrace(PTRACE_GETFPREGS, tid, 0, saved->vectors)) != 0)) {
-		struct sdb_error *error = sdb_error_errno(errno, "cannot read the registers of thread %d", tid);
+		struct sdb_error *error = sdb_error_errno(
+			errno, "cannot read the registers of thread %d", tid);
 		free(saved);
 		return error;
 	}
@@ -91,14 +93,16 @@ struct sdb_error *alone_restore(struct sdb_thread *thread, struct driver_saved *
 		error = sdb_error_errno(errno, "cannot restore the registers of thread %d", tid);
 	if (!error && saved->has_signal)
 		ptrace(PTRACE_SETSIGINFO, tid, 0, &saved->signal_info);
-	/* A pause has taken the stop, so that the thread goes on without a signal if we are killed. */
+	/*
+	 * A pause has taken the stop, so that the thread goes on without a signal if we are killed.
+	 */
 	if (!error && thread->target->status == SDB_TARGET_PAUSED)
 		waitpid(tid, NULL, __WALL | WNOHANG);
 	free(saved);
 	return error;
 }
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {
@@ -121,7 +125,10 @@ static bool look_until(struct tracee *tracee, int64_t end, int *status_ret, bool
 		if (looks < SPINS)
 			sched_yield();
 		else
-			nanosleep(&(struct timespec){ .tv_nsec = looks < 2 * SPINS ? SLEEP_NS : 20 * SLEEP_NS }, NULL);
+			nanosleep(&(struct timespec){ .tv_nsec = looks < 2 * SPINS
+							      ? SLEEP_NS
+							      : 20 * SLEEP_NS },
+				  NULL);
 	}
 }
 
@@ -153,7 +160,8 @@ static enum verdict judge(struct tracee *tracee, int status, struct driver_event
 	if (info.si_code == SI_KERNEL)
 		event->kind = DRIVER_BREAKPOINT;
 	/* Watchpoints are for what the program does, not for what is done in its name. */
-	bool watch = info.si_code == TRAP_TRACE || info.si_code == TRAP_HWBKPT || info.si_code == TRAP_BRKPT;
+	bool watch = info.si_code == TRAP_TRACE || info.si_code == TRAP_HWBKPT
+		|| info.si_code == TRAP_BRKPT;
 	return watch ? GO_ON : DONE;
 }
 
@@ -171,7 +179,8 @@ static struct sdb_error *interrupt(struct tracee *tracee, int *status_ret)
 {
 	pid_t tid = (pid_t)tracee->thread->id;
 	bool lost;
-	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && look_until(tracee, now_ms() + PATIENCE_MS, status_ret, &lost))
+	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0
+	    && look_until(tracee, now_ms() + PATIENCE_MS, status_ret, &lost))
 		return NULL;
 	return sdb_error_new(SDB_ERROR_SYSTEM, "thread %d does not stop", tid);
 }
@@ -195,7 +204,8 @@ struct sdb_error *alone_run(struct sdb_thread *thread, int timeout, struct drive
 			return sdb_error_errno(errno, "cannot let thread %d go on", tid);
 		signal = 0;
 		if (!look_until(tracee, end, &status, &lost)) {
-			struct sdb_error *error = lost ? sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %d is gone", tid)
+			struct sdb_error *error = lost
+				? sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %d is gone", tid)
 				: interrupt(tracee, &status);
 			if (error)
 				return error;
@@ -213,7 +223,7 @@ struct sdb_error *alone_run(struct sdb_thread *thread, int timeout, struct drive
 			return error;
 		if (late && event_is_stop(status, &ignored))
 			return NULL;
-		if (late) /* it stopped for something else just then; the stop that was asked for comes */
+		if (late) /* it stopped for something else just then; that stop comes */
 			end = now_ms() + PATIENCE_MS;
 	}
 }

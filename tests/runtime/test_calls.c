@@ -3,8 +3,9 @@
  * Functions called by expressions: usage `test_calls CALLEE`. Needs the indexer ($STACKDB_INDEXER)
  * and a store. What the functions do to registers, to memory and to the thread is looked at, too.
  *
- * usage: test_calls CALLEE EXPRESSIONS FUNCTION [FRAME]   prints what each line of the file is where
- *                             CALLEE begins FUNCTION, in that frame or in FRAME, for test_calls.py
+ * usage: test_calls CALLEE EXPRESSIONS FUNCTION [FRAME]
+ *
+ * prints what each line of the file is where CALLEE begins FUNCTION, in that frame or in FRAME.
  */
 #include <stackdb/expression.h>
 #include <stackdb/frame.h>
@@ -38,7 +39,7 @@ static void must(struct sdb_error *error, const char *what)
 	exit(1);
 }
 
-/* ---- targets ------------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 struct started {
 	pid_t pid;
@@ -99,8 +100,8 @@ static struct sdb_thread *first_thread(struct sdb_target *target)
 }
 
 /* Evaluates TEXT in the frame of FUNCTION, or in any that has a database; its text is malloc'ed. */
-static struct sdb_error *evaluate_in(struct sdb_thread *thread, const char *function, const char *text,
-				     unsigned flags, char **text_ret)
+static struct sdb_error *evaluate_in(struct sdb_thread *thread, const char *function,
+				     const char *text, unsigned flags, char **text_ret)
 {
 	struct sdb_stack *stack;
 	const struct sdb_frame *frame;
@@ -131,14 +132,16 @@ static struct started here;
 
 static struct sdb_error *evaluate(const char *text, char **text_ret)
 {
-	return evaluate_in(first_thread(here.target), "main", text, SDB_EVALUATE_CALL | SDB_EVALUATE_ASSIGN, text_ret);
+	return evaluate_in(first_thread(here.target), "main", text,
+			   SDB_EVALUATE_CALL | SDB_EVALUATE_ASSIGN, text_ret);
 }
 
 static void gives(const char *text, const char *expected)
 {
 	char *found;
 	struct sdb_error *error = evaluate(text, &found);
-	check(!error && strcmp(found, expected) == 0, text, error ? sdb_error_message(error) : found);
+	check(!error && strcmp(found, expected) == 0, text,
+	      error ? sdb_error_message(error) : found);
 	sdb_error_free(error);
 	free(found);
 }
@@ -147,13 +150,13 @@ static void fails(const char *text, enum sdb_error_code code, const char *words)
 {
 	char *found;
 	struct sdb_error *error = evaluate(text, &found);
-	check(error && sdb_error_code(error) == code && strstr(sdb_error_message(error), words), text,
-	      error ? sdb_error_message(error) : found);
+	check(error && sdb_error_code(error) == code && strstr(sdb_error_message(error), words),
+	      text, error ? sdb_error_message(error) : found);
 	sdb_error_free(error);
 	free(found);
 }
 
-/* ---- arguments and results ---------------------------------------------------------------------------- */
+/* ---- arguments and results ------------------------------------------------------------------- */
 
 static void test_values(void)
 {
@@ -195,8 +198,10 @@ static void test_refusals(void)
 	fails("local = pair", SDB_ERROR_INVALID, "to what is none");
 	fails("nothing(1)", SDB_ERROR_NOT_FOUND, "nothing");
 	char *found;
-	struct sdb_error *error = evaluate_in(first_thread(here.target), "main", "add(1, 2)", 0, &found);
-	check(error && strstr(sdb_error_message(error), "cannot be called here"), "not allowed", "");
+	struct sdb_error *error = evaluate_in(first_thread(here.target), "main", "add(1, 2)", 0,
+					      &found);
+	check(error && strstr(sdb_error_message(error), "cannot be called here"), "not allowed",
+	      "");
 	sdb_error_free(error);
 }
 
@@ -214,7 +219,7 @@ static void test_failures(void)
 	gives("counter", "101");
 }
 
-/* ---- what stays as it was ------------------------------------------------------------------------------ */
+/* ---- what stays as it was -------------------------------------------------------------------- */
 
 static void take_registers(struct sdb_thread *thread, uint8_t *bytes, size_t size)
 {
@@ -235,7 +240,10 @@ static void test_registers(void)
 	take_registers(thread, before, sizeof(before));
 	for (int i = 0; i < 50; i++) {
 		char *found;
-		must(evaluate(i % 10 == 9 ? "extended(2, 3)" : i % 10 == 8 ? "nine(1,2,3,4,5,6,7,8,9)" : "clobber()", &found),
+		must(evaluate(i % 10 == 9           ? "extended(2, 3)"
+				      : i % 10 == 8 ? "nine(1,2,3,4,5,6,7,8,9)"
+						    : "clobber()",
+			      &found),
 		     "clobber");
 		free(found);
 	}
@@ -295,7 +303,7 @@ static void test_computing(void)
 	check(calls > 20, "calls", "too few");
 }
 
-/* ---- together with probes ------------------------------------------------------------------------------ */
+/* ---- together with probes -------------------------------------------------------------------- */
 
 static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
 {
@@ -341,7 +349,7 @@ static void test_end(void)
 	close(here.output);
 }
 
-/* ---- for a comparison with gdb -------------------------------------------------------------------------- */
+/* ---- for a comparison with gdb --------------------------------------------------------------- */
 
 static struct sdb_error *stop_here(void *arg, struct sdb_hit *hit)
 {
@@ -371,8 +379,10 @@ static int print_all(const char *path, const char *function, const char *frame)
 	while (getline(&line, &room, file) > 0) {
 		char *text;
 		line[strcspn(line, "\n")] = '\0';
-		struct sdb_error *error = evaluate_in(thread, frame, line, SDB_EVALUATE_CALL, &text);
-		printf("expr %s ==> %s%s\n", line, error ? "ERROR " : "", error ? sdb_error_message(error) : text);
+		struct sdb_error *error = evaluate_in(thread, frame, line, SDB_EVALUATE_CALL,
+						      &text);
+		printf("expr %s ==> %s%s\n", line, error ? "ERROR " : "",
+		       error ? sdb_error_message(error) : text);
 		sdb_error_free(error);
 		free(text);
 	}
