@@ -30,6 +30,7 @@ static struct sdb_error *read_arguments(struct call *call)
 {
 	struct parser *parser = call->parser;
 	unsigned choosing = parser->choosing;
+	struct sdb_value *value;
 	struct sdb_error *error = NULL;
 	if (expr_take(parser, ")"))
 		return NULL;
@@ -38,8 +39,9 @@ static struct sdb_error *read_arguments(struct call *call)
 		if (call->count == MAX_ARGUMENTS)
 			error = expr_error(parser, "too many arguments");
 		else
-			error = expr_assignment(parser, &call->values[call->count]);
-		call->count += !error;
+			error = expr_assignment(parser, &value);
+		if (!error)
+			call->values[call->count++] = value;
 	} while (!error && expr_take(parser, ","));
 	parser->choosing = choosing;
 	if (!error && !expr_take(parser, ")"))
@@ -110,6 +112,8 @@ static struct sdb_error *pass_copy(struct call *call, struct sdb_value *value)
 {
 	struct context_argument *argument = &call->arguments[call->passed++];
 	struct sdb_error *error = value_need(value, call->parser->context);
+	if (!error && (!value->bytes || !value->size))
+		error = expr_error(call->parser, "an argument that is nowhere");
 	argument->copied = value->bytes;
 	argument->copied_size = (size_t)value->size;
 	return error;
