@@ -4,6 +4,7 @@
  * so are the callers, that entry values need.
  */
 
+#include "call.h"
 #include "frame_context.h"
 #include "saved.h"
 #include "tls.h"
@@ -23,6 +24,12 @@ static struct sdb_error *write_memory(void *arg, uint64_t address, const void *b
 {
 	struct frame_context *frame = arg;
 	return sdb_target_write(frame->unwinder.target, address, buffer, size);
+}
+
+static struct sdb_error *call_function(void *arg, struct context_call *call)
+{
+	struct frame_context *frame = arg;
+	return call_make(frame->thread, call);
 }
 
 static bool is_innermost(const struct frame_context *frame)
@@ -176,7 +183,7 @@ static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
 	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type,
+	.symbol = find_symbol, .find_type = find_type, .call = call_function,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)
