@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The personality: what of it is where. */
+
+#include "linux.h"
+#include "../personalities.h"
+
+#include <stdlib.h>
+
+static struct sdb_error *linux_open(struct sdb_target *target)
+{
+	struct linux_system *system = calloc(1, sizeof(*system));
+	if (!system)
+		return NO_MEMORY();
+	target->system = system;
+	system->target = target;
+	return linux_find_kernel(system);
+}
+
+static void linux_close(struct sdb_target *target)
+{
+	struct linux_system *system = linux_of(target);
+	if (!system)
+		return;
+	sdb_db_close(system->db);
+	sdb_error_free(system->trouble);
+	free(system->db_path);
+	free(system->banner);
+	free(system->release);
+	free(system->command_line);
+	free(system->scratch);
+	free(system->mm);
+	free(system->modules);
+	free(system->log);
+	free(system->stacks);
+	free(system);
+	target->system = NULL;
+}
+
+const struct personality personality_linux = {
+	.name = "linux",
+	.summary = "Linux on x86-64",
+	.open = linux_open,
+	.close = linux_close,
+	.refresh = linux_refresh,
+	.current = linux_current_task,
+	.describe = linux_describe,
+	.find_process = linux_find_process,
+	.process_threads = linux_process_threads,
+	.scan = linux_scan,
+	.information = linux_information,
+	.percpu_offset = linux_percpu_offset,
+};
