@@ -9,7 +9,7 @@
 
 struct search {
 	struct sdb_db *db;
-	sdb_type_id found;
+	sdb_type_id found, declared;
 };
 
 static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
@@ -24,8 +24,11 @@ static struct sdb_error *take_type(void *arg, sdb_name_id name, const char *text
 		error = sdb_variable(search->db, entity.id, &variable);
 		if (error)
 			return error;
+		/* What the linker or assembler places is only declared in C. */
 		if (!(variable->flags & SDB_VARIABLE_DECLARATION))
 			search->found = variable->type;
+		else
+			search->declared = variable->type;
 		sdb_variable_free(variable);
 	} else {
 		error = sdb_type_outline(search->db, entity.id, &outline);
@@ -48,7 +51,7 @@ static struct sdb_error *find_type(struct sdb_db *db, const char *name, size_t l
 	text[length - variable] = '\0';
 	struct sdb_error *error = sdb_lookup(db, text, SDB_MATCH_EXACT,
 					     1u << (variable ? SDB_ENTITY_VARIABLE : SDB_ENTITY_TYPE), take_type, &search);
-	*type_ret = search.found;
+	*type_ret = search.found ? search.found : search.declared;
 	if (error && (search.found || sdb_error_code(error) == SDB_ERROR_NOT_FOUND)) {
 		sdb_error_free(error);
 		return NULL;

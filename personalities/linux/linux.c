@@ -32,6 +32,8 @@ static void linux_close(struct sdb_target *target)
 	free(system->modules);
 	free(system->log);
 	free(system->stacks);
+	free(system->user_frame);
+	free(system->inactive_frame);
 	free(system);
 	target->system = NULL;
 }
@@ -41,12 +43,19 @@ const struct personality personality_linux = {
 	.summary = "Linux on x86-64",
 	.open = linux_open,
 	.close = linux_close,
+	.regions = linux_regions,
 	.refresh = linux_refresh,
 	.current = linux_current_task,
+	.read_registers = linux_read_registers,
+	.write_registers = linux_write_registers,
+	.read_user_registers = linux_read_user_registers,
+	.write_user_registers = linux_write_user_registers,
 	.describe = linux_describe,
+	.stack_range = linux_stack_range,
 	.find_process = linux_find_process,
 	.process_threads = linux_process_threads,
 	.scan = linux_scan,
 	.information = linux_information,
+	.modules = linux_modules,
 	.percpu_offset = linux_percpu_offset,
 };

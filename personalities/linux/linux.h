@@ -45,6 +45,7 @@ struct linux_mm_layout;
 struct linux_module_layout;
 struct linux_log_layout;
 struct linux_stacks;
+struct linux_frame_layout;
 
 struct linux_system {
 	struct sdb_target *target;
@@ -77,6 +78,7 @@ struct linux_system {
 	struct linux_module_layout *modules;
 	struct linux_log_layout *log;
 	struct linux_stacks *stacks;
+	struct linux_frame_layout *user_frame, *inactive_frame;
 	char *command_line;
 };
 
@@ -190,6 +192,23 @@ struct sdb_error *linux_process_threads(struct sdb_target *target, int64_t pid,
 struct sdb_error *linux_process(struct linux_system *system, int64_t pid, uint64_t *task_ret, uint64_t *mm_ret);
 /* One task from its address. */
 struct sdb_error *linux_describe_task(struct linux_system *system, uint64_t address, struct sdb_task *task_ret);
+
+/* ---- stacks.c, registers.c ------------------------------------------------------------------------------------ */
+
+struct sdb_error *linux_load_stacks(struct linux_system *system);
+/* Bytes of a task's stack; after linux_load_stacks(). */
+uint64_t linux_thread_size(const struct linux_system *system);
+bool linux_stack_range(struct sdb_thread *thread, uint64_t address, uint64_t *low_ret, uint64_t *high_ret);
+struct sdb_error *linux_read_registers(struct sdb_thread *thread, enum register_group group, uint8_t *file,
+				       uint32_t *valid_ret);
+struct sdb_error *linux_write_registers(struct sdb_thread *thread, enum register_group group, const uint8_t *file);
+struct sdb_error *linux_read_user_registers(struct sdb_thread *thread, enum register_group group, uint8_t *file);
+struct sdb_error *linux_write_user_registers(struct sdb_thread *thread, enum register_group group, const uint8_t *file);
+
+/* ---- modules.c, regions.c ----------------------------------------------------------------------------------------- */
+
+struct sdb_error *linux_regions(struct sdb_target *target, struct space *space);
+struct sdb_error *linux_modules(struct sdb_target *target, sdb_kernel_module_fn fn, void *arg);
 
 /* ---- system.c -------------------------------------------------------------------------------------------------- */
 

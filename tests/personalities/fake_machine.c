@@ -124,7 +124,7 @@ static struct sdb_error *fake_open(struct sdb_target *target)
 		return NO_MEMORY();
 	target->architecture = architecture_find(EM_X86_64);
 	target->name = strdup("machine");
-	target->status = SDB_TARGET_PAUSED;
+	target->status = SDB_TARGET_RUNNING;
 	struct sdb_error *error = read_description(fake, path_given);
 	for (unsigned i = 0; i < fake->cpu_count && !error; i++) {
 		struct sdb_thread *thread;
