@@ -28,7 +28,7 @@ enum driver_step {
 enum driver_event_kind {
 	DRIVER_NOTHING = 0,
 	DRIVER_BREAKPOINT,  /* a breakpoint instruction was executed; the program counter is behind it */
-	DRIVER_STEPPED,     /* after DRIVER_STEP */
+	DRIVER_STEPPED,     /* after DRIVER_STEP; `number` is not 0: it was moved to a signal handler instead */
 	DRIVER_HARDWARE,    /* `number`: bits of the debug registers that fired */
 	DRIVER_SIGNAL,      /* `number` is about to be delivered; see thread->signal */
 	DRIVER_SYSCALL,     /* at the entry of a system call */
@@ -48,6 +48,7 @@ struct driver_event {
 	struct sdb_thread *thread;
 	int64_t number;
 	uint64_t arguments[6]; /* of a system call at its entry */
+	uint16_t machine;      /* of a system call: EM_* of its number */
 };
 
 /*
@@ -148,6 +149,8 @@ struct driver {
 
 	struct sdb_error *(*thread_name)(struct sdb_thread *thread, char **name_ret);
 	struct sdb_error *(*thread_state)(struct sdb_thread *thread, char **state_ret);
+	struct sdb_error *(*thread_user)(struct sdb_thread *thread, uint32_t *user_ret);
+	struct sdb_error *(*thread_signal)(struct sdb_thread *thread, int number);
 
 	/* Adds every region to SPACE with space_add(). */
 	struct sdb_error *(*regions)(struct sdb_target *target, struct space *space);

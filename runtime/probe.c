@@ -29,11 +29,16 @@ struct thread_probing *thread_probing(struct sdb_thread *thread)
 void probes_thread_gone(struct sdb_thread *thread)
 {
 	struct thread_probing *probing = thread->probing;
+	if (thread->target->probes) {
+		turn_over(thread->target->probes, thread);
+		step_drop_deferred(thread->target->probes, thread);
+	}
 	if (!probing)
 		return;
 	if (thread->target->probes)
 		returns_forget(thread->target->probes, probing, NULL);
 	free(probing->awaited);
+	free(probing->due);
 	free(probing);
 	thread->probing = NULL;
 }
@@ -52,6 +57,11 @@ bool probe_wants(const struct sdb_probe *probe, const struct sdb_thread *thread)
 		&& (!probe->options.thread || !thread || probe->options.thread == thread->id);
 }
 
+bool probe_passes(struct sdb_probe *probe, struct sdb_thread *thread)
+{
+	return !probe->filter || filter_passes(probe->filter, thread);
+}
+
 struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sdb_hit *hit)
 {
 	struct probes *probes = probe->target->probes;
@@ -60,7 +70,14 @@ struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sd
 	probes->depth++;
 	struct sdb_error *error = fn(probe->options.arg, hit);
 	probes->depth--;
-	return error;
+	if (error || !hit->steps || !hit->thread || probe->removed)
+		return error;
+	struct thread_probing *probing = thread_probing(hit->thread);
+	if (!probing)
+		return NO_MEMORY();
+	probing->stepper = probe;
+	probing->steps = hit->steps;
+	return NULL;
 }
 
 /* ---- on and off ---------------------------------------------------------------------------------- */
@@ -94,6 +111,8 @@ static struct sdb_error *report_calls(struct probes *probes)
 static struct sdb_error *switch_on(struct sdb_probe *probe)
 {
 	struct probes *probes = probe->target->probes;
+	if (probe->type == PROBE_WATCH && probe->options.software)
+		return software_set(probes, probe);
 	if (probe->type == PROBE_WATCH || (probe->type == PROBE_PLACES && probe->options.hardware))
 		return watch_set(probes, probe);
 	if (probe->type == PROBE_CALLS) {
@@ -106,6 +125,9 @@ static struct sdb_error *switch_on(struct sdb_probe *probe)
 static struct sdb_error *switch_off(struct sdb_probe *probe)
 {
 	struct probes *probes = probe->target->probes;
+	steps_forget(probes, probe);
+	if (probe->type == PROBE_WATCH && probe->options.software)
+		return software_clear(probes, probe);
 	if (probe->watch >= 0)
 		return watch_clear(probes, probe);
 	if (probe->type == PROBE_CALLS) {
@@ -164,6 +186,8 @@ static void free_probe(struct sdb_probe *probe)
 			*link = site->next_at_point;
 		free(site);
 	}
+	filter_destroy(probe->filter);
+	free(probe->bytes);
 	free(probe->pattern);
 	free(probe);
 }
@@ -281,6 +305,12 @@ static struct sdb_error *create(struct sdb_target *target, enum probe_type type,
 	if (!probe)
 		return NO_MEMORY();
 	*probe = (struct sdb_probe){ .target = target, .options = *options, .type = type, .watch = -1, .number = -1 };
+	error = options->filter ? filter_create(options->filter, &probe->filter) : NULL;
+	if (error) {
+		free(probe);
+		return error;
+	}
+	probe->options.filter = NULL; /* that is the caller's */
 	struct sdb_probe **link = &probes->list;
 	while (*link)
 		link = &(*link)->next;
@@ -348,7 +378,11 @@ struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, u
 				  const struct sdb_probe_options *options, struct sdb_probe **probe_ret)
 {
 	struct sdb_probe *probe = NULL;
-	if ((size != 1 && size != 2 && size != 4 && size != 8) || address % size)
+	if (options->software && access != SDB_WATCH_CHANGE)
+		return sdb_error_new(SDB_ERROR_INVALID, "stepping notices changes, not every access");
+	if (options->software && (size == 0 || size > WATCH_MAX))
+		return sdb_error_new(SDB_ERROR_INVALID, "1 to %u bytes can be watched", WATCH_MAX);
+	if (!options->software && ((size != 1 && size != 2 && size != 4 && size != 8) || address % size))
 		return sdb_error_new(SDB_ERROR_INVALID, "a debug register watches 1, 2, 4 or 8 bytes at a multiple of that");
 	struct sdb_error *error = create(target, PROBE_WATCH, options, &probe);
 	if (error)
@@ -389,6 +423,11 @@ struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds, co
 bool sdb_probe_enabled(const struct sdb_probe *probe)
 {
 	return probe->enabled;
+}
+
+const char *sdb_probe_filter_failure(const struct sdb_probe *probe)
+{
+	return probe->filter ? filter_failure(probe->filter) : NULL;
 }
 
 uint64_t sdb_probe_hits(const struct sdb_probe *probe)

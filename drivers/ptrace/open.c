@@ -175,3 +175,10 @@ struct sdb_error *process_kill(struct sdb_target *target)
 	target->status = SDB_TARGET_EXITED;
 	return NULL;
 }
+
+struct sdb_error *process_signal(struct sdb_thread *thread, int number)
+{
+	if (syscall(SYS_tgkill, (pid_t)thread->target->pid, (pid_t)thread->id, number) != 0)
+		return sdb_error_errno(errno, "cannot send signal %d to thread %lld", number, (long long)thread->id);
+	return NULL;
+}

@@ -77,6 +77,7 @@ static inline struct process *process_of(const struct sdb_target *target)
 struct sdb_error *process_open(struct sdb_target *target);
 void process_close(struct sdb_target *target);
 struct sdb_error *process_kill(struct sdb_target *target);
+struct sdb_error *process_signal(struct sdb_thread *thread, int number);
 /* Opens what is bound to the program that runs: its memory. After exec, too. */
 struct sdb_error *process_bind(struct process *process);
 
@@ -146,6 +147,7 @@ struct sdb_error *procfs_regions(struct sdb_target *target, struct space *space)
 struct sdb_error *procfs_file_path(struct sdb_target *target, const struct sdb_region *region, char **path_ret);
 struct sdb_error *procfs_thread_name(struct sdb_thread *thread, char **name_ret);
 struct sdb_error *procfs_thread_state(struct sdb_thread *thread, char **state_ret);
+struct sdb_error *procfs_thread_user(struct sdb_thread *thread, uint32_t *user_ret);
 /* The number behind `FIELD:` in the status file of TID; -1: no such thread or field. */
 int64_t procfs_status(pid_t tid, const char *field);
 /* Calls FN with each thread of PID until it returns an error. */

@@ -91,6 +91,18 @@ struct sdb_error *procfs_thread_state(struct sdb_thread *thread, char **state_re
 	return *state_ret ? NULL : NO_MEMORY();
 }
 
+struct sdb_error *procfs_thread_user(struct sdb_thread *thread, uint32_t *user_ret)
+{
+	char buffer[4096];
+	const char *value = read_file((pid_t)thread->id, "status", buffer, sizeof(buffer))
+		? find_field(buffer, "Uid") : NULL;
+	if (!value)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %lld has ended", (long long)thread->id);
+	/* real, effective, saved, that of file systems */
+	*user_ret = (uint32_t)strtoul(value + strcspn(value, "\t "), NULL, 10);
+	return NULL;
+}
+
 struct sdb_error *procfs_tasks(pid_t pid, struct sdb_error *(*fn)(void *arg, pid_t tid), void *arg)
 {
 	char path[64];

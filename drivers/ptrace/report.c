@@ -3,9 +3,11 @@
 
 #include "process.h"
 
+#include <elf.h>
 #include <errno.h>
-#include <signal.h>
+#include <linux/audit.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -215,6 +217,7 @@ static struct sdb_error *report_call(struct tracee *tracee, struct driver_event 
 	report(event_ret, reported_ret, kind, tracee, 0);
 	if (kind == DRIVER_SYSCALL) {
 		event_ret->number = (int64_t)info.entry.nr;
+		event_ret->machine = info.arch == AUDIT_ARCH_I386 ? EM_386 : EM_X86_64;
 		for (unsigned i = 0; i < 6; i++)
 			event_ret->arguments[i] = info.entry.args[i];
 	} else {
@@ -236,6 +239,9 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 		return NULL; /* killed meanwhile: its end comes */
 	if (info.si_code == SI_KERNEL) /* an int3 instruction */
 		return report(event_ret, reported_ret, DRIVER_BREAKPOINT, tracee, 0);
+	/* Instead of the instruction a signal handler was entered (ptrace_notify() in signal_setup_done()). */
+	if (info.si_code == SIGTRAP && tracee->step == DRIVER_STEP)
+		return report(event_ret, reported_ret, DRIVER_STEPPED, tracee, 1);
 	/* A step over a system call has TRAP_BRKPT (user_single_step_report() of x86). */
 	if (info.si_code != TRAP_TRACE && info.si_code != TRAP_HWBKPT && info.si_code != TRAP_BRKPT) {
 		tracee->thread->signal = SIGTRAP; /* somebody sent it */
