@@ -116,6 +116,8 @@ struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_func
 		error = types_function(types, context->db, function, &type);
 		if (!error)
 			error = sdb_value_at(&own, context->db, type, entry, value_ret);
+		if (!error)
+			(*value_ret)->function = id;
 		types_unref(types);
 	}
 	sdb_function_free(function);

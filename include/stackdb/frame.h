@@ -14,8 +14,9 @@
 
 struct sdb_stack;
 
+/** What a frame is. */
 enum sdb_frame_kind {
-	SDB_FRAME_NORMAL = 0,
+	SDB_FRAME_NORMAL = 0, /**< a function that was called */
 	SDB_FRAME_INLINED, /**< a function inlined into the one of a frame further out */
 	SDB_FRAME_SIGNAL,  /**< the kernel's call of a signal handler */
 };
@@ -31,8 +32,8 @@ enum sdb_frame_source {
 /** A frame. Texts are owned by the target; valid until the target runs or many others were asked. */
 struct sdb_frame {
 	unsigned number;          /**< 0: the innermost; inlined ones count */
-	enum sdb_frame_kind kind;
-	enum sdb_frame_source source;
+	enum sdb_frame_kind kind; /**< what it is */
+	enum sdb_frame_source source; /**< how it was found */
 	uint64_t pc;              /**< where it is, or goes on when those further in have returned */
 	uint64_t lookup;          /**< by what it is looked up: PC, less 1 when that is a return address */
 	uint64_t sp;              /**< stack pointer of the frame */

@@ -48,16 +48,16 @@ enum sdb_hit_kind {
 
 /** A hit, valid during the call of the handler. */
 struct sdb_hit {
-	enum sdb_hit_kind kind;
-	struct sdb_probe *probe;
-	struct sdb_target *target;
+	enum sdb_hit_kind kind;    /**< what happened; it says which of the others count */
+	struct sdb_probe *probe;   /**< that was met */
+	struct sdb_target *target; /**< whose it is */
 	struct sdb_thread *thread; /**< that met it */
 	uint64_t address;          /**< of the probe; of a return: where it returns to */
 	uint64_t entry;            /**< of a return: of the function */
-	int64_t number;
-	uint64_t value;
-	uint64_t old_value;
-	uint64_t arguments[6];
+	int64_t number;            /**< of a system call, a signal, a process, an exit status: see enum sdb_hit_kind */
+	uint64_t value;            /**< what was returned, or the variable's value now */
+	uint64_t old_value;        /**< of a watchpoint: the variable's value before */
+	uint64_t arguments[6];     /**< of a system call */
 	uint16_t machine;          /**< of a system call: EM_* of its numbers, EM_386 for int $0x80 in any program */
 	/* Of WATCH: all that is watched, before and now; valid during the call. */
 	const void *old_bytes, *bytes;
@@ -65,7 +65,7 @@ struct sdb_hit {
 	/* What the handler wants; false and 0 at first. */
 	bool pause;                /**< the target is to be paused then */
 	bool abort;                /**< at a function's entry: return from it at once, with `abort_value` */
-	uint64_t abort_value;
+	uint64_t abort_value;      /**< what the function returns then */
 	/**
 	 * So many instructions of this thread are executed one by one, with a call of `before` (STEP) after
 	 * each. In such a call it is how many are left, and may be changed.
@@ -100,7 +100,7 @@ struct sdb_probe_filter {
 struct sdb_probe_options {
 	sdb_probe_fn before;   /**< before the instruction; for events: the handler */
 	sdb_probe_fn after;    /**< after the instruction, or when the function has returned; may be NULL */
-	void *arg;
+	void *arg;             /**< passed to the handlers */
 	int64_t thread;        /**< only of the thread with this number; 0: of all */
 	bool hardware;         /**< use a debug register, and do not change the target's memory */
 	bool inlined;          /**< of functions: where they were inlined, too */
@@ -133,7 +133,7 @@ struct sdb_error *sdb_probe_function(struct sdb_target *target, const char *patt
 
 /** Which accesses a watchpoint notices. */
 enum sdb_watch {
-	SDB_WATCH_WRITE = 1,
+	SDB_WATCH_WRITE = 1,  /**< writing */
 	SDB_WATCH_ACCESS = 2, /**< reading, too */
 	SDB_WATCH_CHANGE = 3, /**< writes that change the value */
 };
@@ -163,7 +163,9 @@ struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds,
 
 /** Takes effect at once; what has stopped for a probe already is still reported. */
 struct sdb_error *sdb_probe_enable(struct sdb_probe *probe);
+/** As sdb_probe_enable(): from now on it is not reported. */
 struct sdb_error *sdb_probe_disable(struct sdb_probe *probe);
+/** Whether PROBE is enabled. */
 bool sdb_probe_enabled(const struct sdb_probe *probe);
 /** Frees PROBE; from inside of a handler when that has returned. */
 struct sdb_error *sdb_probe_remove(struct sdb_probe *probe);
@@ -174,6 +176,7 @@ uint64_t sdb_probe_hits(const struct sdb_probe *probe);
 const char *sdb_probe_filter_failure(const struct sdb_probe *probe);
 /** In how many places it is. */
 size_t sdb_probe_places(const struct sdb_probe *probe);
+/** The target that PROBE is in. */
 struct sdb_target *sdb_probe_target(const struct sdb_probe *probe);
 
 #pragma GCC visibility pop

@@ -101,25 +101,6 @@ def every_instruction(stackdb, report, count):
         check.close(6)
 
 
-def example(stackdb, report):
-    """The program in the documentation."""
-    with report.guard("the documentation's example"):
-        check = report.check("the documentation's example compiles and runs")
-        with open(f"{ROOT}/docs/targets.md", encoding="utf-8") as file:
-            source = re.search(r"```c\n(.*?)```", file.read(), re.S).group(1)
-        build = os.path.abspath(os.path.dirname(os.path.dirname(stackdb.program)))
-        subprocess.run(["gcc", "-x", "c", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", "-", "-o", f"{stackdb.work}/example",
-                        f"-L{build}/runtime", "-lstackdb", f"-Wl,-rpath,{build}/runtime"], input=source, text=True, check=True)
-        process = start(compile_target(stackdb.work), "loop")
-        with subprocess.Popen([f"{stackdb.work}/example", str(process.pid), "counted"], stdout=subprocess.PIPE, text=True,
-                              env=dict(stackdb.env, STACKDB_INDEXER=f"{build}/tools/stackdb-indexer")) as running:
-            check.compare("what it prints", f"{process.pid}: 1\n", running.stdout.readline())
-            running.terminate()
-        process.kill()
-        process.communicate()
-        check.close()
-
-
 def system_calls(stackdb, report):
     with report.guard("strace"):
         oracle.need("strace")
@@ -189,7 +170,6 @@ def run(stackdb, report, arguments):
     killed(stackdb, report, max(3, count // 10), signal.SIGSEGV)
     killed(stackdb, report, max(3, count // 10), signal.SIGTERM)
     every_instruction(stackdb, report, int(2000 * arguments.scale) + 100)
-    example(stackdb, report)
     system_calls(stackdb, report)
     bad_input(stackdb, report)
 
