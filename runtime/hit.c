@@ -266,8 +266,8 @@ static struct sdb_error *dispatch(struct probes *probes, const struct driver_eve
 	case DRIVER_CHILD:
 		return tell(probes, SDB_HIT_CHILD, event->thread, &number, pause_ret);
 	case DRIVER_EXECUTED:
-		probes_lose_places(probes);
-		return tell(probes, SDB_HIT_EXEC, event->thread, &number, pause_ret);
+		error = probes_replaced(probes);
+		return error ? error : tell(probes, SDB_HIT_EXEC, event->thread, &number, pause_ret);
 	case DRIVER_HARDWARE:
 		return handle_hardware(probes, event, pause_ret);
 	default:

@@ -280,33 +280,70 @@ void probes_remove_all(struct sdb_target *target)
 	target->probes = NULL;
 }
 
-void probes_lose_places(struct probes *probes)
+static void lose_places(struct sdb_probe *probe)
+{
+	for (struct site *site = probe->sites, *next; site; site = next) {
+		next = site->next_of_probe;
+		free(site);
+	}
+	probe->sites = NULL;
+	probe->site_count = 0;
+	probe->watch = -1;
+	free(probe->bytes);
+	probe->bytes = NULL;
+	/* In another program an address is that of anything. */
+	if (probe->pattern && strncmp(probe->pattern, "0x", 2) == 0) {
+		free(probe->pattern);
+		probe->pattern = NULL;
+	}
+	/* Events are still told of, and what is pending is looked for anew. */
+	if ((probe->type == PROBE_PLACES && !probe->pattern) || probe->type == PROBE_WATCH)
+		probe->enabled = false;
+}
+
+/* The places of PROBE in another program than the one that it was made for. */
+static struct sdb_error *find_in_new(struct sdb_probe *probe)
+{
+	struct sdb_error *error = NULL;
+	if (probe->pattern)
+		error = place_pending_again(probe);
+	else if (probe->type == PROBE_EVENTS && probe->kinds & 1u << SDB_HIT_LIBRARY)
+		error = place_bind(probe, LINKER_HOOK);
+	if (error && sdb_error_code(error) != SDB_ERROR_MEMORY) {
+		if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+			target_log(probe->target, SDB_LOG_PROBE, SDB_LOG_WARNING, "in the new program: %s", sdb_error_message(error));
+		sdb_error_free(error);
+		error = NULL;
+	}
+	return error ? error : probe_update_points(probe);
+}
+
+struct sdb_error *probes_replaced(struct probes *probes)
 {
 	struct sdb_target *target = probes->target;
-	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next) {
-		for (struct site *site = probe->sites, *next; site; site = next) {
-			next = site->next_of_probe;
-			free(site);
-		}
-		probe->sites = NULL;
-		probe->site_count = 0;
-		probe->watch = -1;
-		/* Events are still told of; places have to be found anew. */
-		if (probe->type == PROBE_PLACES || probe->type == PROBE_WATCH)
-			probe->enabled = false;
-	}
+	struct sdb_error *error = NULL;
+	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next)
+		lose_places(probe);
 	for (unsigned i = 0; i < WATCHES; i++)
 		probes->watches[i] = NULL;
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct thread_probing *probing = target->threads[i]->probing;
-		if (probing) {
-			probing->count = 0;
-			probing->after = NULL;
-		}
+		if (!probing)
+			continue;
+		probing->count = probing->due_count = probing->steps = 0;
+		probing->after = probing->interrupted = NULL;
+		probing->ready = false;
 	}
-	probes->deferred_count = 0;
+	probes->software = 0;
+	probes->turn = NULL;
 	probes->no_scratch = false;
 	points_forget(probes);
+	probes->depth++;
+	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next)
+		if (!probe->removed)
+			error = find_in_new(probe);
+	probes->depth--;
+	return error;
 }
 
 static struct sdb_error *create(struct sdb_target *target, enum probe_type type, const struct sdb_probe_options *options,
@@ -428,7 +465,7 @@ struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds, co
 		return error;
 	probe->kinds = kinds;
 	if (kinds & 1u << SDB_HIT_LIBRARY) { /* the dynamic linker calls this when it has changed its list */
-		error = place_bind(probe, "_dl_debug_state");
+		error = place_bind(probe, LINKER_HOOK);
 	}
 	return finish(probe, error, probe_ret);
 }

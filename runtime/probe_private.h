@@ -14,6 +14,8 @@
 #define AREAS_MAX 16
 #define WATCH_MAX (64u << 20) /* bytes that are compared after each instruction */
 
+#define LINKER_HOOK "_dl_debug_state" /* the dynamic linker calls it when it has changed its list of libraries */
+
 enum probe_type { PROBE_PLACES, PROBE_WATCH, PROBE_CALLS, PROBE_EVENTS };
 
 /* A breakpoint: one address, however many probes want it. */
@@ -132,8 +134,8 @@ struct thread_probing *thread_probing(struct sdb_thread *thread); /* NULL: no me
 /* Frees what was removed; without a probe lets the target alone. */
 void probes_sweep(struct probes *probes);
 struct sdb_error *probes_settle(struct sdb_target *target);
-/* The target is another program: its places are gone. */
-void probes_lose_places(struct probes *probes);
+/* The target is another program: places are gone, those of pending probes are looked for in it. */
+struct sdb_error *probes_replaced(struct probes *probes);
 
 struct sdb_error *probe_update_points(struct sdb_probe *probe);
 
@@ -142,6 +144,8 @@ struct sdb_error *place_at(struct sdb_probe *probe, uint64_t address);
 struct sdb_error *place_bind(struct sdb_probe *probe, const char *pattern);
 /* Has PROBE look again when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
 struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed);
+/* The same of a probe that is pending already, in another program. */
+struct sdb_error *place_pending_again(struct sdb_probe *probe);
 /* Looks for the places of a pending probe in what was loaded since. */
 struct sdb_error *probe_find_again(struct sdb_probe *probe);
 

@@ -42,9 +42,14 @@ static bool is_deferred(const struct probes *probes, const struct sdb_thread *th
 void step_drop_deferred(struct probes *probes, const struct sdb_thread *thread)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < probes->deferred_count; i++)
-		if (probes->deferred[i].thread != thread)
-			probes->deferred[kept++] = probes->deferred[i];
+	for (size_t i = 0; i < probes->deferred_count; i++) {
+		struct driver_event event = probes->deferred[i];
+		if (event.thread == thread && event.kind != DRIVER_CHILD)
+			continue;
+		if (event.thread == thread) /* the child waits for being told of */
+			event.thread = NULL;
+		probes->deferred[kept++] = event;
+	}
 	probes->deferred_count = kept;
 }
 

@@ -128,6 +128,7 @@ void process_close(struct sdb_target *target)
 	scratch_release(process);
 	if (target->status != SDB_TARGET_EXITED)
 		sdb_error_free(attach_detach(target));
+	children_release(process);
 	guard_close(process);
 	waiter_delist(process);
 	while (target->thread_count)

@@ -107,7 +107,8 @@ struct sdb_probe_options {
 	bool body;             /**< of functions: behind their prologue, where arguments have their places */
 	/**
 	 * Of patterns: also in libraries that are loaded later, and in the program that the target executes
-	 * instead of its own; to find nothing now is no error.
+	 * instead of its own (an address only as long as that is not another one); to find nothing now is no
+	 * error.
 	 */
 	bool pending;
 	bool disabled;         /**< begins disabled */

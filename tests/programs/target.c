@@ -356,6 +356,12 @@ int main(int argc, char **argv)
 		stay();
 		bomb(number);
 		puts("burnt out");
+#ifdef __x86_64__
+	} else if (strcmp(mode, "narrow") == 0) { /* getpid() the 32-bit way, from any program */
+		long pid = 20;
+		__asm__ volatile("int $0x80" : "+a"(pid) : : "memory", "r8", "r9", "r10", "r11");
+		printf("%s\n", pid == getpid() ? "the same" : "another");
+#endif
 	} else if (strcmp(mode, "loop") == 0) {
 		puts("ready");
 		fflush(stdout);
