@@ -63,6 +63,8 @@ struct driver_cpu {
 	uint16_t cs;
 };
 
+struct driver_saved; /* a thread's state; the driver's */
+
 struct driver_scratch {
 	uint64_t low, high;
 };
@@ -172,6 +174,18 @@ struct driver {
 	 * stopped. NULL, or an error: instructions are stepped over in their place.
 	 */
 	struct sdb_error *(*scratch)(struct sdb_target *target, uint64_t near, struct driver_scratch *scratch_ret);
+
+	/*
+	 * A stopped thread that runs for a while in somebody else's name (a call of an expression), with
+	 * all others as they are. save_thread() keeps everything that makes up its state, INVALID when
+	 * it stands where that cannot be done. run_alone() lets it go on, with its `signal`, until
+	 * DRIVER_BREAKPOINT, DRIVER_SIGNAL (not delivered), DRIVER_GONE (it has ended, or become another
+	 * program), or DRIVER_NOTHING: TIMEOUT milliseconds have passed, and it is stopped again.
+	 * restore_thread() undoes it all, and frees SAVED.
+	 */
+	struct sdb_error *(*save_thread)(struct sdb_thread *thread, struct driver_saved **saved_ret);
+	struct sdb_error *(*run_alone)(struct sdb_thread *thread, int timeout, struct driver_event *event_ret);
+	struct sdb_error *(*restore_thread)(struct sdb_thread *thread, struct driver_saved *saved);
 };
 
 /* The drivers that are linked in, NULL-terminated; defined beside them. */

@@ -175,7 +175,8 @@ struct sdb_error *sdb_value_absence(struct sdb_value *value, const struct sdb_co
 	if (partly_ret)
 		*partly_ret = *absence_ret && !value_all_missing(value);
 	if (text_ret)
-		*text_ret = *absence_ret && value->why ? value->why : sdb_absence_text(*absence_ret);
+		*text_ret = *absence_ret && value->why ? value->why
+						       : sdb_absence_text(*absence_ret);
 	return NULL;
 }
 

@@ -35,4 +35,7 @@ const struct driver driver_ptrace = {
 	.guard = guard_keep,
 	.guard_release = guard_forget,
 	.scratch = scratch_find,
+	.save_thread = alone_save,
+	.run_alone = alone_run,
+	.restore_thread = alone_restore,
 };

@@ -186,6 +186,11 @@ void scratch_release(struct process *process);
 /* A handler that a signal calls in thread TID may return to where the thread is. */
 void scratch_note_signal(struct process *process, pid_t tid);
 
+/* ---- alone.c */
+struct sdb_error *alone_save(struct sdb_thread *thread, struct driver_saved **saved_ret);
+struct sdb_error *alone_run(struct sdb_thread *thread, int timeout, struct driver_event *event_ret);
+struct sdb_error *alone_restore(struct sdb_thread *thread, struct driver_saved *saved);
+
 /* ---- call.c */
 struct sdb_error *call_system(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],
 			      int64_t *result_ret);

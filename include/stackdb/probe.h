@@ -59,9 +59,10 @@ struct sdb_hit {
 	uint64_t old_value;        /**< of a watchpoint: the variable's value before */
 	uint64_t arguments[6];     /**< of a system call */
 	uint16_t machine;          /**< of a system call: EM_* of its numbers, EM_386 for int $0x80 in any program */
-	/* Of WATCH: all that is watched, before and now; valid during the call. */
-	const void *old_bytes, *bytes;
-	size_t size;
+	/* Of a watchpoint, valid during the call. */
+	const void *old_bytes;     /**< all that is watched, before */
+	const void *bytes;         /**< and now */
+	size_t size;               /**< how many bytes each is */
 	/* What the handler wants; false and 0 at first. */
 	bool pause;                /**< the target is to be paused then */
 	bool abort;                /**< at a function's entry: return from it at once, with `abort_value` */

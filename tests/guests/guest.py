@@ -201,7 +201,8 @@ class Guest:
 
         def settled():
             seen.append(self.witness.states())
-            return len(seen) > 1 and seen[-1] == seen[-2] and set(seen[-1].values()) <= {"S", "D", "T", "t", "Z"}
+            time.sleep(0.1)
+            return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3] and "R" not in seen[-1].values()
 
         self._until(settled, 60, "the rest of its processes")
         return self

@@ -208,6 +208,31 @@ static void call_by_names(long threads)
 	puts("called");
 }
 
+/* A value that a function keeps in a register, which those that it calls save on the stack. */
+__attribute__((noinline)) static void deepest(void)
+{
+	__asm__ volatile("" : : : "memory");
+	sink++;
+}
+
+__attribute__((noinline)) static void deeper(void)
+{
+#ifdef __x86_64__
+	__asm__ volatile("" : : : "rbx", "r12", "r13", "r14", "r15", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10",
+			 "r11");
+#endif
+	deepest();
+	sink++;
+}
+
+__attribute__((noinline)) static long keep(long kept)
+{
+	deeper();
+	sink += kept;
+	deeper();
+	return kept;
+}
+
 /* A string and a structure to filter by. */
 struct named { const char *name; long number; };
 long looked_up(const struct named *named, const char *text);
@@ -336,6 +361,9 @@ int main(int argc, char **argv)
 	} else if (strcmp(mode, "names") == 0) {
 		stay();
 		call_by_names(argc > 3 ? atol(argv[3]) : 1);
+	} else if (strcmp(mode, "keep") == 0) {
+		stay();
+		printf("kept %ld\n", keep(number));
 	} else if (strcmp(mode, "lookup") == 0) {
 		stay();
 		look_up(number);

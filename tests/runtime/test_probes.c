@@ -3,6 +3,7 @@
  * Probes on a program whose calls are counted: usage `test_probes TARGET-PROGRAM`. Needs the indexer
  * ($STACKDB_INDEXER) and a store.
  */
+#include <stackdb/expression.h>
 #include <stackdb/frame.h>
 #include <stackdb/probe.h>
 #include <stackdb/value.h>
@@ -596,6 +597,106 @@ static void test_software_ends(void)
 	CHECK(status == 0 && strstr(text, "90 writes"), "status %#x, the target says '%s'", status, text);
 }
 
+/* ---- registers of outer frames --------------------------------------------------------------------------------- */
+
+static void to_frame(struct sdb_thread *thread, unsigned number, struct sdb_stack **stack_ret, const struct sdb_frame **frame_ret)
+{
+	must(sdb_stack_open(thread, NULL, stack_ret), "stack");
+	for (unsigned i = 0; i <= number; i++)
+		must(sdb_stack_next(*stack_ret, frame_ret), "frame");
+}
+
+/* Changes each register of each frame, sees it changed in a stack that is walked anew, and changes it back. */
+static void change_all(struct sdb_thread *thread, unsigned frames, unsigned *changed_ret, unsigned *refused_ret)
+{
+	for (unsigned number = 0; number < frames; number++)
+		for (unsigned dwarf = 0; dwarf < 16; dwarf++) {
+			struct sdb_stack *stack, *again;
+			const struct sdb_frame *frame;
+			uint64_t before, after = 0;
+			to_frame(thread, number, &stack, &frame);
+			struct sdb_error *error = frame && dwarf != 7 && dwarf != 6 ? sdb_stack_register(stack, dwarf, &before)
+				: sdb_error_new(SDB_ERROR_NOT_FOUND, "not to be changed");
+			if (!error) {
+				error = sdb_stack_set_register(stack, dwarf, before ^ 0x1234);
+				if (!error) {
+					++*changed_ret;
+					to_frame(thread, number, &again, &frame);
+					must(sdb_stack_register(again, dwarf, &after), "register");
+					CHECK(after == (before ^ 0x1234), "frame %u, register %u: %#llx after %#llx", number, dwarf,
+					      (unsigned long long)after, (unsigned long long)before);
+					must(sdb_stack_set_register(again, dwarf, before), "back");
+					sdb_stack_close(again);
+				}
+			}
+			if (error) {
+				CHECK(sdb_error_code(error) == SDB_ERROR_NOT_FOUND, "%s", sdb_error_message(error));
+				++*refused_ret;
+			}
+			sdb_error_free(error);
+			sdb_stack_close(stack);
+		}
+}
+
+static void test_outer_registers(const char *mode)
+{
+	struct started started = start(mode, "20", NULL);
+	struct sdb_target *target = attach(started.pid);
+	struct sdb_thread *const *threads;
+	size_t count;
+	unsigned changed = 0, refused = 0;
+	char text[256];
+	int status;
+	must(sdb_target_pause(target), "pause");
+	must(sdb_target_threads(target, &threads, &count), "threads");
+	change_all(threads[0], 12, &changed, &refused);
+	CHECK(changed > 40 && refused > 20, "%s: %u changed, %u refused", mode, changed, refused);
+	go(&started);
+	sdb_target_close(target);
+	finish(&started, text, sizeof(text), &status);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %#x", mode, status);
+}
+
+static struct sdb_error *change_kept(void *arg, struct sdb_hit *hit)
+{
+	unsigned *hits = arg;
+	struct sdb_stack *stack;
+	const struct sdb_frame *frame;
+	const struct sdb_context *context;
+	struct sdb_value *value;
+	must(sdb_stack_open(hit->thread, NULL, &stack), "stack");
+	for (must(sdb_stack_next(stack, &frame), "frame"); frame && (!frame->name || strcmp(frame->name, "keep") != 0);)
+		must(sdb_stack_next(stack, &frame), "frame");
+	CHECK(frame, "no frame of keep");
+	must(sdb_stack_context(stack, &context), "context");
+	if ((*hits)++ == 0) { /* it is in rbx, whatever the debuginfo says before the call has returned */
+		must(sdb_stack_set_register(stack, 3, 4711), "rbx");
+	} else {
+		must(sdb_evaluate(context, NULL, "kept = kept + 1", SDB_EVALUATE_ASSIGN, &value), "assign");
+		sdb_value_free(value);
+	}
+	sdb_stack_close(stack);
+	return NULL;
+}
+
+static void test_change_outer(void)
+{
+	struct started started = start("keep", "3", NULL);
+	struct sdb_target *target = attach(started.pid);
+	unsigned hits = 0;
+	struct sdb_probe_options options = { .before = change_kept, .arg = &hits };
+	struct sdb_probe *probe;
+	char text[256];
+	int status;
+	must(sdb_probe_pattern(target, "deepest", &options, &probe), "probe");
+	go(&started);
+	poll_to_end(target);
+	CHECK(hits == 2, "%u hits", hits);
+	sdb_target_close(target);
+	finish(&started, text, sizeof(text), &status);
+	CHECK(strstr(text, "kept 4712"), "the target says '%s'", text);
+}
+
 /* Several targets in one loop, with a child of our own that nobody waits for meanwhile. */
 static void test_loop(void)
 {
@@ -812,6 +913,9 @@ int main(int argc, char **argv)
 	test_software("40", "4", false);
 	test_software("40", "4", true);
 	test_software_ends();
+	test_outer_registers("recurse");
+	test_outer_registers("signal");
+	test_change_outer();
 	test_exec();
 	test_following("fork", "30", 60, "30 children, 0 bad", true);
 	test_following("programs", "9", 54, "9 programs, 0 bad", true);
