@@ -94,6 +94,10 @@ void module_examine(struct sdb_module *module)
 	if (module->examined)
 		return;
 	module->examined = true;
+	if (module->target->base && module->path[0] == '/') {
+		module->trouble = module_read_memory(module);
+		return;
+	}
 	struct sdb_error *error = find_file(module);
 	if (!error)
 		error = elf_image_read(module->file, &module->image);
@@ -201,7 +205,7 @@ static struct sdb_error *open_database(struct sdb_module *module)
 	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
 	char *path;
 	bool temporary;
-	struct sdb_error *error = module->given ? find_given(module, &options, &path, &temporary)
+	struct sdb_error *error = module->given || module->from_memory ? find_given(module, &options, &path, &temporary)
 		: sdb_database_for(module->file, &options, &path, &temporary);
 	if (error)
 		return sdb_error_prefix(error, "%s", module->path);
