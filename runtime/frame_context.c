@@ -18,6 +18,9 @@
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
 	struct frame_context *frame = arg;
+	/* The kernel's frames hold addresses of their process, too. */
+	if (frame->thread && frame->thread->key && !(address >> 63))
+		return sdb_thread_read(frame->thread, address, buffer, size);
 	return sdb_target_read(frame->unwinder.target, address, buffer, size);
 }
 
