@@ -63,7 +63,7 @@ static struct sdb_error *call_location(struct machine *machine, const struct sdb
 	if (!location)
 		return NULL; /* DWARF 5, 2.5.1.5: an entry without a location has no effect */
 	if (location->kind == SDB_LOCATION_ADDRESS)
-		return machine_push(machine, stack_generic(location->address + context->load_bias,
+		return machine_push(machine, stack_generic(context_to_target(context, location->address),
 							   types_address_size(context->db)));
 	if (location->kind == SDB_LOCATION_EXPRESSION)
 		expression = &location->expression;
@@ -146,8 +146,9 @@ struct sdb_error *machine_variable_value(struct machine *machine, uint64_t kind,
 	else if (!error)
 		error = load_number(machine, location, type, &value);
 	if (!error) /* bounds and the like are computed with the generic type */
-		error = machine_push(machine, stack_generic(stack_number(&value),
-							    types_address_size(machine->context->db)));
+		error = machine_push(machine,
+				     stack_generic(stack_number(&value),
+						   types_address_size(machine->context->db)));
 	sdb_variable_free(variable);
 	return error;
 }

@@ -88,7 +88,7 @@ static struct sdb_error *entry_of(const struct sdb_context *context, sdb_functio
 		return error;
 	for (size_t i = 0; i < count; i++)
 		if (!instances[i].inlined) {
-			*entry_ret = instances[i].address + context->load_bias;
+			*entry_ret = context_to_target(context, instances[i].address);
 			free(instances);
 			return NULL;
 		}
@@ -116,6 +116,8 @@ struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_func
 		error = types_function(types, context->db, function, &type);
 		if (!error)
 			error = sdb_value_at(&own, context->db, type, entry, value_ret);
+		if (!error)
+			(*value_ret)->function = id;
 		types_unref(types);
 	}
 	sdb_function_free(function);
@@ -173,7 +175,8 @@ struct sdb_error *sdb_value_absence(struct sdb_value *value, const struct sdb_co
 	if (partly_ret)
 		*partly_ret = *absence_ret && !value_all_missing(value);
 	if (text_ret)
-		*text_ret = *absence_ret && value->why ? value->why : sdb_absence_text(*absence_ret);
+		*text_ret = *absence_ret && value->why ? value->why
+						       : sdb_absence_text(*absence_ret);
 	return NULL;
 }
 
