@@ -156,7 +156,7 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no caller");
 	*caller_ret = &frame->caller->context;
 	const struct sdb_code *code = frame->caller->context.code;
-	uint64_t address = frame->next.pc - frame->caller->context.load_bias;
+	uint64_t address = context_to_database(&frame->caller->context, frame->next.pc);
 	for (size_t i = 0; code && i < code->call_site_count; i++)
 		if (code->call_sites[i].address == address)
 			*site_ret = &code->call_sites[i];
@@ -215,7 +215,8 @@ struct sdb_error *frame_context_create(struct sdb_thread *thread, const struct u
 		sdb_error_free(sdb_module_database(module, &db));
 		frame->context.db = db;
 		frame->context.load_bias = module->bias;
-		frame->context.pc = frame->self.lookup - module->bias;
+		frame->context.sections = module->sections;
+		frame->context.pc = module_to_database(module, frame->self.lookup);
 	}
 	if (!error && db)
 		error = find_code(frame);
@@ -272,7 +273,7 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 	if (error)
 		return error;
 	frame->context = (struct sdb_context){ .ops = &global_ops, .arg = frame, .db = db, .load_bias = module->bias,
-					       .types = target->types };
+					       .sections = module->sections, .types = target->types };
 	*context_ret = &frame->context;
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of the events of a target: handlers are called, threads go on. */
 
+#include "overlay.h"
 #include "probe_private.h"
 
 #include <signal.h>
@@ -274,6 +275,8 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 
 struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event)
 {
+	if (target->overlays && overlays_take(target, event))
+		return NULL;
 	struct sdb_error *error = handle_event(target, event);
 	struct probes *probes = target->probes;
 	if (!probes || probes->depth)

@@ -50,7 +50,7 @@ static uint64_t body_of(struct sdb_module *module, uint64_t entry)
 {
 	struct sdb_db *db;
 	struct sdb_code *code;
-	uint64_t address = entry - module->bias;
+	uint64_t address = module_to_database(module, entry);
 	struct sdb_error *error = sdb_module_database(module, &db);
 	if (!error)
 		error = sdb_code_at(db, address, 0, &code);
@@ -62,7 +62,7 @@ static uint64_t body_of(struct sdb_module *module, uint64_t entry)
 	struct line_search search = { .entry = address, .found = address };
 	sdb_code_free(code);
 	sdb_error_free(sdb_lines(db, address, high, consider_line, &search));
-	return search.found + module->bias;
+	return module_to_target(module, search.found);
 }
 
 struct binding_of {

@@ -66,7 +66,16 @@ static struct sdb_error *module_of(struct space *space, const struct region_foun
 				   struct sdb_module **module_ret)
 {
 	const struct sdb_region *last = space->count ? &space->regions[space->count - 1] : NULL;
-	*module_ret = NULL;
+	*module_ret = found->module;
+	if (found->module) {
+		struct sdb_module *module = found->module;
+		if (module->low == module->high || found->low < module->low)
+			module->low = found->low;
+		if (found->high > module->high)
+			module->high = found->high;
+		module->probe_flags |= found->flags;
+		return NULL;
+	}
 	if (!is_module_name(found->name)) {
 		/* .bss goes on behind the file. */
 		if (!found->name[0] && last && last->module && last->high == found->low
@@ -86,6 +95,30 @@ static struct sdb_error *module_of(struct space *space, const struct region_foun
 		*module_ret = module;
 	}
 	extend_module(*module_ret, found);
+	return NULL;
+}
+
+struct sdb_error *space_add_module(struct space *space, const struct module_found *found, struct sdb_module **module_ret)
+{
+	struct sdb_module *module = NULL;
+	for (size_t i = 0; i < space->module_count && !module; i++)
+		if (space->modules[i]->given && space->modules[i]->device == found->key
+		    && strcmp(space->modules[i]->path, found->name) == 0)
+			module = space->modules[i];
+	if (!module) {
+		struct sdb_error *error = module_give(space->target, found, &module);
+		if (error)
+			return error;
+		if (!grow(&space->modules, space->module_count, &space->module_capacity, sizeof(*space->modules))) {
+			module_free(module);
+			return NO_MEMORY();
+		}
+		space->modules[space->module_count++] = module;
+	}
+	module->seen = true;
+	module->low = module->high = 0;
+	module->probe_flags = 0;
+	*module_ret = module;
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "probe_private.h"
+#include "tasks.h"
 
 #include <stdlib.h>
 
@@ -40,21 +41,21 @@ static struct sdb_error *release_others(struct probes *probes, const struct sdb_
 		if (other != thread && other->stopped && !other->held && !is_deferred(probes, other))
 			error = thread_resume(other, DRIVER_CONTINUE);
 	}
-	return error;
+	return error ? error : tasks_resume_others(target, thread);
 }
 
 struct sdb_error *step_alone(struct probes *probes, struct sdb_thread *thread, struct point *point, bool *stepped_ret)
 {
 	struct sdb_target *target = probes->target;
 	*stepped_ret = false;
-	struct sdb_error *error = target->driver->pause(target);
+	struct sdb_error *error = tasks_pause(target);
 	if (!error)
 		error = point_lift(probes, point);
 	if (!error)
 		error = thread_resume(thread, DRIVER_STEP);
 	while (!error) {
 		struct driver_event event;
-		error = target->driver->wait(target, -1, &event);
+		error = tasks_wait(target, -1, &event);
 		if (error || event.kind == DRIVER_NOTHING)
 			continue;
 		bool own = event.thread == thread || event.kind == DRIVER_EXITED;

@@ -298,6 +298,18 @@ struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_
 	return own_types_derive(&types->own, kind, target, count, size, id_ret);
 }
 
+struct sdb_error *types_member_pointer(struct types *types, struct sdb_db *db, sdb_type_id class,
+				       sdb_type_id target, sdb_type_id *id_ret)
+{
+	const struct sdb_type *type;
+	struct sdb_error *error = types_strip(types, db, target, &type);
+	if (error)
+		return error;
+	/* Itanium C++ ABI, 2.3: an offset; of a function its address, and that of the object. */
+	unsigned size = types_address_size(db) * (type->kind == SDB_TYPE_FUNCTION ? 2 : 1);
+	return own_types_derive(&types->own, SDB_TYPE_MEMBER_POINTER, target, class, size, id_ret);
+}
+
 struct sdb_error *types_function(struct types *types, struct sdb_db *db,
 				 const struct sdb_function *function,
 				 sdb_type_id *id_ret)

@@ -23,7 +23,8 @@ enum types_base {
 	TYPES_UNSIGNED_SHORT, TYPES_INT, TYPES_UNSIGNED_INT, TYPES_LONG, TYPES_UNSIGNED_LONG,
 	TYPES_LONG_LONG, TYPES_UNSIGNED_LONG_LONG, TYPES_INT128, TYPES_UNSIGNED_INT128, TYPES_FLOAT,
 	TYPES_DOUBLE, TYPES_LONG_DOUBLE, TYPES_LONG_32, TYPES_UNSIGNED_LONG_32, TYPES_INT_RESULT,
-	TYPES_WCHAR, TYPES_CHAR16, TYPES_CHAR32, TYPES_BASES
+	TYPES_WCHAR, TYPES_CHAR16, TYPES_CHAR32, TYPES_COMPLEX_FLOAT, TYPES_COMPLEX_DOUBLE,
+	TYPES_COMPLEX_LONG_DOUBLE, TYPES_BASES
 };
 
 /* LIMIT: bytes of decoded types to keep between two uses, 0: 1 MiB. NULL: out of memory. */
@@ -63,6 +64,9 @@ struct sdb_error *types_text(struct types *types, struct sdb_db *db, sdb_name_id
 /* A pointer, reference or qualified type of TARGET, or an array of COUNT of it. */
 struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_type_kind kind,
 			       sdb_type_id target, uint64_t count, sdb_type_id *id_ret);
+/* A pointer to a member of type TARGET of CLASS. */
+struct sdb_error *types_member_pointer(struct types *types, struct sdb_db *db, sdb_type_id class,
+				       sdb_type_id target, sdb_type_id *id_ret);
 /* The type that FUNCTION of DB has, which no database says. */
 struct sdb_error *types_function(struct types *types, struct sdb_db *db,
 				 const struct sdb_function *function,

@@ -79,7 +79,8 @@ void unwind_context_init(struct unwind_context *context, struct unwinder *unwind
 	};
 	*context = (struct unwind_context){
 		.context = { .ops = &ops, .db = module->db, .load_bias = module->bias,
-			     .pc = frame->pc - frame->called - module->bias },
+			     .sections = module->sections,
+			     .pc = module_to_database(module, frame->pc - frame->called) },
 		.unwinder = unwinder, .frame = frame,
 	};
 	context->context.arg = context;
@@ -308,7 +309,7 @@ struct sdb_error *unwinder_begin(struct unwinder *unwinder, struct sdb_thread *t
 	*frame_ret = (struct unwind_frame){ .source = SDB_FRAME_REGISTERS };
 	for (unsigned i = 0; i < architecture->unwind_columns; i++)
 		frame_ret->value[i] = thread_get(thread, (int)i);
-	frame_ret->valid = (1u << architecture->unwind_columns) - 1;
+	frame_ret->valid = ((1u << architecture->unwind_columns) - 1) & thread->known;
 	frame_ret->pc = frame_ret->value[architecture->pc] = probes_true_pc(thread->target, frame_ret->value[architecture->pc]);
 	unwinder->window.size = 0;
 	unwinder->last_cfa = 0;

@@ -79,7 +79,7 @@ static struct sdb_error *load(struct unwinder *unwinder, uint64_t address, struc
 		return NULL;
 	struct sdb_error *error = sdb_module_database(rules->module, &db);
 	if (!error)
-		error = sdb_unwind_at(db, 0, address - rules->module->bias, &row);
+		error = sdb_unwind_at(db, 0, module_to_database(rules->module, address), &row);
 	if (error) {
 		/* Not to have rules costs this frame its rules, nothing else. */
 		if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)

@@ -30,6 +30,10 @@ struct sdb_value {
 	uint64_t bit_start;      /* of this value in what `location` describes */
 	uint32_t bit_size;       /* of a bit-field, else 0 */
 
+	sdb_function_id function;/* of a function that the database has; else 0 */
+	bool bound;              /* a member function that was named together with an object, */
+	uint64_t object;         /* the one at this address */
+
 	bool loaded;             /* `bytes`, `missing` and `absence` are valid */
 	bool borrowed;           /* `bytes` and `missing` belong to the whole */
 	uint8_t *bytes;          /* `size` of them; of a bit-field as wide as its type */
@@ -57,6 +61,13 @@ struct sdb_error *value_new(const struct sdb_context *context, struct types *typ
 			    struct sdb_value **value_ret);
 /* The type behind typedefs; owned by VALUE's types. */
 struct sdb_error *value_stripped(const struct sdb_value *value, const struct sdb_type **type_ret);
+
+/* Function VALUE is to be called for the object at ADDRESS. */
+static inline void value_bind(struct sdb_value *value, uint64_t address)
+{
+	value->bound = true;
+	value->object = address;
+}
 
 /* ---- value_load.c ---- */
 /* Reads the content unless it is there; what cannot be read is absent. */
@@ -111,6 +122,16 @@ struct sdb_error *value_of_integer(const struct sdb_context *context, struct typ
 struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types,
 				struct sdb_db *db,
 				sdb_type_id type, long double real, struct sdb_value **value_ret);
+/* Both halves of a complex number; the real one alone of other numbers. */
+struct value_complex {
+	long double real, imaginary;
+};
+struct sdb_error *value_halves(struct sdb_value *value, const struct sdb_context *context,
+			       struct value_complex *number_ret);
+/* A computed value of a complex type. */
+struct sdb_error *value_of_complex(const struct sdb_context *context, struct types *types,
+				   struct sdb_db *db, sdb_type_id type, struct value_complex number,
+				   struct sdb_value **value_ret);
 /* A computed value of SIZE bytes. */
 struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types,
 				 struct sdb_db *db,

@@ -88,7 +88,7 @@ static struct sdb_error *entry_of(const struct sdb_context *context, sdb_functio
 		return error;
 	for (size_t i = 0; i < count; i++)
 		if (!instances[i].inlined) {
-			*entry_ret = instances[i].address + context->load_bias;
+			*entry_ret = context_to_target(context, instances[i].address);
 			free(instances);
 			return NULL;
 		}
@@ -116,6 +116,8 @@ struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_func
 		error = types_function(types, context->db, function, &type);
 		if (!error)
 			error = sdb_value_at(&own, context->db, type, entry, value_ret);
+		if (!error)
+			(*value_ret)->function = id;
 		types_unref(types);
 	}
 	sdb_function_free(function);

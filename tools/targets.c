@@ -40,10 +40,24 @@ static void tell(void *arg, enum sdb_log_area area, int level, const char *messa
 		fprintf(stderr, "%s: %s\n", tool_command(), message);
 }
 
-static int open_one(const struct sdb_spec *given, struct sdb_target **target_ret)
+/* The target that was opened under number ID; NULL: none. */
+static struct sdb_target *find_base(const struct targets *targets, int id)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (sdb_target_id(targets->items[i]) == id)
+			return targets->items[i];
+	return NULL;
+}
+
+static int open_one(const struct targets *targets, const struct sdb_spec *given, struct sdb_target **target_ret)
 {
 	struct sdb_spec spec = *given;
 	char what[32];
+	if (spec.overlay && !spec.base && !(spec.base = find_base(targets, spec.base_id)))
+		{
+		fprintf(stderr, "%s: --overlay=%s: there is no target %d before it\n", tool_command(), spec.overlay, spec.base_id);
+		return STATUS_USAGE;
+	}
 	if (!spec.log.fn)
 		spec.log = (struct sdb_log){ .fn = tell, .level = isatty(STDERR_FILENO) ? SDB_LOG_INFO : SDB_LOG_WARNING };
 	struct sdb_error *error = sdb_target_create(&spec, target_ret);
@@ -63,7 +77,7 @@ int targets_open(struct targets *targets)
 {
 	targets->items = tool_alloc(targets->specs.count * sizeof(*targets->items) + 1);
 	for (size_t i = 0; i < targets->specs.count; i++) {
-		int status = open_one(&targets->specs.items[i], &targets->items[targets->count]);
+		int status = open_one(targets, &targets->specs.items[i], &targets->items[targets->count]);
 		if (status != STATUS_DONE) {
 			targets_close(targets);
 			return status;

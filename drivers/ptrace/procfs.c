@@ -195,7 +195,7 @@ struct sdb_error *procfs_regions(struct sdb_target *target, struct space *space)
 	ssize_t length;
 	struct sdb_error *error = NULL;
 	while (!error && (length = getline(&line, &room, maps)) > 0) {
-		struct region_found found;
+		struct region_found found = { 0 };
 		if (line[length - 1] == '\n')
 			line[length - 1] = '\0';
 		if (parse_map(line, &found) && strcmp(found.name, "[vsyscall]") != 0)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_OVERLAY_H
+#define RUNTIME_OVERLAY_H
+
+/* Targets that are laid over another one: which events of that are theirs. */
+
+#include "driver.h"
+
+struct overlay {
+	struct overlay *next;      /* over the same target */
+	struct sdb_target *target; /* that is laid over it */
+	/*
+	 * Whether EVENT, of a thread of the target below, is one of TARGET. Then its thread stays stopped until the
+	 * driver of TARGET resumes it.
+	 */
+	bool (*take)(struct sdb_target *target, const struct driver_event *event);
+};
+
+/* OVERLAY stays owned by the caller; added by its driver's open(), removed by close(). */
+void overlay_add(struct sdb_target *base, struct overlay *overlay);
+void overlay_remove(struct sdb_target *base, struct overlay *overlay);
+/* Offers EVENT to those laid over TARGET; true: one of them has it. */
+bool overlays_take(struct sdb_target *target, const struct driver_event *event);
+
+#endif
