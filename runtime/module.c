@@ -233,18 +233,37 @@ struct sdb_error *sdb_module_database(struct sdb_module *module, struct sdb_db *
 	return sdb_error_new(sdb_error_code(module->trouble), "%s", sdb_error_message(module->trouble));
 }
 
+/* What the store says of the module's database; NOT_FOUND: it has none. */
+static struct sdb_error *ask_store(struct sdb_module *module)
+{
+	char *path;
+	struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, &path);
+	if (!error)
+		free(path);
+	return error;
+}
+
+bool module_has_database(struct sdb_module *module)
+{
+	if (module->db)
+		return true;
+	module_examine(module);
+	if (module->trouble || !module->build_id_length)
+		return false;
+	struct sdb_error *error = ask_store(module);
+	sdb_error_free(error);
+	return !error;
+}
+
 /* Whether the module's database has to be made, and can be. */
 static bool needs_indexing(struct sdb_module *module)
 {
-	char *path = NULL;
 	if (module->db || module->target->spec.no_index)
 		return false;
 	module_examine(module);
 	if (module->trouble || !module->build_id_length || !module->file)
 		return false;
-	struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, &path);
-	if (!error)
-		free(path);
+	struct sdb_error *error = ask_store(module);
 	bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
 	sdb_error_free(error);
 	return missing;

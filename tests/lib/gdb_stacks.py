@@ -7,7 +7,7 @@ of the same program ($ANCHOR), whose symbols the one that it is asked about ($PI
 
     {"threads": {tid: [[kind, pc, function, file, line, {argument: values}, {local: values}, entry], ...]}}
 
-ENTRY are the names of those that gdb did not find though they are entry values.
+ENTRY are the names of entry values that gdb did not find, and of all those of inlined functions.
 """
 import json
 import os
@@ -40,11 +40,11 @@ def variables(command):
     return found
 
 
-def entry_values(*groups):
+def entry_values(inlined, *groups):
     names = []
     for name, values in ((name, values) for group in groups for name, values in group.items()):
         try:
-            if "<optimized out>" in values and "entry_value" in gdb.execute(f"info address {name}", to_string=True):
+            if (inlined or "<optimized out>" in values) and "entry_value" in gdb.execute(f"info address {name}", to_string=True):
                 names.append(name)
         except gdb.error:
             pass
@@ -59,7 +59,7 @@ def describe(frame):
         frame.select()
         gdb.execute("set print demangle off")  # symbols behind addresses
         row += [variables("info args"), variables("info locals")]
-        row.append(entry_values(*row[5:]))
+        row.append(entry_values(row[0] == "inlined", *row[5:]))
         gdb.execute("set print demangle on")
     return row
 
