@@ -51,7 +51,7 @@ EXPLAINED = {
     "implicit reference": "gdb shows the parts of what a reference to nothing in memory leads to, all optimized out",
     "copied variable": "a library's variable that the program has a copy of (R_X86_64_COPY): gdb knows that, we do not",
     "virtual base": "gdb reads a virtual base that lies behind the declared type out of its own memory",
-    "incomplete character": "gdb drops the character in front of an incomplete one",
+    "incomplete character": "gdb drops the character in front of an incomplete one, and takes more for incomplete",
     "symbol": "another symbol at the address",
     "template": "gdb writes the names of templates in its own way",
     "enumerator": "gdb lists the enumerators of an enumeration inside of a function",
@@ -273,15 +273,16 @@ def compare_frame(check, lines, where, expected, frames, index):
 
 
 def drops_characters(expected, found):
-    """Whether they differ only in characters in front of what gdb calls an incomplete sequence."""
-    string = re.compile(r'(?:[^"\\]|\\.)*"(, <incomplete sequence [^>]*>)?')
+    """Whether they differ only in characters at, and in front of, what gdb calls an incomplete sequence."""
+    rest = re.compile(r'(?:[^"\\]|\\.)*"(, <incomplete sequence [^>]*>)?')
     while expected != found:
         at = common(expected, found)
-        end = re.match(r'(?:[^"\\]|\\.)*", <incomplete sequence [^>]*>', expected[at:])
-        mine = string.match(found[at:])
+        whole = expected.startswith("<incomplete", at)
+        end = re.match(r'((?:[^"\\]|\\.)*", )?<incomplete sequence [^>]*>', expected[at:])
+        mine = rest.match(found[at + whole:])
         if not end or not mine:
             return False
-        expected, found = expected[at + end.end():], found[at + mine.end():]
+        expected, found = expected[at + end.end():], found[at + whole + mine.end():]
     return True
 
 
@@ -320,6 +321,8 @@ def why(expected, found, frame):
         return "incomplete character"
     if drop_nested(expected, " <") == drop_nested(found, " <"):
         return "symbol"
+    if drops_characters(*(re.sub(r"(0x[0-9a-f]+) <[\w.]+(\+\d+)?>", r"\1", text) for text in (expected, found))):
+        return "incomplete character"
     if expected.startswith("<error reading variable: Cannot access") and expected[len("<error reading variable: "):-1] in found:
         return "reference to nowhere"
     if re.fullmatch(r"<synthetic pointer>: [{}=,\w ]*(<optimized out>[{}=,\w ]*)+", expected) and found == "<synthetic pointer>":
@@ -495,6 +498,9 @@ def run(stackdb, report, arguments):
     with report.guard("tools"):
         oracle.need("eu-stack", "gdb")
         tools = Tools(stackdb)
+    with report.guard("addresses against libunwind"):
+        if not tools.unwinder:
+            raise oracle.Unavailable("libunwind-dev is not installed")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = []
         for name, make in programs(stackdb.work):
