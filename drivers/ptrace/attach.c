@@ -243,11 +243,16 @@ static void drop_queued_ends(struct process *process)
 	}
 }
 
-/* Stops that are dealt with are taken, so that they do not hide those of other targets. */
+/*
+ * Stops that are dealt with are taken, so that they do not hide those of other targets. A thread goes on without
+ * the signal then, should this program die: it has to be where it is to go on from.
+ */
 static void take_stops(struct sdb_target *target)
 {
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
+		if (tracee->thread->stopped && !tracee->queued)
+			sdb_error_free(thread_flush(tracee->thread));
 		if (tracee->thread->stopped && !tracee->queued)
 			waitpid((pid_t)tracee->thread->id, NULL, __WALL | WNOHANG);
 	}

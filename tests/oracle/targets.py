@@ -94,8 +94,9 @@ def killed_command(stackdb, report, count):
             process = start(target, *mode)
             debugger = subprocess.Popen([stackdb.program, "dumptarget", "-q", *options, "-p", str(process.pid)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, env=stackdb.env)
-            while b"stackdb-guard" not in b"".join(names_of_children(debugger.pid)) and "--software-watch" not in options:
-                time.sleep(0.005)
+            while "--software-watch" not in options and debugger.poll() is None \
+                    and b"stackdb-guard" not in b"".join(names_of_children(debugger.pid)):
+                time.sleep(0.01)
             process.stdin.write(b"\n")
             process.stdin.flush()
             time.sleep(random.random() * 0.2)
