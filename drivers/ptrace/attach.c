@@ -245,8 +245,9 @@ static void drop_queued_ends(struct process *process)
 }
 
 /*
- * Stops that are dealt with are taken, so that they do not hide those of other targets. A thread that was
- * killed in its stop has ended meanwhile, and that is said only once.
+ * Stops that are dealt with are taken, so that they do not hide those of other targets. A thread goes on without
+ * the signal then, should this program die: it has to be where it is to go on from. One that was killed in its stop
+ * has ended meanwhile, and that is said only once.
  */
 static void take_stops(struct process *process)
 {
@@ -257,6 +258,7 @@ static void take_stops(struct process *process)
 		int status;
 		if (!tracee->thread->stopped || tracee->queued)
 			continue;
+		sdb_error_free(thread_flush(tracee->thread));
 		if (waitpid(tid, &status, __WALL | WNOHANG) == tid && !WIFSTOPPED(status)) {
 			tracee->thread->stopped = false;
 			events_queue(process, tracee, status);
