@@ -92,7 +92,7 @@ static struct sdb_error *give(struct binder *binder, struct sdb_entity entity, u
 {
 	const struct sdb_binding binding = {
 		.module = binder->module, .entity = entity, .size = size, .inlined = inlined,
-		.address = address + binder->pattern.offset + binder->module->bias,
+		.address = module_to_target(binder->module, address + binder->pattern.offset),
 	};
 	binder->found++;
 	return binder->fn(binder->arg, &binding);

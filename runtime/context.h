@@ -13,6 +13,7 @@
  * means "there is no such thing here" and leads to an answer that says so.
  */
 
+#include "sections.h"
 #include <stackdb/db.h>
 
 /* Size of the largest register there is (an AVX-512 one), in bytes. */
@@ -127,6 +128,23 @@ struct sdb_context {
 	 * every question decodes them anew.
 	 */
 	struct types *types;
+
+	/*
+	 * Where an address in DB is in the target, when that is not one number's matter: the sections of
+	 * a kernel module lie apart. NULL: LOAD_BIAS is added.
+	 */
+	const struct sections *sections;
 };
+
+/* From an address in the context's database to the target's, and back. */
+static inline uint64_t context_to_target(const struct sdb_context *context, uint64_t address)
+{
+	return context->sections ? sections_to_target(context->sections, address) : address + context->load_bias;
+}
+
+static inline uint64_t context_to_database(const struct sdb_context *context, uint64_t address)
+{
+	return context->sections ? sections_to_database(context->sections, address) : address - context->load_bias;
+}
 
 #endif

@@ -28,7 +28,7 @@ enum driver_step {
 enum driver_event_kind {
 	DRIVER_NOTHING = 0,
 	DRIVER_BREAKPOINT,  /* a breakpoint instruction was executed; the program counter is behind it */
-	DRIVER_STEPPED,     /* after DRIVER_STEP */
+	DRIVER_STEPPED,     /* after DRIVER_STEP; `number` is not 0: it was moved to a signal handler instead */
 	DRIVER_HARDWARE,    /* `number`: bits of the debug registers that fired */
 	DRIVER_SIGNAL,      /* `number` is about to be delivered; see thread->signal */
 	DRIVER_SYSCALL,     /* at the entry of a system call */
@@ -39,6 +39,7 @@ enum driver_event_kind {
 	DRIVER_EXECUTED,    /* the program was replaced by another */
 	DRIVER_CHILD,       /* it made another process, `number`, that is not attached to */
 	DRIVER_EXITED,      /* the target is gone; `thread` is NULL, `number` its wait status */
+	DRIVER_WATCHED,     /* a watchpoint of insert_watch(); `number`: its address */
 	DRIVER_PAUSED,      /* it stopped since it was asked to */
 };
 
@@ -47,6 +48,19 @@ struct driver_event {
 	struct sdb_thread *thread;
 	int64_t number;
 	uint64_t arguments[6]; /* of a system call at its entry */
+	uint16_t machine;      /* of a system call: EM_* of its number */
+};
+
+/*
+ * What a CPU of a machine says of its memory: control registers and descriptor tables. Of x86; another
+ * architecture adds its own.
+ */
+struct driver_cpu {
+	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t idt_base, gdt_base;      /* 0: not known */
+	uint64_t fs_base, gs_base, kernel_gs_base;
+	uint64_t pc, sp, flags;
+	uint16_t cs;
 };
 
 struct driver_saved; /* a thread's state; the driver's */
@@ -107,8 +121,38 @@ struct driver {
 					 size_t size, size_t *done_ret);
 	struct sdb_error *(*write_memory)(struct sdb_target *target, uint64_t address, const void *buffer,
 					  size_t size);
+
+	/* ---- machines only ---- */
+
+	/* How many CPUs there are: threads with the numbers 0 and on, in target->threads after open(). */
+	unsigned (*cpus)(struct sdb_target *target);
+	/* A snapshot of CPU, whether it runs or not. */
+	struct sdb_error *(*cpu_state)(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
+	/* Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. */
+	const uint8_t *(*map_physical)(struct sdb_target *target, uint64_t address, size_t *size_ret);
+	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. For what cannot be mapped; NULL: all can. */
+	struct sdb_error *(*read_physical)(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
+					   size_t *done_ret);
+	struct sdb_error *(*write_physical)(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);
+	/* The range of RAM number INDEX; false behind the last one. */
+	bool (*ram)(struct sdb_target *target, unsigned index, uint64_t *low_ret, uint64_t *high_ret);
+	/*
+	 * A breakpoint that the driver keeps, in place of an instruction in memory: then a breakpoint is
+	 * reported with the program counter at it. NULL: one is written into memory.
+	 */
+	struct sdb_error *(*insert_breakpoint)(struct sdb_target *target, uint64_t address);
+	struct sdb_error *(*remove_breakpoint)(struct sdb_target *target, uint64_t address);
+	/*
+	 * A watchpoint that the driver keeps, for all threads; NULL: debug registers are written. Reported as
+	 * DRIVER_WATCHED with `number` the address that was accessed.
+	 */
+	struct sdb_error *(*insert_watch)(struct sdb_target *target, uint64_t address, unsigned size, bool reads);
+	struct sdb_error *(*remove_watch)(struct sdb_target *target, uint64_t address, unsigned size, bool reads);
+
 	struct sdb_error *(*thread_name)(struct sdb_thread *thread, char **name_ret);
 	struct sdb_error *(*thread_state)(struct sdb_thread *thread, char **state_ret);
+	struct sdb_error *(*thread_user)(struct sdb_thread *thread, uint32_t *user_ret);
+	struct sdb_error *(*thread_signal)(struct sdb_thread *thread, int number);
 
 	/* Adds every region to SPACE with space_add(). */
 	struct sdb_error *(*regions)(struct sdb_target *target, struct space *space);

@@ -6,6 +6,8 @@
 
 #include "call.h"
 #include "frame_context.h"
+#include "saved.h"
+#include "system.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -58,9 +60,15 @@ static struct sdb_error *write_register(void *arg, uint32_t number, const void *
 {
 	struct frame_context *frame = arg;
 	int index = sdb_register_by_dwarf(frame->unwinder.target, number);
-	if (!is_innermost(frame) || index < 0)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
-				     "a register can be changed in the innermost frame of a thread only");
+	if (index < 0)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no register %u", number);
+	if (!is_innermost(frame)) {
+		if (number >= UNWIND_COLUMNS || size > sizeof(frame->frame.value[0]))
+			return sdb_error_new(SDB_ERROR_NOT_FOUND, "register %u was not saved", number);
+		uint64_t value = frame->frame.value[number];
+		memcpy(&value, buffer, size);
+		return saved_set(frame->thread, &frame->frame, number, value);
+	}
 	if (number < UNWIND_COLUMNS && size <= sizeof(frame->frame.value[0]))
 		memcpy(&frame->frame.value[number], buffer, size);
 	return sdb_thread_set_register(frame->thread, index, buffer, size);
@@ -163,11 +171,17 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no caller");
 	*caller_ret = &frame->caller->context;
 	const struct sdb_code *code = frame->caller->context.code;
-	uint64_t address = frame->next.pc - frame->caller->context.load_bias;
+	uint64_t address = context_to_database(&frame->caller->context, frame->next.pc);
 	for (size_t i = 0; code && i < code->call_site_count; i++)
 		if (code->call_sites[i].address == address)
 			*site_ret = &code->call_sites[i];
 	return NULL;
+}
+
+static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
+{
+	struct frame_context *frame = arg;
+	return system_cpu_area(frame->unwinder.target, frame->thread, area_ret);
 }
 
 /* ---- making one ---------------------------------------------------------------------------------------- */
@@ -176,7 +190,7 @@ static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
 	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type, .call = call_function,
+	.symbol = find_symbol, .find_type = find_type, .call = call_function, .percpu_base = find_cpu_area,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)
@@ -222,7 +236,8 @@ struct sdb_error *frame_context_create(struct sdb_thread *thread, const struct u
 		sdb_error_free(sdb_module_database(module, &db));
 		frame->context.db = db;
 		frame->context.load_bias = module->bias;
-		frame->context.pc = frame->self.lookup - module->bias;
+		frame->context.sections = module->sections;
+		frame->context.pc = module_to_database(module, frame->self.lookup);
 	}
 	if (!error && db)
 		error = find_code(frame);
@@ -263,6 +278,7 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 	/* What needs a frame is not there: the others of these take no notice of it. */
 	static const struct sdb_context_ops global_ops = {
 		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
+		.percpu_base = find_cpu_area,
 	};
 	struct sdb_db *db;
 	struct sdb_target *target = module->target;
@@ -279,7 +295,7 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 	if (error)
 		return error;
 	frame->context = (struct sdb_context){ .ops = &global_ops, .arg = frame, .db = db, .load_bias = module->bias,
-					       .types = target->types };
+					       .sections = module->sections, .types = target->types };
 	*context_ret = &frame->context;
 	return NULL;
 }

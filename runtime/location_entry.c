@@ -143,7 +143,7 @@ static struct sdb_error *check_callee(struct machine *machine, const struct sdb_
 	struct sdb_error *error = in_caller(machine, caller, &site->target, &target);
 	if (error)
 		return error;
-	same = stack_number(&target) == context->code->scopes[0].entry + context->load_bias;
+	same = stack_number(&target) == context_to_target(context, context->code->scopes[0].entry);
 	return same ? NULL : unrecoverable(machine,
 					   "the caller called another function, which jumped here");
 }

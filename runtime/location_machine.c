@@ -396,7 +396,7 @@ static struct sdb_error *step(struct machine *machine, const struct sdb_operatio
 	if (is_binary(code))
 		return binary(machine, code);
 	switch (code) {
-	case SDB_OP_ADDR: return push_number(machine, value[0] + machine->context->load_bias);
+	case SDB_OP_ADDR: return push_number(machine, context_to_target(machine->context, value[0]));
 	case SDB_OP_BREGX: return push_register(machine, value[0], (int64_t)value[1]);
 	case SDB_OP_FBREG: return push_frame_base(machine, (int64_t)value[0]);
 	case SDB_OP_DEREF: return dereference(machine, types_address_size(machine->context->db), 0);

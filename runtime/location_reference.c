@@ -118,7 +118,7 @@ static struct sdb_error *call_location(struct machine *machine, const struct sdb
 	if (!location)
 		return NULL; /* DWARF 5, 2.5.1.5: an entry without a location has no effect */
 	if (location->kind == SDB_LOCATION_ADDRESS)
-		return machine_push(machine, stack_generic(location->address + context->load_bias,
+		return machine_push(machine, stack_generic(context_to_target(context, location->address),
 							   types_address_size(context->db)));
 	if (location->kind == SDB_LOCATION_EXPRESSION)
 		expression = &location->expression;

@@ -2,7 +2,7 @@
 /* Targets going on, and what happens to them while they run. */
 
 #include "probe.h"
-#include "target.h"
+#include "tasks.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -22,15 +22,23 @@ struct sdb_error *sdb_target_resume(struct sdb_target *target)
 	if (target->status != SDB_TARGET_PAUSED)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s", target->status == SDB_TARGET_EXITED ? "it has ended"
 				     : "it is not open");
+	target->paused_itself = false;
+	return target->holds ? NULL : target_go(target);
+}
+
+struct sdb_error *target_go(struct sdb_target *target)
+{
 	struct sdb_error *error = NULL;
 	if (!probes_active(target) && target->driver->detach) {
 		for (size_t i = 0; i < target->thread_count && !error; i++)
 			error = target->threads[i]->stopped ? thread_flush(target->threads[i]) : NULL;
+		if (!error)
+			tasks_running(target);
 		return error ? error : target->driver->detach(target);
 	}
-	for (size_t i = 0; i < target->thread_count && !error; i++)
-		if (target->threads[i]->stopped && !target->threads[i]->held)
-			error = thread_resume(target->threads[i], DRIVER_CONTINUE);
+	error = probes_go_all(target);
+	if (!error)
+		error = tasks_resume_others(target, NULL);
 	target->status = SDB_TARGET_RUNNING;
 	return error;
 }
@@ -54,7 +62,7 @@ struct sdb_error *sdb_target_poll(struct sdb_target *target, int timeout, unsign
 	while (!error && target->status == SDB_TARGET_RUNNING) {
 		struct driver_event event;
 		if (!probes_next_deferred(target, &event))
-			error = target->driver->wait(target, handled ? 0 : timeout, &event);
+			error = tasks_wait(target, handled ? 0 : timeout, &event);
 		if (error || event.kind == DRIVER_NOTHING)
 			break;
 		handled++;

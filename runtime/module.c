@@ -24,7 +24,9 @@ void module_free(struct sdb_module *module)
 	free(module->context);
 	sdb_db_close(module->db);
 	sdb_error_free(module->trouble);
+	free(module->sections);
 	free(module->file);
+	free(module->database);
 	free(module->path);
 	free(module);
 }
@@ -93,6 +95,10 @@ void module_examine(struct sdb_module *module)
 	if (module->examined)
 		return;
 	module->examined = true;
+	if (module->target->base && module->path[0] == '/') {
+		module->trouble = module_read_memory(module);
+		return;
+	}
 	struct sdb_error *error = find_file(module);
 	if (!error)
 		error = elf_image_read(module->file, &module->image);
@@ -102,6 +108,33 @@ void module_examine(struct sdb_module *module)
 	if (!error)
 		error = sdb_build_id_of_file(module->file, module->build_id, &module->build_id_length);
 	module->trouble = error;
+}
+
+struct sdb_error *module_give(struct sdb_target *target, const struct module_found *found, struct sdb_module **module_ret)
+{
+	struct sdb_module *module = calloc(1, sizeof(*module));
+	if (!module)
+		return NO_MEMORY();
+	module->target = target;
+	module->given = module->examined = true;
+	module->device = found->key;
+	module->bias = found->bias;
+	module->path = strdup(found->name);
+	module->file = found->file ? strdup(found->file) : NULL;
+	module->database = found->database ? strdup(found->database) : NULL;
+	module->build_id_length = found->build_id_length <= sizeof(module->build_id) ? found->build_id_length : 0;
+	if (module->build_id_length)
+		memcpy(module->build_id, found->build_id, module->build_id_length);
+	if (found->section_count)
+		module->sections = sections_create(found->section_count);
+	if (!module->path || (found->file && !module->file) || (found->database && !module->database) || (found->section_count && !module->sections)) {
+		module_free(module);
+		return NO_MEMORY();
+	}
+	for (size_t i = 0; i < found->section_count; i++)
+		module->sections->places[i] = found->sections[i];
+	*module_ret = module;
+	return NULL;
 }
 
 /* ---- the database -------------------------------------------------------------------------- */
@@ -128,6 +161,35 @@ static void tell_first_use(void *arg, const char *file)
 		   module->path);
 }
 
+/* The path of the database of a module that was given: by its build-id, else made of its file. */
+static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_database_options *options,
+				    char **path_ret, bool *temporary_ret)
+{
+	char id[129];
+	*temporary_ret = false;
+	if (module->database) {
+		*path_ret = strdup(module->database);
+		return *path_ret ? NULL : NO_MEMORY();
+	}
+	if (module->build_id_length) {
+		struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, path_ret);
+		if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND || module->file) {
+			if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+				return error;
+			sdb_error_free(error);
+			return sdb_database_for(module->file, options, path_ret, temporary_ret);
+		}
+		sdb_error_free(error);
+	} else if (module->file) {
+		return sdb_database_for(module->file, options, path_ret, temporary_ret);
+	}
+	format_id(module->build_id, module->build_id_length, id);
+	if (!*id)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "it has no build-id that could be read");
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no database for build-id %s: index its debuginfo with `stackdb index FILE`, "
+			     "or name a directory that has it with -R", id);
+}
+
 static struct sdb_error *open_database(struct sdb_module *module)
 {
 	const struct sdb_spec *spec = &module->target->spec;
@@ -137,12 +199,15 @@ static struct sdb_error *open_database(struct sdb_module *module)
 	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
 	char *path;
 	bool temporary;
-	struct sdb_error *error = sdb_database_for(module->file, &options, &path, &temporary);
+	struct sdb_error *error = module->given || module->from_memory ? find_given(module, &options, &path, &temporary)
+		: sdb_database_for(module->file, &options, &path, &temporary);
 	if (error)
 		return sdb_error_prefix(error, "%s", module->path);
 	error = sdb_db_open(path, &open_options, &module->db);
 	if (!error)
 		error = check_identity(module, module->db, path);
+	if (!error && module->sections)
+		error = sections_bind(module->sections, module->db);
 	if (error && module->db) {
 		sdb_db_close(module->db);
 		module->db = NULL;
@@ -179,7 +244,7 @@ static bool needs_indexing(struct sdb_module *module)
 	if (module->db || module->target->spec.no_index)
 		return false;
 	module_examine(module);
-	if (module->trouble || !module->build_id_length)
+	if (module->trouble || !module->build_id_length || !module->file)
 		return false;
 	struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, &path);
 	if (!error)

@@ -50,7 +50,7 @@ static uint64_t body_of(struct sdb_module *module, uint64_t entry)
 {
 	struct sdb_db *db;
 	struct sdb_code *code;
-	uint64_t address = entry - module->bias;
+	uint64_t address = module_to_database(module, entry);
 	struct sdb_error *error = sdb_module_database(module, &db);
 	if (!error)
 		error = sdb_code_at(db, address, 0, &code);
@@ -62,7 +62,7 @@ static uint64_t body_of(struct sdb_module *module, uint64_t entry)
 	struct line_search search = { .entry = address, .found = address };
 	sdb_code_free(code);
 	sdb_error_free(sdb_lines(db, address, high, consider_line, &search));
-	return search.found + module->bias;
+	return module_to_target(module, search.found);
 }
 
 struct binding_of {
@@ -102,18 +102,26 @@ struct sdb_error *place_bind(struct sdb_probe *probe, const char *pattern)
 	return sdb_target_bind(probe->target, pattern, probe->options.inlined && !probe->returns, add_binding, &of);
 }
 
-/* Has PROBE told when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
-struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed)
+/* Has PROBE told when libraries are loaded. */
+static struct sdb_error *place_hook(struct sdb_probe *probe)
 {
 	struct binding_of of = { .probe = probe, .hook = true };
-	struct sdb_error *error = sdb_target_bind(probe->target, "_dl_debug_state", false, add_binding, &of);
-	if (error) { /* nothing is ever loaded later */
-		sdb_error_free(error);
-		return missed;
-	}
+	return sdb_target_bind(probe->target, LINKER_HOOK, false, add_binding, &of);
+}
+
+struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed)
+{
 	sdb_error_free(missed);
+	/* A static program has no linker; another one that it executes may. */
+	sdb_error_free(place_hook(probe));
 	probe->pattern = strdup(pattern);
 	return probe->pattern ? NULL : NO_MEMORY();
+}
+
+struct sdb_error *place_pending_again(struct sdb_probe *probe)
+{
+	sdb_error_free(place_hook(probe));
+	return place_bind(probe, probe->pattern);
 }
 
 struct sdb_error *probe_find_again(struct sdb_probe *probe)

@@ -2,6 +2,7 @@
 /* The regions of a target, and which module each belongs to. */
 
 #include "space.h"
+#include "personality.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,16 @@ static struct sdb_error *module_of(struct space *space, const struct region_foun
 				   struct sdb_module **module_ret)
 {
 	const struct sdb_region *last = space->count ? &space->regions[space->count - 1] : NULL;
-	*module_ret = NULL;
+	*module_ret = found->module;
+	if (found->module) {
+		struct sdb_module *module = found->module;
+		if (module->low == module->high || found->low < module->low)
+			module->low = found->low;
+		if (found->high > module->high)
+			module->high = found->high;
+		module->probe_flags |= found->flags;
+		return NULL;
+	}
 	if (!is_module_name(found->name)) {
 		/* .bss goes on behind the file. */
 		if (!found->name[0] && last && last->module && last->high == found->low
@@ -86,6 +96,30 @@ static struct sdb_error *module_of(struct space *space, const struct region_foun
 		*module_ret = module;
 	}
 	extend_module(*module_ret, found);
+	return NULL;
+}
+
+struct sdb_error *space_add_module(struct space *space, const struct module_found *found, struct sdb_module **module_ret)
+{
+	struct sdb_module *module = NULL;
+	for (size_t i = 0; i < space->module_count && !module; i++)
+		if (space->modules[i]->given && space->modules[i]->device == found->key
+		    && strcmp(space->modules[i]->path, found->name) == 0)
+			module = space->modules[i];
+	if (!module) {
+		struct sdb_error *error = module_give(space->target, found, &module);
+		if (error)
+			return error;
+		if (!grow(&space->modules, space->module_count, &space->module_capacity, sizeof(*space->modules))) {
+			module_free(module);
+			return NO_MEMORY();
+		}
+		space->modules[space->module_count++] = module;
+	}
+	module->seen = true;
+	module->low = module->high = 0;
+	module->probe_flags = 0;
+	*module_ret = module;
 	return NULL;
 }
 
@@ -163,7 +197,8 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 		*space_ret = space;
 		return NULL;
 	}
-	if (!target->driver->regions)
+	bool by_system = target->personality && target->personality->regions;
+	if (!by_system && !target->driver->regions)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no regions", target->driver->name);
 	if (target->status != SDB_TARGET_PAUSED && target->status != SDB_TARGET_RUNNING)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s is not there", target->name);
@@ -176,7 +211,8 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 	clear_regions(space);
 	for (size_t i = 0; i < space->module_count; i++)
 		space->modules[i]->seen = false;
-	struct sdb_error *error = target->driver->regions(target, space);
+	struct sdb_error *error = by_system ? target->personality->regions(target, space)
+		: target->driver->regions(target, space);
 	if (error)
 		return error;
 	drop_modules(space);

@@ -5,19 +5,24 @@
 /* Regions and modules of a target from the inside. */
 
 #include "elf_image.h"
+#include "sections.h"
 #include "target.h"
 
 struct sdb_module {
 	struct sdb_target *target;
 	char *path;
 	uint64_t low, high;
-	uint64_t device, inode;
+	uint64_t device, inode; /* of one that was given: its key, and 0 */
 	/* A region of it, to find its file by and to compute the bias from. */
 	uint64_t probe_low, probe_high, probe_offset;
 	uint32_t probe_flags;
 	bool seen;      /* in the reading of regions that is under way */
 	bool examined;  /* what follows is known */
 	char *file;     /* how this program opens it; NULL: it cannot */
+	char *database; /* that was given; NULL: it is sought */
+	bool given;     /* who found it knows build-id and bias: no file is looked for */
+	struct sections *sections; /* of a relocatable one, instead of a bias; NULL: none */
+	bool from_memory; /* build-id and bias were read from the target's memory; `file` only serves to index */
 	bool temporary; /* the file is a copy of memory, to be removed */
 	struct elf_image image;
 	uint64_t bias;
@@ -34,6 +39,21 @@ struct region_found {
 	uint64_t low, high, offset, device, inode;
 	uint32_t flags;
 	const char *name; /* copied */
+	/* What is known of its module without a file: see space_add_module(). */
+	struct sdb_module *module;
+};
+
+/* A module that a personality found: it has no file here, or one that is only its debuginfo. */
+struct module_found {
+	const char *name;          /* copied; the same each time the regions are read */
+	const uint8_t *build_id;
+	size_t build_id_length;
+	uint64_t key;              /* what tells it from another one of the same name */
+	uint64_t bias;
+	const char *database;      /* that is known already: NULL: it is sought; copied */
+	const char *file;          /* to index when there is no database, and to look for there: NULL: none; copied */
+	const struct section_place *sections; /* with name and target; copied; NULL: BIAS counts */
+	size_t section_count;
 };
 
 struct space {
@@ -50,6 +70,12 @@ struct space {
 /* In order of address. */
 struct sdb_error *space_add(struct space *space, const struct region_found *found);
 
+/*
+ * The module that FOUND describes, known from before or new; for region_found.module. Its regions are
+ * added by space_add() and may lie apart.
+ */
+struct sdb_error *space_add_module(struct space *space, const struct module_found *found, struct sdb_module **module_ret);
+
 /* The regions of TARGET, read anew when they may have changed. */
 struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret);
 void space_destroy(struct space *space);
@@ -58,9 +84,27 @@ void space_clear(struct space *space);
 /* NULL: nothing is mapped at ADDRESS. */
 const struct sdb_region *space_find(struct space *space, uint64_t address);
 
+/* From an address of the target to one of the module's database, and back. After module_examine(). */
+static inline uint64_t module_to_database(const struct sdb_module *module, uint64_t address)
+{
+	return module->sections ? sections_to_database(module->sections, address) : address - module->bias;
+}
+
+static inline uint64_t module_to_target(const struct sdb_module *module, uint64_t address)
+{
+	return module->sections ? sections_to_target(module->sections, address) : address + module->bias;
+}
+
 /* Finds the file, the build-id and the bias of MODULE. What fails is its `trouble`. */
 void module_examine(struct sdb_module *module);
 void module_free(struct sdb_module *module);
+/*
+ * Identity and bias of MODULE from the image that is mapped, for targets whose files are not this program's. A
+ * file of the same build-id is looked for, to be indexed when there is no database.
+ */
+struct sdb_error *module_read_memory(struct sdb_module *module);
+/* One that is FOUND. */
+struct sdb_error *module_give(struct sdb_target *target, const struct module_found *found, struct sdb_module **module_ret);
 /* Gets databases for those of MODULES that have none yet, several at a time. */
 void modules_prepare(struct sdb_module *const *modules, size_t count);
 

@@ -59,7 +59,11 @@ struct sdb_error *spec_copy(const struct sdb_spec *spec, struct sdb_spec *copy_r
 	bool failed = false;
 	*copy_ret = *spec;
 	const char **texts[] = { &copy_ret->type, &copy_ret->program, &copy_ret->input, &copy_ret->output,
-				 &copy_ret->error, &copy_ret->main_file, &copy_ret->root };
+				 &copy_ret->error, &copy_ret->main_file, &copy_ret->root, &copy_ret->gdb_host,
+				 &copy_ret->gdb_socket, &copy_ret->qemu_memory, &copy_ret->qmp_host,
+				 &copy_ret->qmp_socket, &copy_ret->domain, &copy_ret->libvirt_uri,
+				 &copy_ret->personality, &copy_ret->personality_library, &copy_ret->kernel,
+				 &copy_ret->overlay };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		*texts[i] = spec_keep(&memory, *texts[i], &failed);
 	copy_ret->arguments = spec_keep_list(&memory, spec->arguments, &failed);

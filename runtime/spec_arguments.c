@@ -15,7 +15,9 @@
 #define MAX_TARGETS 64
 #define MAX_WORDS 4096
 
-enum { KEY_ARGS = 0x4000, KEY_BASE, KEY_PTY, KEY_NO_INDEX };
+enum { KEY_ARGS = 0x4000, KEY_BASE, KEY_PTY, KEY_NO_INDEX, KEY_GDB_HOST, KEY_GDB_PORT, KEY_GDB_UDP, KEY_GDB_SOCKET,
+       KEY_QEMU, KEY_QEMU_PID, KEY_QEMU_MEMORY, KEY_QMP_HOST, KEY_QMP_PORT, KEY_QMP_SOCKET, KEY_DOMAIN, KEY_LIBVIRT_URI,
+       KEY_KVM, KEY_PERSONALITY, KEY_PERSONALITY_LIBRARY, KEY_OVERLAY };
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Target:", 10 },
@@ -34,10 +36,31 @@ static const struct argp_option options[] = {
 	{ "soft-breakpoints", 's', NULL, 0, "Use no debug registers for breakpoints", 10 },
 	{ "no-index", KEY_NO_INDEX, NULL, 0, "Do not make databases for modules that have none", 10 },
 	{ "base", KEY_BASE, "SPEC", 0, "One more target: its options as one argument", 10 },
-	{ NULL, 0, NULL, 0, "Messages:", 11 },
-	{ "debug", 'd', "LEVEL", OPTION_ARG_OPTIONAL, "Tell what is done (1-9)", 11 },
-	{ "warn", 'w', "LEVEL", OPTION_ARG_OPTIONAL, "Tell what goes wrong and is survived", 11 },
-	{ "log", 'l', "AREAS", 0, "Of these only: target, driver, module, unwind, probe, value, all", 11 },
+	{ "overlay", KEY_OVERLAY, "[ID:]PROCESS[:SPEC]", 0, "A process inside the machine with number ID (default: the last "
+	  "one), by name or number, as a target of its own; SPEC: more options", 10 },
+	{ NULL, 0, NULL, 0, "Machine:", 11 },
+	{ "gdb-host", KEY_GDB_HOST, "HOST", 0, "Host of its gdb stub (default: this one)", 11 },
+	{ "gdb-port", KEY_GDB_PORT, "PORT", 0, "TCP port of its gdb stub", 11 },
+	{ "gdb-udp", KEY_GDB_UDP, NULL, 0, "The port is one of UDP", 11 },
+	{ "gdb-sockfile", KEY_GDB_SOCKET, "PATH", 0, "Unix socket of its gdb stub", 11 },
+	{ "qemu", KEY_QEMU, NULL, 0, "It is QEMU: map its memory, ask QMP (implied by what follows)", 11 },
+	{ "qemu-pid", KEY_QEMU_PID, "PID", 0, "QEMU's process: memory and sockets are found by it", 11 },
+	{ "qemu-mem-path", KEY_QEMU_MEMORY, "FILE", 0, "File that its memory is in", 11 },
+	{ "qemu-qmp-host", KEY_QMP_HOST, "HOST", 0, "Host of QMP (default: this one)", 11 },
+	{ "qemu-qmp-port", KEY_QMP_PORT, "PORT", 0, "TCP port of QMP", 11 },
+	{ "qemu-qmp-sock", KEY_QMP_SOCKET, "PATH", 0, "Unix socket of QMP", 11 },
+	{ "qemu-libvirt-domain", KEY_DOMAIN, "DOMAIN", 0, "Domain of libvirt: finds all the others", 11 },
+	{ "domain", 'm', "DOMAIN", 0, "The same, or a domain of Xen", 11 },
+	{ "libvirt-uri", KEY_LIBVIRT_URI, "URI", 0, "Connection to libvirt (default: qemu:///system)", 11 },
+	{ "kvm", KEY_KVM, NULL, 0, "It runs in KVM", 11 },
+	{ "kernel", 'K', "KERNEL", 0, "Its kernel: a database, an image with symbols, or a build-id", 11 },
+	{ "personality", KEY_PERSONALITY, "NAME", 0, "The system in it (default: found out; none: do not look)", 11 },
+	{ "personality-lib", KEY_PERSONALITY_LIBRARY, "FILE", 0, "Shared object that knows the system in it", 11 },
+	{ "active", 'a', "PARTS", 0, "Keep these current by probes: thread_entry, thread_exit, memory, other, all", 11 },
+	{ NULL, 0, NULL, 0, "Messages:", 12 },
+	{ "debug", 'd', "LEVEL", OPTION_ARG_OPTIONAL, "Tell what is done (1-9)", 12 },
+	{ "warn", 'w', "LEVEL", OPTION_ARG_OPTIONAL, "Tell what goes wrong and is survived", 12 },
+	{ "log", 'l', "AREAS", 0, "Of these only: target, driver, module, unwind, probe, value, all", 12 },
 	{ 0 }
 };
 
@@ -78,7 +101,19 @@ static char *keep(struct argp_state *state, struct sdb_specs *specs, const char 
 
 static bool names_target(const struct sdb_spec *spec)
 {
-	return spec->pid != 0 || spec->program != NULL;
+	return spec->pid != 0 || spec->program || spec->gdb_port || spec->gdb_socket || spec->qemu_pid || spec->qemu_memory
+		|| spec->qmp_port || spec->qmp_socket || spec->domain || spec->overlay;
+}
+
+/* What names one machine names no other one. */
+static void forget_machine(struct sdb_spec *spec)
+{
+	spec->gdb_host = spec->gdb_socket = spec->qemu_memory = spec->qmp_host = spec->qmp_socket = spec->domain = NULL;
+	spec->gdb_port = spec->qmp_port = 0;
+	spec->qemu_pid = 0;
+	spec->gdb_udp = spec->qemu = spec->kvm = false;
+	spec->type = spec->overlay = spec->kernel = NULL;
+	spec->base_id = 0;
 }
 
 static struct sdb_spec *add_spec(struct argp_state *state, struct sdb_specs *specs)
@@ -99,6 +134,7 @@ static struct sdb_spec *add_spec(struct argp_state *state, struct sdb_specs *spe
 		spec->program = NULL;
 		spec->arguments = NULL;
 		spec->environment = NULL;
+		forget_machine(spec);
 	}
 	spec->id = (int)specs->count;
 	return spec;
@@ -190,22 +226,112 @@ static void set_areas(struct argp_state *state, struct sdb_spec *spec, char *tex
 	}
 }
 
-static void add_base(struct argp_state *state, struct sdb_specs *specs, const char *text)
+/* Options of a target in one argument of OPTION. */
+static void parse_words(struct argp_state *state, struct sdb_specs *specs, const char *option, const char *text)
 {
 	char **words, **all;
 	size_t count;
 	struct sdb_error *error = sdb_split_words(text, &words, &count);
 	if (error)
-		argp_error(state, "--base: %s", sdb_error_message(error));
+		argp_error(state, "%s: %s", option, sdb_error_message(error));
 	all = calloc(count + 2, sizeof(*all));
 	if (!all)
 		fail_for_memory(state);
 	all[0] = state->name;
 	memcpy(all + 1, words, count * sizeof(*words));
-	current(state, specs, true);
 	argp_parse(&sdb_specs_argp, (int)count + 1, all, ARGP_NO_HELP, NULL, specs);
 	free(all);
 	free(words);
+}
+
+static void add_base(struct argp_state *state, struct sdb_specs *specs, const char *text)
+{
+	current(state, specs, true);
+	parse_words(state, specs, "--base", text);
+}
+
+/* [ID:]PROCESS[:SPEC]; a process's name has no colon in it, and is no number. */
+static void add_overlay(struct argp_state *state, struct sdb_specs *specs, char *text)
+{
+	struct parse_memory *memory = memory_of(state, specs);
+	bool failed = false;
+	int base = specs->count ? specs->items[specs->count - 1].id : 0;
+	char *colon = strchr(text, ':');
+	char *end;
+	if (specs->count && specs->items[specs->count - 1].overlay)
+		base = specs->items[specs->count - 1].base_id;
+	long id = strtol(text, &end, 10);
+	if (colon && end == colon && end > text && colon[1] != ' ' && colon[1] != '-') {
+		base = (int)id;
+		text = colon + 1;
+		colon = strchr(text, ':');
+	}
+	if (colon)
+		*colon = '\0';
+	if (!*text)
+		argp_error(state, "--overlay: which process? give its name or number");
+	if (!base)
+		argp_error(state, "--overlay: give the machine first");
+	struct sdb_spec *spec = current(state, specs, true);
+	spec->overlay = spec_keep(&memory->kept, text, &failed);
+	if (failed)
+		fail_for_memory(state);
+	spec->base_id = base;
+	if (colon)
+		parse_words(state, specs, "--overlay", colon + 1);
+}
+
+static void set_active(struct argp_state *state, struct sdb_spec *spec, char *text)
+{
+	static const char *const names[] = { "thread_entry", "thread_exit", "memory", "other" };
+	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
+		unsigned part = strcmp(word, "all") == 0 ? 15 : 0;
+		for (unsigned i = 0; i < 4; i++)
+			part |= strcmp(word, names[i]) == 0 ? 1u << i : 0;
+		if (!part)
+			argp_error(state, "-a: there is no part '%s'", word);
+		spec->active |= part;
+	}
+}
+
+static int parse_port(struct argp_state *state, const char *what, const char *text)
+{
+	long port = parse_number(state, what, text, 1);
+	if (port > 65535)
+		argp_error(state, "%s: '%s' is not a port", what, text);
+	return (int)port;
+}
+
+/* What says where a machine is. */
+static error_t parse_machine(int key, char *arg, struct argp_state *state)
+{
+	struct sdb_specs *specs = state->input;
+	bool ours = (key >= KEY_GDB_HOST && key < KEY_OVERLAY) || key == 'm' || key == 'K' || key == 'a';
+	struct sdb_spec *spec = ours ? current(state, specs, false) : NULL;
+	switch (key) {
+	case KEY_GDB_HOST: spec->gdb_host = keep(state, specs, arg); return 0;
+	case KEY_GDB_PORT: spec->gdb_port = parse_port(state, "--gdb-port", arg); return 0;
+	case KEY_GDB_UDP: spec->gdb_udp = true; return 0;
+	case KEY_GDB_SOCKET: spec->gdb_socket = keep(state, specs, arg); return 0;
+	case KEY_QEMU: spec->qemu = true; return 0;
+	case KEY_QEMU_PID: spec->qemu_pid = parse_number(state, "--qemu-pid", arg, 1); break;
+	case KEY_QEMU_MEMORY: spec->qemu_memory = keep(state, specs, arg); break;
+	case KEY_QMP_HOST: spec->qmp_host = keep(state, specs, arg); break;
+	case KEY_QMP_PORT: spec->qmp_port = parse_port(state, "--qemu-qmp-port", arg); break;
+	case KEY_QMP_SOCKET: spec->qmp_socket = keep(state, specs, arg); break;
+	case KEY_DOMAIN: spec->domain = keep(state, specs, arg); break;
+	case 'm': spec->domain = keep(state, specs, arg); return 0;
+	case KEY_LIBVIRT_URI: spec->libvirt_uri = keep(state, specs, arg); return 0;
+	case KEY_KVM: spec->kvm = true; break;
+	case 'K': spec->kernel = keep(state, specs, arg); return 0;
+	case KEY_PERSONALITY: spec->personality = keep(state, specs, arg); return 0;
+	case KEY_PERSONALITY_LIBRARY: spec->personality_library = keep(state, specs, arg); return 0;
+	case 'a': set_active(state, spec, arg); return 0;
+	case KEY_OVERLAY: add_overlay(state, specs, arg); return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	spec->qemu = true;
+	return 0;
 }
 
 /* Everything behind `--` is a program: cut off here, so that nobody else parses it. */
@@ -224,10 +350,10 @@ static void take_program(struct argp_state *state, struct sdb_specs *specs)
 static void check_end(struct argp_state *state, const struct sdb_specs *specs)
 {
 	if (specs->count == 0 && !specs->optional)
-		argp_error(state, "which target? give -p PID, -b PROGRAM or `-- PROGRAM ARGUMENT...`");
+		argp_error(state, "which target? give -p PID, -b PROGRAM, `-- PROGRAM ARGUMENT...` or a machine");
 	for (size_t i = 0; i < specs->count; i++) {
 		if (!names_target(&specs->items[i]) && !specs->items[i].type && !specs->optional)
-			argp_error(state, "target %d: give -p PID, -b PROGRAM or `-- PROGRAM ARGUMENT...`",
+			argp_error(state, "target %d: give -p PID, -b PROGRAM, `-- PROGRAM ARGUMENT...` or a machine",
 				   specs->items[i].id);
 	}
 }
@@ -269,7 +395,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w': set_level(state, current(state, specs, false), arg, SDB_LOG_WARNING); return 0;
 	case 'l': set_areas(state, current(state, specs, false), arg); return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return parse_machine(key, arg, state);
 }
 
 const struct argp sdb_specs_argp = { options, parse, NULL, NULL, NULL, NULL, NULL };

@@ -51,7 +51,7 @@ static struct sdb_error *find_names(struct sdb_stack *stack)
 	stack->index = 0;
 	if (!module || !parts)
 		return NULL;
-	struct sdb_error *error = names_find(module, stack->self.lookup - module->bias, parts, &stack->names);
+	struct sdb_error *error = names_find(module, module_to_database(module, stack->self.lookup), parts, &stack->names);
 	if (!error && !options->inlines && stack->names->count)
 		stack->index = stack->names->count - 1;
 	return error;
@@ -83,14 +83,15 @@ static void show(struct sdb_stack *stack)
 	*shown = (struct sdb_frame){
 		.number = number,
 		.kind = function && function->inlined ? SDB_FRAME_INLINED
-			: stack->self.signal ? SDB_FRAME_SIGNAL : SDB_FRAME_NORMAL,
+			: stack->self.signal ? SDB_FRAME_SIGNAL
+			: stack->self.exception ? SDB_FRAME_EXCEPTION : SDB_FRAME_NORMAL,
 		.source = stack->frame.source, .pc = stack->frame.pc, .lookup = stack->self.lookup,
 		.sp = stack->frame.value[stack->thread->target->architecture->sp], .region = region,
 		.module = region ? region->module : NULL,
 	};
 	stack->started = true;
 	if (shown->module)
-		shown->module_lookup = shown->lookup - shown->module->bias;
+		shown->module_lookup = module_to_database(shown->module, shown->lookup);
 	if (function) {
 		shown->function = function->function;
 		shown->name = function->name;

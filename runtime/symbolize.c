@@ -164,7 +164,7 @@ struct sdb_error *sdb_target_place(struct sdb_target *target, uint64_t address, 
 	if (!place_ret->module)
 		return NULL;
 	module_examine(place_ret->module);
-	place_ret->module_address = address - place_ret->module->bias;
+	place_ret->module_address = module_to_database(place_ret->module, address);
 	error = names_find(place_ret->module, place_ret->module_address, NAMES_SYMBOLS, &names);
 	if (!error) {
 		place_ret->symbol = names->symbol;

@@ -2,8 +2,10 @@
 /* Targets: made of a specification, reached by a driver. */
 
 #include "target.h"
+#include "personality.h"
 #include "probe.h"
 #include "space.h"
+#include "tasks.h"
 #include "spec.h"
 #include "types.h"
 #include "unwind.h"
@@ -50,6 +52,7 @@ static void free_target(struct sdb_target *target)
 	unwind_cache_destroy(target->unwinding);
 	space_destroy(target->space);
 	page_cache_destroy(target->pages);
+	guest_destroy(target->guest);
 	spec_memory_free(target->spec_memory);
 	free(target->name);
 	free(target);
@@ -76,6 +79,7 @@ struct sdb_error *sdb_target_create(const struct sdb_spec *spec, struct sdb_targ
 	}
 	target->id = spec->id;
 	target->driver = driver;
+	target->base = spec->base;
 	target->exit_status = target->terminal = -1;
 	*target_ret = target;
 	return NULL;
@@ -88,7 +92,10 @@ struct sdb_error *sdb_target_open(struct sdb_target *target)
 	struct sdb_error *error = target->driver->open(target);
 	if (!error && !target->name && !(target->name = strdup("?")))
 		error = NO_MEMORY();
+	if (!error)
+		error = personality_open(target);
 	if (error) {
+		personality_close(target);
 		target->driver->close(target);
 		target->state = NULL;
 		while (target->thread_count)
@@ -107,6 +114,7 @@ void sdb_target_close(struct sdb_target *target)
 		if (target->status == SDB_TARGET_PAUSED)
 			for (size_t i = 0; i < target->thread_count; i++)
 				sdb_error_free(thread_flush(target->threads[i]));
+		personality_close(target);
 		target->driver->close(target);
 	}
 	free_target(target);
@@ -114,12 +122,16 @@ void sdb_target_close(struct sdb_target *target)
 
 struct sdb_error *sdb_target_pause(struct sdb_target *target)
 {
-	if (target->status == SDB_TARGET_PAUSED)
+	if (target->status == SDB_TARGET_PAUSED) {
+		target->paused_itself = true;
 		return NULL;
+	}
 	if (target->status != SDB_TARGET_RUNNING)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s", target->status == SDB_TARGET_EXITED ? "it has ended"
 				     : "it is not open");
-	return target->driver->pause(target);
+	struct sdb_error *error = tasks_pause(target);
+	target->paused_itself = target->status == SDB_TARGET_PAUSED;
+	return error;
 }
 
 struct sdb_error *sdb_target_kill(struct sdb_target *target)
@@ -136,7 +148,9 @@ struct sdb_error *sdb_target_kill(struct sdb_target *target)
 void target_forget(struct sdb_target *target)
 {
 	page_cache_clear(target->pages);
+	guest_forget(target);
 	target->space_stale = true;
+	target->tasks_current = false;
 }
 
 void target_replaced(struct sdb_target *target)

@@ -9,6 +9,9 @@
 struct page_cache;
 struct unwind_cache;
 struct probes;
+struct guest;
+struct personality;
+struct overlay;
 struct types;
 
 struct sdb_thread {
@@ -21,6 +24,10 @@ struct sdb_thread {
 	int signal;           /* to deliver when it goes on; 0: none */
 	uint8_t valid, dirty; /* sets of register groups in `file` */
 	uint8_t *file;        /* the register file; NULL before it is first asked for */
+	struct sdb_thread *cpu; /* of a task: the CPU that it is on; NULL: none */
+	uint64_t key;         /* of a task: what the system knows it by */
+	bool seen;            /* in the refresh that is under way */
+	uint32_t known;       /* of a task on no CPU: set of DWARF numbers of registers that are known */
 	void *probing;        /* what the probes know of it */
 	void *state;          /* the driver's; freed by the driver */
 };
@@ -44,6 +51,20 @@ struct sdb_target {
 	struct page_cache *pages;
 	struct unwind_cache *unwinding;
 	struct probes *probes;
+	struct guest *guest;  /* translations; NULL before they are asked for */
+	const struct personality *personality; /* NULL: nobody knows the system in it, or there is none */
+	void *system;            /* the personality's */
+	void *personality_library; /* that it was loaded from; NULL: it is linked in */
+	struct sdb_error *personality_trouble; /* why there is none */
+	/* With a personality `threads` are tasks, and these the driver's threads. */
+	struct sdb_thread **cpus;
+	size_t cpu_count;
+	int selected_cpu;        /* 1 and on: per-CPU variables are those of this one, less 1 */
+	bool tasks_current;      /* `threads` has all tasks, and it has not run since */
+	struct sdb_target *base; /* that this is laid over */
+	struct overlay *overlays;/* laid over this */
+	unsigned holds;          /* by those that are laid over it: it is paused for them */
+	bool paused_itself;      /* and by the program, or not */
 	struct types *types;     /* decoded types, for its values */
 };
 
@@ -75,6 +96,8 @@ void thread_put(struct sdb_thread *thread, int index, uint64_t value);
 struct sdb_error *thread_pc(struct sdb_thread *thread, uint64_t *pc_ret);
 struct sdb_error *thread_set_pc(struct sdb_thread *thread, uint64_t pc);
 
+/* Lets all threads of a paused target go on; unwatched when nobody looks for anything. */
+struct sdb_error *target_go(struct sdb_target *target);
 /* Lets one thread go on: writes its registers, voids caches. */
 struct sdb_error *thread_resume(struct sdb_thread *thread, enum driver_step step);
 

@@ -2,7 +2,7 @@
 /* Threads of a target and their registers. */
 
 #include "probe.h"
-#include "target.h"
+#include "tasks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +67,7 @@ void target_remove_thread(struct sdb_target *target, struct sdb_thread *thread)
 struct sdb_error *sdb_target_threads(struct sdb_target *target, struct sdb_thread *const **threads_ret,
 				     size_t *count_ret)
 {
-	struct sdb_error *error = NULL;
-	if (target->status == SDB_TARGET_RUNNING && target->driver->refresh)
-		error = target->driver->refresh(target);
+	struct sdb_error *error = tasks_refresh(target);
 	*threads_ret = target->threads;
 	*count_ret = target->thread_count;
 	return error;
@@ -77,11 +75,9 @@ struct sdb_error *sdb_target_threads(struct sdb_target *target, struct sdb_threa
 
 struct sdb_error *sdb_target_thread(struct sdb_target *target, int64_t id, struct sdb_thread **thread_ret)
 {
-	if (target->status == SDB_TARGET_RUNNING && target->driver->refresh) {
-		struct sdb_error *error = target->driver->refresh(target);
-		if (error)
-			return error;
-	}
+	struct sdb_error *error = tasks_refresh(target);
+	if (error)
+		return error;
 	*thread_ret = target_find_thread(target, id);
 	return *thread_ret ? NULL : sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no thread %lld", target->name,
 						  (long long)id);
@@ -99,6 +95,14 @@ struct sdb_target *sdb_thread_target(const struct sdb_thread *thread)
 
 struct sdb_error *sdb_thread_name(struct sdb_thread *thread, char **name_ret)
 {
+	struct sdb_task task;
+	if (thread->key) {
+		struct sdb_error *error = sdb_thread_task(thread, &task);
+		if (error)
+			return error;
+		*name_ret = strdup(task.name);
+		return *name_ret ? NULL : NO_MEMORY();
+	}
 	if (thread->target->driver->thread_name)
 		return thread->target->driver->thread_name(thread, name_ret);
 	*name_ret = strdup("");
@@ -107,10 +111,38 @@ struct sdb_error *sdb_thread_name(struct sdb_thread *thread, char **name_ret)
 
 struct sdb_error *sdb_thread_state(struct sdb_thread *thread, char **state_ret)
 {
+	static const char *const states[] = {
+		[SDB_TASK_RUNNING] = "running", [SDB_TASK_SLEEPING] = "sleeping", [SDB_TASK_WAITING] = "disk sleep",
+		[SDB_TASK_IDLE] = "idle", [SDB_TASK_STOPPED] = "stopped", [SDB_TASK_TRACED] = "tracing stop",
+		[SDB_TASK_ZOMBIE] = "zombie", [SDB_TASK_DEAD] = "dead", [SDB_TASK_PARKED] = "parked",
+	};
+	struct sdb_task task;
+	if (thread->key) {
+		struct sdb_error *error = sdb_thread_task(thread, &task);
+		if (error)
+			return error;
+		const char *state = (unsigned)task.state < sizeof(states) / sizeof(states[0]) ? states[task.state] : NULL;
+		*state_ret = strdup(state ? state : "?");
+		return *state_ret ? NULL : NO_MEMORY();
+	}
 	if (thread->target->driver->thread_state)
 		return thread->target->driver->thread_state(thread, state_ret);
 	*state_ret = strdup(thread->stopped ? "stopped" : "running");
 	return *state_ret ? NULL : NO_MEMORY();
+}
+
+struct sdb_error *sdb_thread_user(struct sdb_thread *thread, uint32_t *user_ret)
+{
+	const struct driver *driver = thread->target->driver;
+	return driver->thread_user ? driver->thread_user(thread, user_ret)
+		: sdb_error_new(SDB_ERROR_UNSUPPORTED, "threads of a target of %s have no users", driver->name);
+}
+
+struct sdb_error *sdb_thread_signal(struct sdb_thread *thread, int number)
+{
+	const struct driver *driver = thread->target->driver;
+	return driver->thread_signal ? driver->thread_signal(thread, number)
+		: sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no signals", driver->name);
 }
 
 /* ---- registers: from the driver by group ------------------------------------------------ */
@@ -124,6 +156,30 @@ static struct sdb_error *not_stopped(const struct sdb_thread *thread)
 			     (long long)thread->id);
 }
 
+/* Of a task: those of its CPU, or what it left when it went to sleep. */
+static struct sdb_error *read_group(struct sdb_thread *thread, enum register_group group)
+{
+	struct sdb_target *target = thread->target;
+	thread->known = UINT32_MAX;
+	if (thread->cpu)
+		return target->driver->read_registers(thread->cpu, group, thread->file);
+	if (!thread->key)
+		return target->driver->read_registers(thread, group, thread->file);
+	return target->personality->read_registers(thread, group, thread->file, &thread->known);
+}
+
+static struct sdb_error *write_group(struct sdb_thread *thread, enum register_group group)
+{
+	struct sdb_target *target = thread->target;
+	if (thread->cpu)
+		return target->driver->write_registers(thread->cpu, group, thread->file);
+	if (!thread->key)
+		return target->driver->write_registers(thread, group, thread->file);
+	if (!target->personality->write_registers)
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "the registers of a task that sleeps cannot be changed");
+	return target->personality->write_registers(thread, group, thread->file);
+}
+
 struct sdb_error *thread_load(struct sdb_thread *thread, enum register_group group)
 {
 	if (!thread->stopped)
@@ -135,7 +191,7 @@ struct sdb_error *thread_load(struct sdb_thread *thread, enum register_group gro
 		if (!thread->file)
 			return NO_MEMORY();
 	}
-	struct sdb_error *error = thread->target->driver->read_registers(thread, group, thread->file);
+	struct sdb_error *error = read_group(thread, group);
 	if (!error)
 		thread->valid |= (uint8_t)(1u << group);
 	return error;
@@ -146,7 +202,7 @@ struct sdb_error *thread_flush(struct sdb_thread *thread)
 	for (int group = 0; group < REGISTER_GROUPS; group++) {
 		if (!(thread->dirty & 1u << group))
 			continue;
-		struct sdb_error *error = thread->target->driver->write_registers(thread, group, thread->file);
+		struct sdb_error *error = write_group(thread, group);
 		if (error)
 			return error;
 		thread->dirty &= (uint8_t)~(1u << group);
@@ -166,7 +222,7 @@ struct sdb_error *thread_resume(struct sdb_thread *thread, enum driver_step step
 		return error;
 	thread_forget(thread);
 	target_forget(thread->target);
-	return thread->target->driver->resume(thread, step);
+	return tasks_resume(thread, step);
 }
 
 /* ---- registers: one ------------------------------------------------------------------------ */

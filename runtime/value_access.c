@@ -88,7 +88,7 @@ static struct sdb_error *entry_of(const struct sdb_context *context, sdb_functio
 		return error;
 	for (size_t i = 0; i < count; i++)
 		if (!instances[i].inlined) {
-			*entry_ret = instances[i].address + context->load_bias;
+			*entry_ret = context_to_target(context, instances[i].address);
 			free(instances);
 			return NULL;
 		}

@@ -19,7 +19,7 @@ struct dumpthreads {
 
 static const struct argp_option options[] = {
 	{ "registers", 'r', NULL, 0, "Print their general registers", 1 },
-	{ "all-registers", 'a', NULL, 0, "Print all registers: vectors and debug registers, too", 1 },
+	{ "all-registers", 'A', NULL, 0, "Print all registers: vectors and debug registers, too", 1 },
 	{ 0 }
 };
 
@@ -29,7 +29,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT: state->child_inputs[0] = &command->targets; return 0;
 	case 'r': command->registers = true; return 0;
-	case 'a': command->registers = command->all = true; return 0;
+	case 'A': command->registers = command->all = true; return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s': name the target with -p PID, or `-- PROGRAM ARGUMENT...`", arg);
 		return 0;

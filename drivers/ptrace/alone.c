@@ -138,7 +138,7 @@ static struct sdb_error *creation(struct process *process, struct tracee *tracee
 	pid_t child = 0;
 	struct sdb_error *error = report_creation(process, tracee, status, &child);
 	if (!error && child && process->target->spec.follow_children)
-		report_continue_child(process->target, child);
+		children_continue(process->target, child);
 	return error;
 }
 
