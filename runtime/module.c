@@ -2,6 +2,7 @@
 /* A module of a target: its file, its build-id, where it was loaded to, its database. */
 
 #include "space.h"
+#include "symdb/hex.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,13 +141,6 @@ struct sdb_error *module_give(struct sdb_target *target, const struct module_fou
 
 /* ---- the database -------------------------------------------------------------------------- */
 
-static void format_id(const uint8_t *id, size_t length, char text_ret[129])
-{
-	text_ret[0] = '\0';
-	for (size_t i = 0; i < length; i++)
-		sprintf(text_ret + 2 * i, "%02x", id[i]);
-}
-
 /* A database of another build would give wrong answers. */
 static struct sdb_error *check_identity(const struct sdb_module *module, struct sdb_db *db, const char *path)
 {
@@ -155,8 +149,8 @@ static struct sdb_error *check_identity(const struct sdb_module *module, struct 
 	if (info->build_id_length == module->build_id_length
 	    && memcmp(info->build_id, module->build_id, module->build_id_length) == 0)
 		return NULL;
-	format_id(module->build_id, module->build_id_length, ours);
-	format_id(info->build_id, info->build_id_length, theirs);
+	hex_of_bytes(module->build_id, module->build_id_length, ours);
+	hex_of_bytes(info->build_id, info->build_id_length, theirs);
 	return sdb_error_new(SDB_ERROR_CORRUPT, "the database %s is of build-id %s, %s has %s", path,
 			     *theirs ? theirs : "(none)", module->path, *ours ? ours : "none");
 }
