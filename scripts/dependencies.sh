@@ -19,11 +19,26 @@ dpkg-deb=dpkg apt-get=apt'
 
 test_needs='
 python3=python3 g++=g++ clang=clang /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a=libclang-rt-dev|libclang-rt-14-dev
-readelf=binutils xz=xz-utils zstd=zstd sqlite3=sqlite3
+readelf=binutils doxygen=doxygen xz=xz-utils zstd=zstd sqlite3=sqlite3
 gdb=gdb strace=strace eu-addr2line=elfutils pahole=pahole|dwarves dwz=dwz rustc=rustc
 /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a=gcc-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a=g++-multilib
 /usr/lib/llvm-*/bin/llvm-dwp=llvm
 /usr/lib/x86_64-linux-gnu/debug/libstdc++.so.6=libstdc++6-14-dbg|libstdc++6-12-dbg|libstdc++6-10-dbg'
+
+# To boot a guest, and the programs that are asked about it.
+guest_needs='
+python3=python3 gcc=gcc qemu-system-x86_64=qemu-system-x86 /bin/busybox=busybox-static'
+
+guest_peer_needs='
+gdb=gdb crash=crash drgn=python3-drgn|drgn gdbserver=gdbserver qemu-img=qemu-utils
+/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a=gcc-multilib'
+
+libvirt_needs='
+pc:libvirt=libvirt-dev libvirtd=libvirt-daemon-system virsh=libvirt-clients
+/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so=libvirt-daemon-driver-qemu'
+
+xen_needs='
+/usr/include/xenctrl.h=libxen-dev'
 
 bench_needs='
 drgn=python3-drgn|drgn llvm-gsymutil-19=llvm-19|llvm'
