@@ -16,7 +16,7 @@ struct kept {
 	uint64_t page; /* its number */
 	uint64_t root;
 	uint32_t generation;
-	uint8_t levels;
+	uint8_t form; /* of the tables */
 	struct translation translation; /* of its first byte */
 };
 
@@ -103,6 +103,12 @@ struct sdb_error *guest_cpu_paging(struct sdb_target *target, unsigned cpu, stru
 	return error;
 }
 
+/* What beside the root says how tables are read. */
+static uint8_t form_of(const struct paging *paging)
+{
+	return (uint8_t)(paging->levels | paging->large << 6 | paging->no_execute << 7);
+}
+
 /* The place for the translation of ADDRESS; NULL: none is kept. */
 static struct kept *find_place(struct sdb_target *target, const struct paging *paging, uint64_t address)
 {
@@ -121,7 +127,7 @@ bool guest_translate(struct sdb_target *target, const struct paging *paging, uin
 		return paging_walk(target, paging, address, translation_ret);
 	uint64_t page = address >> 12, inside = address & 4095;
 	if (kept->generation != target->guest->generation || kept->page != page || kept->root != paging->root
-	    || kept->levels != paging->levels) {
+	    || kept->form != form_of(paging)) {
 		kept->generation = 0;
 		if (!paging_walk(target, paging, address & ~4095ull, &kept->translation)) {
 			*translation_ret = kept->translation;
@@ -129,7 +135,7 @@ bool guest_translate(struct sdb_target *target, const struct paging *paging, uin
 		}
 		kept->page = page;
 		kept->root = paging->root;
-		kept->levels = paging->levels;
+		kept->form = form_of(paging);
 		kept->generation = target->guest->generation;
 	}
 	*translation_ret = kept->translation;
