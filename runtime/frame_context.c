@@ -7,6 +7,7 @@
 #include "call.h"
 #include "frame_context.h"
 #include "saved.h"
+#include "system.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -177,13 +178,19 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 	return NULL;
 }
 
+static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
+{
+	struct frame_context *frame = arg;
+	return system_cpu_area(frame->unwinder.target, frame->thread, area_ret);
+}
+
 /* ---- making one ---------------------------------------------------------------------------------------- */
 
 static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
 	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type, .call = call_function,
+	.symbol = find_symbol, .find_type = find_type, .call = call_function, .percpu_base = find_cpu_area,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)
@@ -271,6 +278,7 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 	/* What needs a frame is not there: the others of these take no notice of it. */
 	static const struct sdb_context_ops global_ops = {
 		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
+		.percpu_base = find_cpu_area,
 	};
 	struct sdb_db *db;
 	struct sdb_target *target = module->target;

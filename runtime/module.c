@@ -25,6 +25,7 @@ void module_free(struct sdb_module *module)
 	sdb_error_free(module->trouble);
 	free(module->sections);
 	free(module->file);
+	free(module->database);
 	free(module->path);
 	free(module);
 }
@@ -93,6 +94,10 @@ void module_examine(struct sdb_module *module)
 	if (module->examined)
 		return;
 	module->examined = true;
+	if (module->target->base && module->path[0] == '/') {
+		module->trouble = module_read_memory(module);
+		return;
+	}
 	struct sdb_error *error = find_file(module);
 	if (!error)
 		error = elf_image_read(module->file, &module->image);
@@ -115,12 +120,13 @@ struct sdb_error *module_give(struct sdb_target *target, const struct module_fou
 	module->bias = found->bias;
 	module->path = strdup(found->name);
 	module->file = found->file ? strdup(found->file) : NULL;
+	module->database = found->database ? strdup(found->database) : NULL;
 	module->build_id_length = found->build_id_length <= sizeof(module->build_id) ? found->build_id_length : 0;
 	if (module->build_id_length)
 		memcpy(module->build_id, found->build_id, module->build_id_length);
 	if (found->section_count)
 		module->sections = sections_create(found->section_count);
-	if (!module->path || (found->file && !module->file) || (found->section_count && !module->sections)) {
+	if (!module->path || (found->file && !module->file) || (found->database && !module->database) || (found->section_count && !module->sections)) {
 		module_free(module);
 		return NO_MEMORY();
 	}
@@ -167,6 +173,10 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 {
 	char id[129];
 	*temporary_ret = false;
+	if (module->database) {
+		*path_ret = strdup(module->database);
+		return *path_ret ? NULL : NO_MEMORY();
+	}
 	if (module->build_id_length) {
 		struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, path_ret);
 		if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND || module->file) {
@@ -195,7 +205,7 @@ static struct sdb_error *open_database(struct sdb_module *module)
 	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
 	char *path;
 	bool temporary;
-	struct sdb_error *error = module->given ? find_given(module, &options, &path, &temporary)
+	struct sdb_error *error = module->given || module->from_memory ? find_given(module, &options, &path, &temporary)
 		: sdb_database_for(module->file, &options, &path, &temporary);
 	if (error)
 		return sdb_error_prefix(error, "%s", module->path);

@@ -81,7 +81,7 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 	if (!target->driver->scratch || probes->no_scratch || probes->area_count == AREAS_MAX)
 		return NULL;
 	bool running = target->status == SDB_TARGET_RUNNING;
-	struct sdb_error *error = sdb_target_pause(target);
+	struct sdb_error *error = running ? sdb_target_pause(target) : NULL;
 	if (error)
 		return error;
 	error = target->driver->scratch(target, address, &scratch);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The regions of a target, and which module each belongs to. */
 
-#include "personality.h"
 #include "space.h"
+#include "personality.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -25,6 +25,13 @@ static struct sdb_error *defer(struct probes *probes, const struct driver_event 
 	return NULL;
 }
 
+struct sdb_error *probes_defer(struct sdb_target *target, const struct driver_event *event)
+{
+	struct probes *probes;
+	struct sdb_error *error = probes_get(target, &probes);
+	return error ? error : defer(probes, event);
+}
+
 static bool is_deferred(const struct probes *probes, const struct sdb_thread *thread)
 {
 	for (size_t i = 0; i < probes->deferred_count; i++)

@@ -39,7 +39,7 @@ static struct sdb_error *arm_all(struct probes *probes)
 	bool running = target->status == SDB_TARGET_RUNNING;
 	if (target->status == SDB_TARGET_EXITED || target->status == SDB_TARGET_CLOSED)
 		return NULL;
-	struct sdb_error *error = sdb_target_pause(target);
+	struct sdb_error *error = running ? sdb_target_pause(target) : NULL;
 	for (size_t i = 0; i < target->thread_count && !error; i++)
 		if (target->threads[i]->stopped && !target->threads[i]->foreign)
 			error = arm_thread(probes, target->threads[i]);
