@@ -5,6 +5,7 @@
  */
 
 #include "frame_context.h"
+#include "personality.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -72,6 +73,25 @@ static struct sdb_error *find_tls(void *arg, uint64_t offset, uint64_t *address_
 {
 	struct frame_context *frame = arg;
 	return tls_address(frame->thread, frame->self.region->module, offset, address_ret);
+}
+
+/* The area of the CPU that the frame's thread is on, or was on last; without a thread that of CPU 0. */
+static struct sdb_error *find_percpu(void *arg, uint64_t *base_ret)
+{
+	struct frame_context *frame = arg;
+	struct sdb_target *target = frame->unwinder.target;
+	const struct personality *personality = target->personality;
+	struct sdb_task task = { 0 };
+	struct sdb_error *error = NULL;
+	if (!personality || !personality->percpu_offset)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "a per-CPU variable, and no CPU");
+	if (frame->context.sections) /* its area has a place for each module that was given one when it was loaded */
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "where a module has its per-CPU variables is not known");
+	if (frame->thread && frame->thread->cpu)
+		task.cpu = (int)frame->thread->cpu->id;
+	else if (frame->thread && frame->thread->key && personality->describe)
+		error = personality->describe(frame->thread, &task);
+	return error ? error : personality->percpu_offset(target, (unsigned)task.cpu, base_ret);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------ */
@@ -168,7 +188,7 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
-	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
+	.cfa = find_cfa, .tls_address = find_tls, .percpu_base = find_percpu, .caller = find_caller,
 	.symbol = find_symbol, .find_type = find_type,
 };
 
@@ -256,7 +276,8 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 {
 	/* What needs a frame is not there: the others of these take no notice of it. */
 	static const struct sdb_context_ops global_ops = {
-		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
+		.read_memory = read_memory, .write_memory = write_memory, .percpu_base = find_percpu,
+		.symbol = find_symbol, .find_type = find_type,
 	};
 	struct sdb_db *db;
 	struct sdb_target *target = module->target;
