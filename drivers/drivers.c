@@ -2,7 +2,7 @@
 /* The drivers that are part of the library. */
 
 #include "runtime/driver.h"
-#include "gdb/gdb.h"
+#include "gdb/stub.h"
 #include "ptrace/process.h"
 
 const struct driver *const drivers_builtin[] = { &driver_ptrace, &driver_gdb, NULL };

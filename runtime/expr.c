@@ -22,7 +22,7 @@ static void skip_spaces(struct parser *parser)
 static bool is_longer(const char *token, const char *text)
 {
 	static const char *const longer[] = { "&&", "||", "<<", ">>", "<=", ">=", "==", "!=", "->",
-					      "::", "++", "--" };
+					      "::", "++", "--", ".*" };
 	for (size_t i = 0; i < sizeof(longer) / sizeof(longer[0]); i++)
 		if (strlen(token) == 1 && longer[i][0] == token[0] && text[1] == longer[i][1])
 			return true;
@@ -52,7 +52,7 @@ struct sdb_error *expr_dummy(struct parser *parser, struct sdb_value **value_ret
 	return expr_integer(parser, TYPES_INT, 0, value_ret);
 }
 
-/* ---- unary operators ------------------------------------------------------------------------------ */
+/* ---- unary operators ------------------------------------------------------------------------- */
 
 static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value_ret)
 {
@@ -76,7 +76,9 @@ static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value
 		parser->at = start;
 		error = expr_unary(parser, &operand);
 		if (!error) {
-			size = sdb_value_size(operand);
+			bool one = operand->kind == SDB_TYPE_FUNCTION
+				|| operand->kind == SDB_TYPE_NONE;
+			size = one ? 1 : sdb_value_size(operand); /* as GNU C has it */
 			sdb_value_free(operand);
 		}
 	}
@@ -84,6 +86,16 @@ static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value
 		? TYPES_UNSIGNED_LONG
 		: TYPES_UNSIGNED_LONG_32;
 	return error ? error : expr_integer(parser, unsigned_long, size, value_ret);
+}
+
+static struct sdb_error *take_address(struct parser *parser, struct sdb_value *operand,
+				      struct sdb_value **value_ret)
+{
+	*value_ret = NULL;
+	struct sdb_error *error = operand->kind == SDB_TYPE_FUNCTION
+		? expr_method_address(parser, operand, value_ret) : NULL;
+	return error || *value_ret ? error
+		: sdb_value_address_of(operand, parser->context, value_ret);
 }
 
 static struct sdb_error *apply_unary(struct parser *parser, char operator,
@@ -109,7 +121,7 @@ static struct sdb_error *apply_unary(struct parser *parser, char operator,
 			sdb_value_free(target);
 			return error;
 		}
-		return sdb_value_address_of(operand, context, value_ret);
+		return take_address(parser, operand, value_ret);
 	case '!': {
 		struct sdb_error *error = expr_truth(parser, operand, &truth);
 		return error ? error : expr_boolean(parser, !truth, value_ret);
@@ -130,6 +142,11 @@ static struct sdb_error *unary(struct parser *parser, struct sdb_value **value_r
 		return expr_postfix(parser, value_ret);
 	struct sdb_value *operand;
 	parser->at++;
+	if (operator == '&') {
+		struct sdb_error *error = expr_member_address(parser, value_ret);
+		if (error || *value_ret)
+			return error;
+	}
 	struct sdb_error *error = expr_unary(parser, &operand);
 	if (error)
 		return error;
@@ -148,7 +165,7 @@ struct sdb_error *expr_unary(struct parser *parser, struct sdb_value **value_ret
 	return error;
 }
 
-/* ---- binary operators ------------------------------------------------------------------------------- */
+/* ---- binary operators ------------------------------------------------------------------------ */
 
 struct level {
 	const char *token;
@@ -157,6 +174,7 @@ struct level {
 };
 
 static const struct level levels[] = {
+	{ ".*", EXPR_POINTED_MEMBER, 12 }, { "->*", EXPR_POINTED_MEMBER, 12 },
 	{ "@", EXPR_ARRAY, 11 },
 	{ "*", EXPR_MULTIPLY, 10 }, { "/", EXPR_DIVIDE, 10 }, { "%", EXPR_REMAINDER, 10 },
 	{ "+", EXPR_ADD, 9 }, { "-", EXPR_SUBTRACT, 9 },
@@ -321,6 +339,8 @@ struct sdb_error *sdb_evaluate(const struct sdb_context *context, const struct s
 		sdb_value_free(*value_ret);
 		error = expr_error(&parser, "the expression cannot be read");
 	}
+	if (error) /* what it points to may be freed already */
+		*value_ret = NULL;
 	types_leave(parser.types);
 	types_unref(parser.types);
 	return error;

@@ -7,9 +7,9 @@
 
 /* An operand of a binary operator, as a number. */
 struct operand {
-	enum value_class class; /* INTEGER, REAL or POINTER */
+	enum value_class class; /* INTEGER, REAL, COMPLEX or POINTER */
 	number_signed integer;
-	long double real;
+	long double real, imaginary;
 	enum number_format format;
 	unsigned size;
 	bool is_signed;
@@ -79,7 +79,15 @@ static struct sdb_error *read_number(struct parser *parser, struct sdb_value *va
 	operand->size = (unsigned)value->size;
 	if (operand->class == VALUE_REAL)
 		return sdb_value_real(value, parser->context, &operand->real);
-	if (operand->class == VALUE_NOT_NUMBER || operand->class == VALUE_COMPLEX)
+	if (operand->class == VALUE_COMPLEX) {
+		struct value_complex halves;
+		error = value_halves(value, parser->context, &halves);
+		operand->real = halves.real;
+		operand->imaginary = halves.imaginary;
+		return error || operand->format ? error
+			: expr_error(parser, "an operand that is a complex integer");
+	}
+	if (operand->class == VALUE_NOT_NUMBER)
 		return expr_error(parser, "an operand that is no number");
 	error = value_integer(value, parser->context, &operand->integer);
 	operand->real = operand->is_signed ? (long double)operand->integer
@@ -113,12 +121,14 @@ struct sdb_error *expr_truth(struct parser *parser, struct sdb_value *value, boo
 {
 	struct operand operand;
 	struct sdb_error *error = read_operand(parser, value, &operand);
-	if (!error)
-		*truth_ret = operand.class == VALUE_REAL ? operand.real != 0 : operand.integer != 0;
-	return error;
+	if (error)
+		return error;
+	bool floats = operand.class == VALUE_REAL || operand.class == VALUE_COMPLEX;
+	*truth_ret = floats ? operand.real != 0 || operand.imaginary != 0 : operand.integer != 0;
+	return NULL;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------ */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static sdb_type_id integer_type(const struct parser *parser, unsigned size, bool is_signed)
 {
@@ -136,11 +146,18 @@ static sdb_type_id real_type(const struct operand *a, const struct operand *b)
 {
 	enum number_format format = NUMBER_SINGLE;
 	const struct operand *both[] = { a, b };
-	for (unsigned i = 0; i < 2; i++)
-		if (both[i]->class == VALUE_REAL && both[i]->format > format)
+	for (unsigned i = 0; i < 2; i++) /* integers have none */
+		if (both[i]->format > format)
 			format = both[i]->format;
 	return format == NUMBER_SINGLE ? TYPES_FLOAT : format == NUMBER_DOUBLE ? TYPES_DOUBLE
 		: TYPES_LONG_DOUBLE;
+}
+
+/* As many digits as TYPE, one of those of real_type(), has. */
+static long double rounded(long double number, sdb_type_id type)
+{
+	return type == TYPES_FLOAT ? (long double)(float)number
+		: type == TYPES_DOUBLE ? (long double)(double)number : number;
 }
 
 static bool compares(enum expr_operator operator)
@@ -179,12 +196,50 @@ static struct sdb_error *operate_reals(struct parser *parser, enum expr_operator
 	default: return expr_error(parser, "an operator that floating point numbers do not have");
 	}
 	sdb_type_id type = real_type(a, b);
-	if (type == TYPES_FLOAT)
-		result = (float)result;
-	else if (type == TYPES_DOUBLE)
-		result = (double)result;
-	return value_of_real(parser->context, parser->types, parser->context->db, type, result,
-			     value_ret);
+	return value_of_real(parser->context, parser->types, parser->context->db, type,
+			     rounded(result, type), value_ret);
+}
+
+static struct sdb_error *make_complex(struct parser *parser, sdb_type_id half,
+				      struct value_complex number, struct sdb_value **value_ret)
+{
+	sdb_type_id type = half == TYPES_FLOAT ? TYPES_COMPLEX_FLOAT
+		: half == TYPES_DOUBLE ? TYPES_COMPLEX_DOUBLE : TYPES_COMPLEX_LONG_DOUBLE;
+	number.real = rounded(number.real, half);
+	number.imaginary = rounded(number.imaginary, half);
+	return value_of_complex(parser->context, parser->types, parser->context->db, type, number,
+				value_ret);
+}
+
+/* C11, annex G.5, without what it says of infinite operands. */
+static struct sdb_error *operate_complex(struct parser *parser, enum expr_operator operator,
+					 const struct operand *a, const struct operand *b,
+					 struct sdb_value **value_ret)
+{
+	long double x = a->real, xi = a->imaginary, y = b->real, yi = b->imaginary;
+	long double square = y * y + yi * yi;
+	struct value_complex result;
+	switch (operator) {
+	case EXPR_EQUAL: case EXPR_UNEQUAL:
+		return expr_boolean(parser, (x == y && xi == yi) == (operator == EXPR_EQUAL),
+				    value_ret);
+	case EXPR_ADD:
+		result = (struct value_complex){ x + y, xi + yi };
+		break;
+	case EXPR_SUBTRACT:
+		result = (struct value_complex){ x - y, xi - yi };
+		break;
+	case EXPR_MULTIPLY:
+		result = (struct value_complex){ x * y - xi * yi, x * yi + xi * y };
+		break;
+	case EXPR_DIVIDE:
+		result = (struct value_complex){ (x * y + xi * yi) / square,
+						 (xi * y - x * yi) / square };
+		break;
+	default:
+		return expr_error(parser, "an operator that complex numbers do not have");
+	}
+	return make_complex(parser, real_type(a, b), result, value_ret);
 }
 
 static number_bits divide(number_signed x, number_signed y, bool is_signed, bool remainder)
@@ -246,7 +301,7 @@ static struct sdb_error *operate_integers(struct parser *parser, enum expr_opera
 	return expr_integer(parser, integer_type(parser, wide->size, is_signed), result, value_ret);
 }
 
-/* ---- pointers ------------------------------------------------------------------------------------------- */
+/* ---- pointers -------------------------------------------------------------------------------- */
 
 static struct sdb_error *target_size(struct parser *parser, const struct operand *pointer,
 				     uint64_t *size_ret)
@@ -317,15 +372,19 @@ struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator
 	struct operand a, b;
 	if (operator == EXPR_ARRAY)
 		return make_array(parser, left, right, value_ret);
+	if (operator == EXPR_POINTED_MEMBER)
+		return expr_pointed_member(parser, left, right, value_ret);
 	struct sdb_error *error = read_operand(parser, left, &a);
 	if (!error)
 		error = read_operand(parser, right, &b);
 	if (error)
 		return error;
-	if (a.class == VALUE_REAL || b.class == VALUE_REAL) {
+	bool complex = a.class == VALUE_COMPLEX || b.class == VALUE_COMPLEX;
+	if (complex || a.class == VALUE_REAL || b.class == VALUE_REAL) {
 		if (a.class == VALUE_POINTER || b.class == VALUE_POINTER)
 			return expr_error(parser, "a pointer and a floating point number");
-		return operate_reals(parser, operator, &a, &b, value_ret);
+		return complex ? operate_complex(parser, operator, &a, &b, value_ret)
+			: operate_reals(parser, operator, &a, &b, value_ret);
 	}
 	if (a.class == VALUE_POINTER || b.class == VALUE_POINTER)
 		return operate_pointers(parser, operator, &a, &b, value_ret);
@@ -341,6 +400,13 @@ struct sdb_error *expr_sign(struct parser *parser, char sign, struct sdb_value *
 		return error;
 	if (operand.class == VALUE_POINTER)
 		return expr_error(parser, "a sign in front of a pointer");
+	if (operand.class == VALUE_COMPLEX) { /* `~` is the conjugate, as in GNU C */
+		struct value_complex number = {
+			sign == '-' ? -operand.real : operand.real,
+			sign == '+' ? operand.imaginary : -operand.imaginary,
+		};
+		return make_complex(parser, real_type(&operand, &operand), number, value_ret);
+	}
 	if (operand.class == VALUE_REAL)
 		return sign == '~' ? expr_error(parser, "~ in front of a floating point number")
 			: value_of_real(parser->context, parser->types, parser->context->db,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Constants, names, parentheses, casts; members and subscripts. */
+/* Constants, names, parentheses, casts; subscripts. */
 #include "expr.h"
 
 #include <ctype.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool begins_name(char c)
 {
@@ -37,8 +37,7 @@ static size_t template_length(const char *text)
 	return text[i] && text[i + 1] == ':' && text[i + 2] == ':' ? i + 1 : 0;
 }
 
-/* Length of `::a::b<c>::d`. */
-static size_t qualified_length(const char *text)
+size_t expr_name_length(const char *text)
 {
 	size_t length = text[0] == ':' && text[1] == ':' ? 2 : 0;
 	for (;;) {
@@ -86,9 +85,10 @@ struct sdb_error *expr_name(struct parser *parser, char **where_ret, char **name
 		*where_ret = strndup(parser->at + quoted, length);
 		parser->at += quoted + length + skip;
 	}
-	length = qualified_length(parser->at);
+	length = expr_name_length(parser->at);
 	if (length)
-		*name_ret = strndup(parser->at + (parser->at[0] == ':' ? 2 : 0), length - (parser->at[0] == ':' ? 2 : 0));
+		*name_ret = strndup(parser->at + (parser->at[0] == ':' ? 2 : 0),
+				    length - (parser->at[0] == ':' ? 2 : 0));
 	parser->at += length;
 	if (!*name_ret) {
 		bool short_of_memory = length != 0;
@@ -152,7 +152,7 @@ static struct sdb_error *read_register(struct parser *parser, struct sdb_value *
 	return parser->names->reg(parser->names->arg, name, value_ret);
 }
 
-/* ---- constants ---------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static struct sdb_error *read_real(struct parser *parser, struct sdb_value **value_ret)
 {
@@ -167,9 +167,17 @@ static struct sdb_error *read_real(struct parser *parser, struct sdb_value **val
 		type = TYPES_LONG_DOUBLE, end++;
 	else
 		real = (double)real;
-	parser->at = end;
-	return value_of_real(parser->context, parser->types, parser->context->db, type, real,
-			     value_ret);
+	bool imaginary = *end == 'i' || *end == 'j';
+	parser->at = end + imaginary;
+	if (isalnum((unsigned char)*parser->at) || *parser->at == '_')
+		return expr_error(parser, "a number cannot be read");
+	if (!imaginary)
+		return value_of_real(parser->context, parser->types, parser->context->db, type,
+				     real, value_ret);
+	sdb_type_id complex = type == TYPES_FLOAT ? TYPES_COMPLEX_FLOAT
+		: type == TYPES_DOUBLE ? TYPES_COMPLEX_DOUBLE : TYPES_COMPLEX_LONG_DOUBLE;
+	return value_of_complex(parser->context, parser->types, parser->context->db, complex,
+				(struct value_complex){ 0, real }, value_ret);
 }
 
 /* The first type of C11, 6.4.4.1 that can hold NUMBER. */
@@ -201,9 +209,15 @@ static struct sdb_error *read_integer(struct parser *parser, struct sdb_value **
 		is_unsigned |= (*end | 0x20) == 'u';
 		is_long |= (*end | 0x20) == 'l';
 	}
+	bool imaginary = *end == 'i' || *end == 'j';
+	end += imaginary;
 	if (isalnum((unsigned char)*end) || *end == '_')
 		return expr_error(parser, "a number cannot be read");
 	parser->at = end;
+	if (imaginary)
+		return value_of_complex(parser->context, parser->types, parser->context->db,
+					TYPES_COMPLEX_DOUBLE, (struct value_complex){ 0, number },
+					value_ret);
 	return expr_integer(parser, constant_type(parser, number, start[0] != '0', is_unsigned,
 						  is_long), number,
 			    value_ret);
@@ -290,7 +304,7 @@ static struct sdb_error *read_string(struct parser *parser, struct sdb_value **v
 	return error;
 }
 
-/* ---- parentheses and casts ------------------------------------------------------------------------------- */
+/* ---- parentheses and casts ------------------------------------------------------------------- */
 
 static struct sdb_error *read_cast(struct parser *parser, struct sdb_db *db, sdb_type_id type,
 				   struct sdb_value **value_ret)
@@ -369,45 +383,7 @@ static struct sdb_error *primary(struct parser *parser, struct sdb_value **value
 	return read_name(parser, value_ret);
 }
 
-/* ---- what follows --------------------------------------------------------------------------------------------- */
-
-/* The structure that pointers and references lead to. */
-static struct sdb_error *structure_of(struct parser *parser, struct sdb_value *value,
-				      struct sdb_value **whole_ret)
-{
-	struct sdb_error *error = sdb_value_copy(value, whole_ret);
-	for (unsigned i = 0; !error && i < 3; i++) {
-		struct sdb_value *pointer = *whole_ret;
-		if (pointer->kind != SDB_TYPE_POINTER && !types_is_reference(pointer->kind))
-			return NULL;
-		error = sdb_value_follow(pointer, parser->context, whole_ret);
-		sdb_value_free(pointer);
-	}
-	return error;
-}
-
-static struct sdb_error *read_member(struct parser *parser, struct sdb_value *value,
-				     struct sdb_value **value_ret)
-{
-	struct sdb_value *whole;
-	char name[256];
-	expr_next(parser, "");
-	size_t length = qualified_length(parser->at);
-	if (length == 0 || length >= sizeof(name))
-		return expr_error(parser, "a member's name is missing");
-	memcpy(name, parser->at, length);
-	name[length] = '\0';
-	parser->at += length;
-	if (parser->skipping)
-		return expr_dummy(parser, value_ret);
-	struct sdb_error *error = structure_of(parser, value, &whole);
-	if (error)
-		return error;
-	const char *last = strrchr(name, ':');
-	error = sdb_value_member(whole, parser->context, last ? last + 1 : name, value_ret);
-	sdb_value_free(whole);
-	return error;
-}
+/* ---- what follows ---------------------------------------------------------------------------- */
 
 static struct sdb_error *read_subscript(struct parser *parser, struct sdb_value *value,
 					struct sdb_value **value_ret)
@@ -443,12 +419,14 @@ struct sdb_error *expr_postfix(struct parser *parser, struct sdb_value **value_r
 	struct sdb_error *error = primary(parser, value_ret);
 	while (!error) {
 		struct sdb_value *value = *value_ret;
+		if (expr_next(parser, "->*")) /* weaker than what is in front of it */
+			return NULL;
 		if (expr_take(parser, "->") || expr_take(parser, "."))
-			error = read_member(parser, value, value_ret);
+			error = expr_member(parser, value, value_ret);
 		else if (expr_take(parser, "["))
 			error = read_subscript(parser, value, value_ret);
-		else if (expr_next(parser, "("))
-			error = expr_error(parser, "functions cannot be called");
+		else if (expr_take(parser, "("))
+			error = expr_call(parser, value, value_ret);
 		else
 			return NULL;
 		sdb_value_free(value);

@@ -8,8 +8,7 @@
 /* The words that a base type is made of, counted. */
 struct words {
 	unsigned is_signed, is_unsigned, is_short, is_long, is_int, is_char, is_float, is_double,
-		is_bool,
-		is_void, is_int128, is_wide, is_utf16, is_utf32, total;
+		is_bool, is_void, is_int128, is_wide, is_utf16, is_utf32, is_complex, total;
 };
 
 static bool take_word(struct parser *parser, struct words *words)
@@ -23,7 +22,7 @@ static bool take_word(struct parser *parser, struct words *words)
 		{ "_Bool", &words->is_bool }, { "void", &words->is_void },
 		{ "__int128", &words->is_int128 },
 		{ "wchar_t", &words->is_wide }, { "char16_t", &words->is_utf16 },
-		{ "char32_t", &words->is_utf32 },
+		{ "char32_t", &words->is_utf32 }, { "_Complex", &words->is_complex },
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (expr_take(parser, known[i].word)) {
@@ -53,6 +52,9 @@ static sdb_type_id base_type(const struct parser *parser, const struct words *wo
 	if (words->is_char)
 		return is_unsigned ? TYPES_UNSIGNED_CHAR : words->is_signed ? TYPES_SIGNED_CHAR
 			: TYPES_CHAR;
+	if (words->is_complex)
+		return words->is_float ? TYPES_COMPLEX_FLOAT : words->is_long
+			? TYPES_COMPLEX_LONG_DOUBLE : TYPES_COMPLEX_DOUBLE;
 	if (words->is_float)
 		return TYPES_FLOAT;
 	if (words->is_double)
@@ -80,6 +82,12 @@ static struct sdb_error *look_up(struct parser *parser, const char *where, const
 	if (names->type)
 		return names->type(names->arg, where, tag, name, db_ret, type_ret);
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no type %s is known", name);
+}
+
+struct sdb_error *expr_find_type(struct parser *parser, const char *where, const char *name,
+				 struct sdb_db **db_ret, sdb_type_id *type_ret)
+{
+	return look_up(parser, where, NULL, name, db_ret, type_ret);
 }
 
 /* A variable of the same name is what is meant, unless a tag says otherwise. */

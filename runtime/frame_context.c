@@ -4,8 +4,10 @@
  * so are the callers, that entry values need.
  */
 
+#include "call.h"
 #include "frame_context.h"
 #include "personality.h"
+#include "saved.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -23,6 +25,12 @@ static struct sdb_error *write_memory(void *arg, uint64_t address, const void *b
 {
 	struct frame_context *frame = arg;
 	return sdb_target_write(frame->unwinder.target, address, buffer, size);
+}
+
+static struct sdb_error *call_function(void *arg, struct context_call *call)
+{
+	struct frame_context *frame = arg;
+	return call_make(frame->thread, call);
 }
 
 static bool is_innermost(const struct frame_context *frame)
@@ -52,9 +60,15 @@ static struct sdb_error *write_register(void *arg, uint32_t number, const void *
 {
 	struct frame_context *frame = arg;
 	int index = sdb_register_by_dwarf(frame->unwinder.target, number);
-	if (!is_innermost(frame) || index < 0)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
-				     "a register can be changed in the innermost frame of a thread only");
+	if (index < 0)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no register %u", number);
+	if (!is_innermost(frame)) {
+		if (number >= UNWIND_COLUMNS || size > sizeof(frame->frame.value[0]))
+			return sdb_error_new(SDB_ERROR_NOT_FOUND, "register %u was not saved", number);
+		uint64_t value = frame->frame.value[number];
+		memcpy(&value, buffer, size);
+		return saved_set(frame->thread, &frame->frame, number, value);
+	}
 	if (number < UNWIND_COLUMNS && size <= sizeof(frame->frame.value[0]))
 		memcpy(&frame->frame.value[number], buffer, size);
 	return sdb_thread_set_register(frame->thread, index, buffer, size);
@@ -189,7 +203,7 @@ static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
 	.cfa = find_cfa, .tls_address = find_tls, .percpu_base = find_percpu, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type,
+	.symbol = find_symbol, .find_type = find_type, .call = call_function,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)

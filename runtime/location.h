@@ -22,7 +22,7 @@ enum place_kind {
 	PLACE_MEMORY,          /* at `address` */
 	PLACE_REGISTER,        /* in register `number` */
 	PLACE_VALUE,           /* `bytes` are the value, in the target's order */
-	PLACE_IMPLICIT_POINTER /* a pointer to `offset` bytes into (`reference`, `number`), which has no address */
+	PLACE_IMPLICIT_POINTER /* to `offset` bytes into (`reference`, `number`), that has no address */
 };
 
 /* Where an object is, or one piece of it. */

@@ -133,8 +133,10 @@ static struct sdb_error *check_callee(struct machine *machine, const struct sdb_
 		struct sdb_error *error = same_function(caller, site->function, context, &same);
 		if (error)
 			return error;
-		return same ? NULL : unrecoverable(machine,
-						   "the caller called another function, which jumped here");
+		return same
+			? NULL
+			: unrecoverable(machine,
+					"the caller called another function, which jumped here");
 	}
 	if (site->target.length == 0 || site->flags & SDB_CALL_TARGET_CLOBBERED)
 		return unrecoverable(machine, "the caller does not say what it called");

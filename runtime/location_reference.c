@@ -146,8 +146,9 @@ struct sdb_error *machine_variable_value(struct machine *machine, uint64_t kind,
 	else if (!error)
 		error = load_number(machine, location, type, &value);
 	if (!error) /* bounds and the like are computed with the generic type */
-		error = machine_push(machine, stack_generic(stack_number(&value),
-							    types_address_size(machine->context->db)));
+		error = machine_push(machine,
+				     stack_generic(stack_number(&value),
+						   types_address_size(machine->context->db)));
 	sdb_variable_free(variable);
 	return error;
 }

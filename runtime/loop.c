@@ -30,9 +30,7 @@ struct sdb_error *sdb_target_resume(struct sdb_target *target)
 			tasks_running(target);
 		return error ? error : target->driver->detach(target);
 	}
-	for (size_t i = 0; i < target->thread_count && !error; i++)
-		if (target->threads[i]->stopped && !target->threads[i]->held)
-			error = thread_resume(target->threads[i], DRIVER_CONTINUE);
+	error = probes_go_all(target);
 	if (!error)
 		error = tasks_resume_others(target, NULL);
 	target->status = SDB_TARGET_RUNNING;

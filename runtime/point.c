@@ -86,6 +86,8 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 		return error;
 	error = target->driver->scratch(target, address, &scratch);
 	struct point **points = error ? NULL : calloc((scratch.high - scratch.low) / SLOT_SIZE, sizeof(*points));
+	/* After exec nothing is there yet that could map memory: it is tried again when the point is met. */
+	bool later = error && sdb_error_code(error) == SDB_ERROR_INVALID;
 	if (!error && points) {
 		*area_ret = &probes->areas[probes->area_count++];
 		**area_ret = (struct area){ .low = scratch.low, .high = scratch.high, .points = points };
@@ -93,7 +95,7 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 		if (error)
 			target_log(target, SDB_LOG_PROBE, SDB_LOG_INFO, "instructions are executed in their place: %s",
 				   sdb_error_message(error));
-		probes->no_scratch = true;
+		probes->no_scratch = !later;
 		sdb_error_free(error);
 	}
 	if (running && probes->depth) { /* after the handler */
@@ -103,8 +105,7 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 	return running ? sdb_target_resume(target) : NULL;
 }
 
-/* Finds out what is to be executed instead of the instruction. */
-static struct sdb_error *prepare(struct probes *probes, struct point *point)
+struct sdb_error *point_complete(struct probes *probes, struct point *point)
 {
 	const struct architecture *architecture = probes->target->architecture;
 	struct displaced displaced;
@@ -118,7 +119,7 @@ static struct sdb_error *prepare(struct probes *probes, struct point *point)
 	error = area ? NULL : make_area(probes, point->address, &area);
 	if (error)
 		return error;
-	point->exact = true;
+	point->exact = area || probes->no_scratch || !probes->target->driver->scratch || probes->area_count == AREAS_MAX;
 	if (!area)
 		return NULL;
 	uint64_t slot = area->low + area->used * SLOT_SIZE;
@@ -159,7 +160,7 @@ static struct sdb_error *insert(struct probes *probes, struct point *point)
 {
 	static const uint8_t breakpoint = BREAKPOINT;
 	struct sdb_target *target = probes->target;
-	struct sdb_error *error = prepare(probes, point);
+	struct sdb_error *error = point_complete(probes, point);
 	/* What stood there is kept safe before it is changed. */
 	if (!error && target->driver->guard)
 		error = target->driver->guard(target, point->address, point->original, 1);

@@ -10,6 +10,10 @@
 bool probes_active(const struct sdb_target *target);
 /* Puts back what stood where the probes are, and frees them. */
 void probes_remove_all(struct sdb_target *target);
+/* Lets THREAD go on, as the probes need it. */
+struct sdb_error *probes_go(struct sdb_thread *thread);
+/* The same for every thread that is stopped. */
+struct sdb_error *probes_go_all(struct sdb_target *target);
 /* What the probes make of EVENT; then the thread has gone on, or stays where it is. */
 struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event);
 /* An event that came while another thread was stepped; false: there is none. */

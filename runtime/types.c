@@ -221,10 +221,14 @@ struct sdb_error *types_size(struct types *types, struct sdb_db *db, sdb_type_id
 			*known_ret = !__builtin_mul_overflow(stated_size(type), count, size_ret);
 			return NULL;
 		} else if (type->kind == SDB_TYPE_POINTER || types_is_reference(type->kind)) {
-			*known_ret = !__builtin_mul_overflow(count, (uint64_t)types_address_size(db), size_ret);
+			*known_ret = !__builtin_mul_overflow(
+				count, (uint64_t)types_address_size(db), size_ret);
 			return NULL;
 		} else if (type->kind == SDB_TYPE_MEMBER_POINTER) {
-			/* Itanium C++ ABI 2.3: a pointer to a data member is a ptrdiff_t, one to a function two. */
+			/*
+			 * Itanium C++ ABI 2.3: a pointer to a data member is a ptrdiff_t, one to a
+			 * function two.
+			 */
 			const struct sdb_type *target;
 			error = types_strip(types, db, type->target, &target);
 			if (error)
@@ -296,6 +300,18 @@ struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_
 					     "an array of elements without a size");
 	}
 	return own_types_derive(&types->own, kind, target, count, size, id_ret);
+}
+
+struct sdb_error *types_member_pointer(struct types *types, struct sdb_db *db, sdb_type_id class,
+				       sdb_type_id target, sdb_type_id *id_ret)
+{
+	const struct sdb_type *type;
+	struct sdb_error *error = types_strip(types, db, target, &type);
+	if (error)
+		return error;
+	/* Itanium C++ ABI, 2.3: an offset; of a function its address, and that of the object. */
+	unsigned size = types_address_size(db) * (type->kind == SDB_TYPE_FUNCTION ? 2 : 1);
+	return own_types_derive(&types->own, SDB_TYPE_MEMBER_POINTER, target, class, size, id_ret);
 }
 
 struct sdb_error *types_function(struct types *types, struct sdb_db *db,

@@ -23,7 +23,8 @@ enum types_base {
 	TYPES_UNSIGNED_SHORT, TYPES_INT, TYPES_UNSIGNED_INT, TYPES_LONG, TYPES_UNSIGNED_LONG,
 	TYPES_LONG_LONG, TYPES_UNSIGNED_LONG_LONG, TYPES_INT128, TYPES_UNSIGNED_INT128, TYPES_FLOAT,
 	TYPES_DOUBLE, TYPES_LONG_DOUBLE, TYPES_LONG_32, TYPES_UNSIGNED_LONG_32, TYPES_INT_RESULT,
-	TYPES_WCHAR, TYPES_CHAR16, TYPES_CHAR32, TYPES_BASES
+	TYPES_WCHAR, TYPES_CHAR16, TYPES_CHAR32, TYPES_COMPLEX_FLOAT, TYPES_COMPLEX_DOUBLE,
+	TYPES_COMPLEX_LONG_DOUBLE, TYPES_BASES
 };
 
 /* LIMIT: bytes of decoded types to keep between two uses, 0: 1 MiB. NULL: out of memory. */
@@ -51,7 +52,9 @@ struct sdb_error *types_get(struct types *types, struct sdb_db *db, sdb_type_id 
 /* The same behind typedefs and qualifiers. CORRUPT when there is no end of them. */
 struct sdb_error *types_strip(struct types *types, struct sdb_db *db, sdb_type_id id,
 			      const struct sdb_type **type_ret);
-/* Bytes of a value of it; false in *KNOWN_RET: incomplete, or its length is known at run time only. */
+/*
+ * Bytes of a value of it; false in *KNOWN_RET: incomplete, or its length is known at run time only.
+ */
 struct sdb_error *types_size(struct types *types, struct sdb_db *db, sdb_type_id id,
 			     uint64_t *size_ret, bool *known_ret);
 /* The name of TYPE; "" when it has none. */
@@ -63,6 +66,9 @@ struct sdb_error *types_text(struct types *types, struct sdb_db *db, sdb_name_id
 /* A pointer, reference or qualified type of TARGET, or an array of COUNT of it. */
 struct sdb_error *types_derive(struct types *types, struct sdb_db *db, enum sdb_type_kind kind,
 			       sdb_type_id target, uint64_t count, sdb_type_id *id_ret);
+/* A pointer to a member of type TARGET of CLASS. */
+struct sdb_error *types_member_pointer(struct types *types, struct sdb_db *db, sdb_type_id class,
+				       sdb_type_id target, sdb_type_id *id_ret);
 /* The type that FUNCTION of DB has, which no database says. */
 struct sdb_error *types_function(struct types *types, struct sdb_db *db,
 				 const struct sdb_function *function,

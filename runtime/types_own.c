@@ -7,8 +7,8 @@
 #define MAX_DERIVED 65536
 
 /* DW_ATE_*: DWARF 5, 7.8. */
-enum { ATE_BOOLEAN = 2, ATE_FLOAT = 4, ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6, ATE_UNSIGNED = 7,
-       ATE_UNSIGNED_CHAR = 8, ATE_UTF = 0x10 };
+enum { ATE_BOOLEAN = 2, ATE_COMPLEX = 3, ATE_FLOAT = 4, ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6,
+       ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8, ATE_UTF = 0x10 };
 
 #define BASE(number, bytes, code) \
 	[(number) - TYPES_OWN] = { .id = (number), .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, \
@@ -38,6 +38,9 @@ static const struct sdb_type bases[TYPES_BASES - TYPES_OWN] = {
 	BASE(TYPES_WCHAR, 4, ATE_SIGNED),
 	BASE(TYPES_CHAR16, 2, ATE_UTF),
 	BASE(TYPES_CHAR32, 4, ATE_UTF),
+	BASE(TYPES_COMPLEX_FLOAT, 8, ATE_COMPLEX),
+	BASE(TYPES_COMPLEX_DOUBLE, 16, ATE_COMPLEX),
+	BASE(TYPES_COMPLEX_LONG_DOUBLE, 32, ATE_COMPLEX),
 };
 
 static const char *const names[TYPES_BASES - TYPES_OWN] = {
@@ -45,7 +48,7 @@ static const char *const names[TYPES_BASES - TYPES_OWN] = {
 		"unsigned int",
 	"long", "unsigned long", "long long", "unsigned long long", "__int128", "unsigned __int128",
 	"float", "double", "long double", "long", "unsigned long", "int", "wchar_t", "char16_t",
-	"char32_t",
+	"char32_t", "complex float", "complex double", "complex long double",
 };
 
 void own_types_deinit(struct own_types *own)
@@ -113,7 +116,8 @@ struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kin
 		const struct own_type *old = own->derived[i];
 		if (old->type.kind == kind && old->type.target == target && old->type.size == size
 		    && !old->function
-		    && (kind != SDB_TYPE_ARRAY || old->dimension.count == count)) {
+		    && (kind != SDB_TYPE_ARRAY || old->dimension.count == count)
+		    && (kind != SDB_TYPE_MEMBER_POINTER || old->type.containing == count)) {
 			*id_ret = old->type.id;
 			return NULL;
 		}
@@ -125,6 +129,8 @@ struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kin
 	made->type.flags = SDB_TYPE_SIZED;
 	made->type.size = size;
 	made->type.target = target;
+	if (kind == SDB_TYPE_MEMBER_POINTER)
+		made->type.containing = (sdb_type_id)count;
 	if (kind == SDB_TYPE_ARRAY) {
 		made->dimension = (struct sdb_dimension){ .kind = SDB_DIMENSION_COUNT,
 							  .count = count };

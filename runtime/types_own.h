@@ -23,7 +23,10 @@ struct sdb_error *own_types_get(const struct own_types *own, sdb_type_id id,
 				const struct sdb_type **type_ret);
 /* The name of a base type; NULL for all other types. */
 const char *own_types_name(sdb_type_id id);
-/* Finds or makes a type of SIZE bytes; MEMORY when there are more of them than is sensible. */
+/*
+ * Finds or makes a type of SIZE bytes; MEMORY when there are more of them than is sensible. COUNT:
+ * the elements of an array, the class of a pointer to a member.
+ */
 struct sdb_error *own_types_derive(struct own_types *own, enum sdb_type_kind kind,
 				   sdb_type_id target,
 				   uint64_t count, uint64_t size, sdb_type_id *id_ret);

@@ -12,7 +12,8 @@
 #include "types.h"
 #include <stackdb/value.h>
 
-#define VALUE_MAX_SIZE 65536u /* bytes that are read at once; parts of larger values are read alone */
+/* Bytes that are read at once; parts of larger values are read alone. */
+#define VALUE_MAX_SIZE 65536u
 #define VALUE_MAX_DIMENSIONS 16u
 
 struct sdb_value {
@@ -22,13 +23,17 @@ struct sdb_value {
 	sdb_type_id stripped;    /* behind typedefs and qualifiers */
 	enum sdb_type_kind kind; /* of `stripped` */
 	unsigned dimension;      /* of an array: which of its type's is its first */
-	uint64_t *counts;        /* owned: of each dimension, when they are known at run time only */
+	uint64_t *counts;        /* owned: of each dimension, when known at run time only */
 	uint64_t size;           /* bytes; 0 when not `sized` */
 	bool sized;
 
 	struct location *location; /* a reference; NULL: computed, without a place */
 	uint64_t bit_start;      /* of this value in what `location` describes */
 	uint32_t bit_size;       /* of a bit-field, else 0 */
+
+	sdb_function_id function;/* of a function that the database has; else 0 */
+	bool bound;              /* a member function that was named together with an object, */
+	uint64_t object;         /* the one at this address */
 
 	bool loaded;             /* `bytes`, `missing` and `absence` are valid */
 	bool borrowed;           /* `bytes` and `missing` belong to the whole */
@@ -46,7 +51,9 @@ struct sdb_error *value_no_memory(void);
 struct sdb_error *value_init(struct sdb_value *value, const struct sdb_context *context,
 			     struct types *types, struct sdb_db *db, sdb_type_id type);
 void value_deinit(struct sdb_value *value);
-/* A value on the heap that takes over everything of VALUE, which is empty then; freed on failure. */
+/*
+ * A value on the heap that takes over everything of VALUE, which is empty then; freed on failure.
+ */
 struct sdb_error *value_detach(struct sdb_value *value, struct sdb_value **value_ret);
 /* The types of CONTEXT, or new ones: a reference. */
 struct sdb_error *value_types(const struct sdb_context *context, struct types **types_ret);
@@ -57,6 +64,13 @@ struct sdb_error *value_new(const struct sdb_context *context, struct types *typ
 			    struct sdb_value **value_ret);
 /* The type behind typedefs; owned by VALUE's types. */
 struct sdb_error *value_stripped(const struct sdb_value *value, const struct sdb_type **type_ret);
+
+/* Function VALUE is to be called for the object at ADDRESS. */
+static inline void value_bind(struct sdb_value *value, uint64_t address)
+{
+	value->bound = true;
+	value->object = address;
+}
 
 /* ---- value_load.c ---- */
 /* Reads the content unless it is there; what cannot be read is absent. */
@@ -95,6 +109,30 @@ struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_
 struct sdb_error *value_element_shape(const struct sdb_value *whole, sdb_type_id *type_ret,
 				      unsigned *dimension_ret, uint64_t *size_ret, bool *known_ret);
 
+/* ---- value_method.c ---- */
+/*
+ * The member function NAME of WHOLE or of one of its bases, bound to the object; NULL in
+ * *METHOD_RET: there is none. Of several the first with ARGUMENTS parameters (-1: any number).
+ * VIRTUALLY: of a virtual function the one that the object's own class has.
+ */
+struct sdb_error *value_method(struct sdb_value *whole, const struct sdb_context *context,
+			       const char *name, int arguments, bool virtually,
+			       struct sdb_value **method_ret);
+/* What stands at OFFSET in the virtual table of the object at OBJECT (Itanium C++ ABI, 2.5.2). */
+struct sdb_error *value_virtual(const struct sdb_value *value, const struct sdb_context *context,
+				uint64_t object, uint64_t offset, uint64_t *function_ret);
+
+/* ---- value_variant.c ---- */
+#define VALUE_NO_VARIANT UINT32_MAX
+/*
+ * The variant that WHOLE is, of those that its type has; 0: it has none, VALUE_NO_VARIANT: none
+ * fits.
+ */
+struct sdb_error *value_variant(struct sdb_value *whole, const struct sdb_context *context,
+				uint32_t *variant_ret);
+/* Whether MEMBER is there in a value that is that variant. */
+bool value_is_shown(const struct sdb_member *member, uint32_t variant);
+
 /* ---- value_number.c ---- */
 enum value_class { VALUE_NOT_NUMBER = 0, VALUE_INTEGER, VALUE_BOOLEAN, VALUE_REAL, VALUE_COMPLEX,
 		   VALUE_POINTER };
@@ -111,6 +149,16 @@ struct sdb_error *value_of_integer(const struct sdb_context *context, struct typ
 struct sdb_error *value_of_real(const struct sdb_context *context, struct types *types,
 				struct sdb_db *db,
 				sdb_type_id type, long double real, struct sdb_value **value_ret);
+/* Both halves of a complex number; the real one alone of other numbers. */
+struct value_complex {
+	long double real, imaginary;
+};
+struct sdb_error *value_halves(struct sdb_value *value, const struct sdb_context *context,
+			       struct value_complex *number_ret);
+/* A computed value of a complex type. */
+struct sdb_error *value_of_complex(const struct sdb_context *context, struct types *types,
+				   struct sdb_db *db, sdb_type_id type, struct value_complex number,
+				   struct sdb_value **value_ret);
 /* A computed value of SIZE bytes. */
 struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types *types,
 				 struct sdb_db *db,
@@ -118,7 +166,10 @@ struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types
 				 struct sdb_value **value_ret);
 
 /* ---- value_pointer.c ---- */
-/* How values of type TYPE are text: bytes of a character; 0: they are not. *PREFIX_RET: L, u, U or 0. */
+/*
+ * How values of type TYPE are text: bytes of a character; 0: they are not. *PREFIX_RET: L, u, U or
+ * 0.
+ */
 struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id type,
 				  unsigned *width_ret,
 				  char *prefix_ret);

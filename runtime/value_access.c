@@ -118,6 +118,8 @@ struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_func
 		error = types_function(types, context->db, function, &type);
 		if (!error)
 			error = sdb_value_at(&own, context->db, type, entry, value_ret);
+		if (!error)
+			(*value_ret)->function = id;
 		types_unref(types);
 	}
 	sdb_function_free(function);
@@ -175,7 +177,8 @@ struct sdb_error *sdb_value_absence(struct sdb_value *value, const struct sdb_co
 	if (partly_ret)
 		*partly_ret = *absence_ret && !value_all_missing(value);
 	if (text_ret)
-		*text_ret = *absence_ret && value->why ? value->why : sdb_absence_text(*absence_ret);
+		*text_ret = *absence_ret && value->why ? value->why
+						       : sdb_absence_text(*absence_ret);
 	return NULL;
 }
 

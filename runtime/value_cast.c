@@ -8,7 +8,7 @@
 #define MAX_DEPTH 16
 #define MAX_VISITS 10000 /* of bases in one search */
 
-/* ---- classes and their bases --------------------------------------------------------------------- */
+/* ---- classes and their bases ----------------------------------------------------------------- */
 
 static struct sdb_error *base_address(const struct sdb_value *value,
 				      const struct sdb_context *context,
@@ -143,7 +143,7 @@ static struct sdb_error *class_offset(const struct sdb_value *value,
 	return error;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 struct shape {
 	struct sdb_value value; /* of the target type, without content */
@@ -202,14 +202,14 @@ static struct sdb_error *to_integer(struct sdb_value *value, const struct sdb_co
 	enum number_format format;
 	bool is_signed;
 	number_signed number = 0;
-	long double real;
+	struct value_complex real;
 	struct sdb_error *error = value_class(value, &class, &is_signed, &format);
-	if (!error && class == VALUE_REAL) {
-		error = sdb_value_real(value, context, &real);
-		if (!error && real > -0x1p127L && real < 0x1p127L)
-			number = (number_signed)real;
+	if (!error && (class == VALUE_REAL || class == VALUE_COMPLEX)) {
+		error = value_halves(value, context, &real);
+		if (!error && real.real > -0x1p127L && real.real < 0x1p127L)
+			number = (number_signed)real.real;
 		if (!error && to->class == VALUE_BOOLEAN)
-			number = real != 0;
+			number = real.real != 0 || real.imaginary != 0;
 	} else if (!error) {
 		error = decayed(value, context, &number);
 	}
@@ -258,18 +258,27 @@ struct sdb_error *sdb_value_cast(struct sdb_value *value, const struct sdb_conte
 {
 	TYPES_HOLD(value->types);
 	struct shape to;
-	long double real;
+	struct value_complex real;
 	struct sdb_error *error = shape_of(value, context, db, type, &to);
 	if (error)
 		return error;
 	/* An array is its address where a number is wanted. */
 	bool scalar = !types_is_structure(value->kind)
-		&& (value->kind != SDB_TYPE_ARRAY || to.class != VALUE_REAL);
+		&& (value->kind != SDB_TYPE_ARRAY
+		    || (to.class != VALUE_REAL && to.class != VALUE_COMPLEX));
+	/* Complex integers, that GNU C has, are what they are. */
+	scalar = scalar && (to.class != VALUE_COMPLEX || to.format);
 	switch (scalar ? to.class : VALUE_NOT_NUMBER) {
 	case VALUE_REAL:
-		error = sdb_value_real(value, context, &real);
+		/* Of a complex number the imaginary half is left out (C11, 6.3.1.7). */
+		error = value_halves(value, context, &real);
 		if (!error)
-			error = value_of_real(context, value->types, db, type, real, cast_ret);
+			error = value_of_real(context, value->types, db, type, real.real, cast_ret);
+		break;
+	case VALUE_COMPLEX:
+		error = value_halves(value, context, &real);
+		if (!error)
+			error = value_of_complex(context, value->types, db, type, real, cast_ret);
 		break;
 	case VALUE_INTEGER: case VALUE_BOOLEAN:
 		error = to_integer(value, context, &to, cast_ret);

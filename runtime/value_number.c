@@ -49,12 +49,14 @@ static struct sdb_error *enum_sign(const struct sdb_value *value, const struct s
 {
 	const struct sdb_type *under;
 	for (size_t i = 0; i < type->enumerator_count; i++)
-		*is_signed_ret |= !type->enumerators[i].is_unsigned && type->enumerators[i].value < 0;
+		*is_signed_ret |= !type->enumerators[i].is_unsigned
+			&& type->enumerators[i].value < 0;
 	if (!type->target)
 		return NULL;
 	struct sdb_error *error = types_strip(value->types, value->db, type->target, &under);
 	if (!error)
-		*is_signed_ret |= under->encoding == ATE_SIGNED || under->encoding == ATE_SIGNED_CHAR;
+		*is_signed_ret |= under->encoding == ATE_SIGNED
+			|| under->encoding == ATE_SIGNED_CHAR;
 	return error;
 }
 
@@ -113,7 +115,8 @@ struct sdb_error *value_integer(struct sdb_value *value, const struct sdb_contex
 		return error;
 	number_bits bits = number_get(value->bytes, (size_t)value->size,
 				      types_big_endian(value->db));
-	*number_ret = is_signed ? number_extend(bits, (unsigned)value->size * 8) : (number_signed)bits;
+	*number_ret = is_signed ? number_extend(bits, (unsigned)value->size * 8)
+				: (number_signed)bits;
 	return NULL;
 }
 
@@ -149,7 +152,8 @@ struct sdb_error *sdb_value_real(struct sdb_value *value, const struct sdb_conte
 	if (!error && class != VALUE_REAL) {
 		error = value_integer(value, context, &number);
 		if (!error)
-			*number_ret = is_signed ? (long double)number : (long double)(number_bits)number;
+			*number_ret = is_signed ? (long double)number
+						: (long double)(number_bits)number;
 		return error;
 	}
 	if (!error)
@@ -213,4 +217,60 @@ struct sdb_error *value_of_real(const struct sdb_context *context, struct types 
 	value_deinit(&shape);
 	return error ? error : value_of_integer(context, types, db, type,
 						number_from_real(real, format), value_ret);
+}
+
+/* ---- complex numbers ------------------------------------------------------------------------- */
+
+struct sdb_error *value_halves(struct sdb_value *value, const struct sdb_context *context,
+			       struct value_complex *number_ret)
+{
+	enum value_class class;
+	enum number_format format;
+	bool is_signed;
+	long double halves[2];
+	struct sdb_error *error = value_class(value, &class, &is_signed, &format);
+	if (error)
+		return error;
+	*number_ret = (struct value_complex){ 0 };
+	if (class != VALUE_COMPLEX)
+		return sdb_value_real(value, context, &number_ret->real);
+	error = value_need(value, context);
+	if (error)
+		return error;
+	size_t half = (size_t)value->size / 2;
+	if (half == 0 || half > 16)
+		return no_number(value);
+	for (unsigned i = 0; i < 2; i++) {
+		number_bits bits = number_get(value->bytes + i * half, half,
+					      types_big_endian(value->db));
+		halves[i] = format ? number_to_real(bits, format)
+			: is_signed ? (long double)number_extend(bits, (unsigned)half * 8)
+			: (long double)bits;
+	}
+	*number_ret = (struct value_complex){ halves[0], halves[1] };
+	return NULL;
+}
+
+struct sdb_error *value_of_complex(const struct sdb_context *context, struct types *types,
+				   struct sdb_db *db, sdb_type_id type, struct value_complex number,
+				   struct sdb_value **value_ret)
+{
+	enum value_class class;
+	enum number_format format;
+	bool is_signed, big = types_big_endian(db);
+	struct sdb_value shape;
+	uint8_t bytes[32] = { 0 };
+	struct sdb_error *error = value_init(&shape, context, types, db, type);
+	if (error)
+		return error;
+	size_t size = (size_t)shape.size;
+	error = value_class(&shape, &class, &is_signed, &format);
+	if (!error && (class != VALUE_COMPLEX || !format || size > sizeof(bytes)))
+		error = no_number(&shape);
+	value_deinit(&shape);
+	if (error)
+		return error;
+	number_put(bytes, size / 2, big, number_from_real(number.real, format));
+	number_put(bytes + size / 2, size / 2, big, number_from_real(number.imaginary, format));
+	return value_of_bytes(context, types, db, type, bytes, size, value_ret);
 }

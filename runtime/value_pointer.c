@@ -199,7 +199,7 @@ struct sdb_error *sdb_value_address_of(const struct sdb_value *value,
 						pointer_ret);
 }
 
-/* ---- text ------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* DW_ATE_*: DWARF 5, 7.8. */
 enum { ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6, ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8,
@@ -304,8 +304,9 @@ struct sdb_error *sdb_value_string(struct sdb_value *value, const struct sdb_con
 	if (error)
 		return error;
 	if ((value->kind != SDB_TYPE_POINTER && value->kind != SDB_TYPE_ARRAY) || width != 1)
-		return sdb_error_new(SDB_ERROR_INVALID,
-				     "the value is neither a pointer to nor an array of characters");
+		return sdb_error_new(
+			SDB_ERROR_INVALID,
+			"the value is neither a pointer to nor an array of characters");
 	char *text = malloc(limit + 1);
 	if (!text)
 		return value_no_memory();

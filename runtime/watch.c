@@ -98,9 +98,10 @@ struct sdb_error *watch_new_thread(struct probes *probes, struct sdb_thread *thr
 
 static struct sdb_error *met_one(struct sdb_probe *probe, struct sdb_thread *thread, bool *pause_ret)
 {
+	uint64_t before = probe->last_value;
 	struct sdb_hit hit = { .kind = probe->type == PROBE_PLACES ? SDB_HIT_ADDRESS : SDB_HIT_WATCH, .probe = probe,
 			       .target = probe->target, .thread = thread, .address = probe->address,
-			       .old_value = probe->last_value };
+			       .old_value = probe->last_value, .old_bytes = &before, .bytes = &hit.value, .size = probe->size };
 	if (probe->type == PROBE_WATCH) {
 		struct sdb_error *error = sdb_target_read_number(probe->target, probe->address, probe->size, &hit.value);
 		if (error)
@@ -109,7 +110,7 @@ static struct sdb_error *met_one(struct sdb_probe *probe, struct sdb_thread *thr
 		if (probe->access == SDB_WATCH_CHANGE && hit.value == hit.old_value)
 			return NULL;
 	}
-	if (!probe_wants(probe, thread))
+	if (!probe_wants(probe, thread) || !probe_passes(probe, thread))
 		return NULL;
 	probe->hits++;
 	struct sdb_error *error = probe_call(probe, probe->options.before, &hit);

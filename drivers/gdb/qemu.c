@@ -248,7 +248,7 @@ bool qemu_gone(struct qemu *qemu)
 	struct pollfd ended = { .fd = qemu->pidfd, .events = POLLIN };
 	if (qemu->pidfd >= 0 && poll(&ended, 1, 0) > 0)
 		return true;
-	return (qemu->qmp && qmp_ended(qemu->qmp)) || ram_lost(qemu->ram);
+	return (qemu->qmp && qmp_ended(qemu->qmp)) || (qemu->ram && ram_lost(qemu->ram));
 }
 
 struct sdb_error *qemu_quit(struct qemu *qemu)

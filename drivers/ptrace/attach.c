@@ -45,6 +45,8 @@ void attach_remove(struct process *process, struct tracee *tracee)
 {
 	events_unqueue(process, tracee);
 	struct sdb_thread *thread = tracee->thread;
+	if (tracee->child) /* it will not tell of it any more */
+		children_continue(process->target, tracee->child);
 	if (process->peek == (pid_t)thread->id)
 		process->peek = 0;
 	free(tracee);
@@ -132,7 +134,7 @@ static struct sdb_error *seize(void *arg, pid_t tid)
 		return error;
 	}
 	tracee->seized = true;
-	tracee->fresh = !seized;
+	tracee->fresh = !seized && tid != process->target->pid; /* one that was handed over is not new */
 	pass->found = true;
 	return NULL;
 }
@@ -316,6 +318,7 @@ static void detach_one(struct process *process, struct tracee *tracee)
 struct sdb_error *attach_detach(struct sdb_target *target)
 {
 	struct process *process = process_of(target);
+	children_release(process);
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
 		if (tracee->seized && !tracee->thread->stopped && !tracee->interrupting

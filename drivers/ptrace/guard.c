@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -137,6 +138,12 @@ static struct sdb_error *start(struct process *process, struct guard *guard)
 
 static struct sdb_error *create(struct process *process)
 {
+	pid_t pid = (pid_t)process->target->pid;
+	int64_t parent = procfs_status(pid, "PPid");
+	/* A child of vfork() would leave them in its parent, which goes on when this one runs another program. */
+	if (parent > 0 && syscall(SYS_kcmp, pid, (pid_t)parent, KCMP_VM, 0, 0) == 0)
+		return sdb_error_new(SDB_ERROR_INVALID, "process %d runs in the memory of process %lld until it executes "
+				     "a program of its own: there can be no breakpoints before", pid, (long long)parent);
 	struct guard *guard = calloc(1, sizeof(*guard));
 	if (!guard)
 		return NO_MEMORY();

@@ -84,6 +84,17 @@ struct tracee *waiter_find(pid_t tid, struct process **process_ret)
 	return found;
 }
 
+bool waiter_waits(pid_t child)
+{
+	bool waits = false;
+	pthread_mutex_lock(&waiter.mutex);
+	for (struct process *process = waiter.processes; process; process = process->next)
+		for (size_t i = 0; i < process->child_count; i++)
+			waits |= process->children[i] == child;
+	pthread_mutex_unlock(&waiter.mutex);
+	return waits;
+}
+
 /* ---- the thread ------------------------------------------------------------------------------------ */
 
 static void unlock(void *mutex)

@@ -11,7 +11,7 @@
 
 /** Reasons for a value that is not there. */
 enum sdb_absence {
-	SDB_PRESENT = 0,
+	SDB_PRESENT = 0,          /**< it is there */
 	SDB_ABSENT_OPTIMIZED_OUT, /**< the compiler says that it is nowhere here */
 	SDB_ABSENT_ENTRY_VALUE,   /**< it was in a register at the function's entry, and the caller cannot tell */
 	SDB_ABSENT_REGISTER,      /**< in a register that the frames below did not save */

@@ -26,6 +26,7 @@ enum sdb_detail {
 	SDB_DETAIL_FULL = 3,    /**< and types, variables, locations, call sites */
 };
 
+/** How a database is opened. */
 struct sdb_open_options {
 	size_t cache_size; /**< bound of the cache of decoded blocks in bytes; 0: 1 MiB */
 };
@@ -37,6 +38,7 @@ struct sdb_open_options {
  */
 struct sdb_error *sdb_db_open(const char *path, const struct sdb_open_options *options,
 			      struct sdb_db **db_ret);
+/** Frees DB and what it owns; NULL is allowed. */
 void sdb_db_close(struct sdb_db *db);
 
 /** The path that DB was opened with. */
@@ -44,7 +46,7 @@ const char *sdb_db_path(const struct sdb_db *db);
 
 /** Identity and totals of a database. Strings are owned by the handle. */
 struct sdb_db_info {
-	const uint8_t *build_id;
+	const uint8_t *build_id;   /**< `build_id_length` bytes */
 	size_t build_id_length;    /**< 0 when the module has none */
 	const char *module_name;   /**< file name of the module, such as `libc.so.6` */
 	const char *module_path;   /**< as the indexer was given it */
@@ -55,12 +57,22 @@ struct sdb_db_info {
 	uint16_t elf_type;         /**< ET_* */
 	uint8_t elf_class;         /**< ELFCLASS* */
 	uint8_t elf_data;          /**< ELFDATA2LSB or ELFDATA2MSB */
-	enum sdb_detail detail;
-	uint32_t format_version;
+	enum sdb_detail detail;    /**< how much was put in */
+	uint32_t format_version;   /**< `user_version` of the file (docs/format.md) */
 	uint64_t entry;            /**< ELF entry point */
-	uint64_t names, files, units, types, functions, variables, symbols, codes;
-	uint64_t lines, unwind_rows, warnings;
+	uint64_t names;            /**< how many; their ids are 1 to this */
+	uint64_t files;            /**< the same */
+	uint64_t units;            /**< the same */
+	uint64_t types;            /**< the same */
+	uint64_t functions;        /**< the same */
+	uint64_t variables;        /**< the same */
+	uint64_t symbols;          /**< the same */
+	uint64_t codes;            /**< instances of functions */
+	uint64_t lines;            /**< rows of the line table */
+	uint64_t unwind_rows;      /**< of all sources */
+	uint64_t warnings;         /**< damage that the indexer survived */
 };
+/** The identity and totals of DB. Owned by DB. */
 const struct sdb_db_info *sdb_db_info(const struct sdb_db *db);
 
 /** A `meta` row by its key; *VALUE_RET is malloc'ed, NULL when there is none. */
@@ -69,6 +81,7 @@ struct sdb_error *sdb_db_meta(struct sdb_db *db, const char *key, char **value_r
 /** Bytes per part of the file, for `info`: called once a part. */
 typedef struct sdb_error *(*sdb_part_fn)(void *arg, const char *part, uint64_t blocks,
 					 uint64_t stored_bytes, uint64_t raw_bytes);
+/** Calls FN for each part of the file. Errors: those of FN, CORRUPT, SYSTEM. */
 struct sdb_error *sdb_db_parts(struct sdb_db *db, sdb_part_fn fn, void *arg);
 
 /** Reads and decodes every record of every block; the first damage is returned. */
@@ -87,7 +100,7 @@ struct sdb_error *sdb_unit(struct sdb_db *db, sdb_unit_id id, struct sdb_unit *u
 
 /** How a pattern is to be read. */
 enum sdb_match {
-	SDB_MATCH_EXACT = 0,
+	SDB_MATCH_EXACT = 0, /**< the whole name */
 	SDB_MATCH_GLOB,  /**< fnmatch(3) */
 	SDB_MATCH_REGEX, /**< POSIX extended regular expression, anywhere in the name */
 };
@@ -122,6 +135,7 @@ struct sdb_error *sdb_sections(struct sdb_db *db, const struct sdb_section **sec
 struct sdb_error *sdb_segments(struct sdb_db *db, const struct sdb_segment **segments_ret,
 			       size_t *count_ret);
 
+/** ELF symbol ID. Errors: NOT_FOUND, CORRUPT, SYSTEM. */
 struct sdb_error *sdb_symbol(struct sdb_db *db, sdb_symbol_id id, struct sdb_symbol *symbol_ret);
 
 /**
@@ -137,18 +151,22 @@ struct sdb_error *sdb_symbol_at(struct sdb_db *db, uint64_t address,
 
 /** What it takes to name a type, for those who ask for many: much cheaper than sdb_type(). */
 struct sdb_type_outline {
-	sdb_type_id id;
-	enum sdb_type_kind kind;
-	uint32_t flags;
-	sdb_name_id name;
-	struct sdb_scope scope;
-	uint64_t size;
-	sdb_type_id target;
-	bool has_members, has_enumerators;
+	sdb_type_id id;          /**< its number */
+	enum sdb_type_kind kind; /**< what it is */
+	uint32_t flags;          /**< enum sdb_type_flags */
+	sdb_name_id name;        /**< without its scope; 0 when it has none */
+	struct sdb_scope scope;  /**< what it is declared inside of */
+	uint64_t size;           /**< bytes (bits with BIT_SIZED) */
+	sdb_type_id target;      /**< pointed to, qualified, element, returned, underlying */
+	bool has_members;        /**< a structure, class or union with at least one */
+	bool has_enumerators;    /**< an enumeration with at least one */
 };
+/** The outline of type ID. Errors: NOT_FOUND, CORRUPT, SYSTEM. */
 struct sdb_error *sdb_type_outline(struct sdb_db *db, sdb_type_id id, struct sdb_type_outline *outline_ret);
 
+/** Type ID, for sdb_type_free(). Errors: NOT_FOUND, CORRUPT, SYSTEM, MEMORY. */
 struct sdb_error *sdb_type(struct sdb_db *db, sdb_type_id id, struct sdb_type **type_ret);
+/** Frees TYPE and its arrays; NULL is allowed. */
 void sdb_type_free(struct sdb_type *type);
 
 /**
@@ -156,19 +174,23 @@ void sdb_type_free(struct sdb_type *type);
  */
 struct sdb_error *sdb_function(struct sdb_db *db, sdb_function_id id, bool with_locals,
 			       struct sdb_function **function_ret);
+/** Frees FUNCTION and its arrays; NULL is allowed. */
 void sdb_function_free(struct sdb_function *function);
 
 /** What names a function, for those who ask for many: much cheaper than sdb_function(). */
 struct sdb_function_names {
-	sdb_name_id name;
+	sdb_name_id name;         /**< without its scope */
 	sdb_name_id linkage_name; /**< 0 when it is that of the source */
-	sdb_unit_id unit;
+	sdb_unit_id unit;         /**< of the definition, else of its first declaration */
 };
+/** The names of function ID. Errors: NOT_FOUND, CORRUPT, SYSTEM. */
 struct sdb_error *sdb_function_names(struct sdb_db *db, sdb_function_id id,
 				     struct sdb_function_names *names_ret);
 
+/** Variable ID, for sdb_variable_free(). Errors: NOT_FOUND, CORRUPT, SYSTEM, MEMORY. */
 struct sdb_error *sdb_variable(struct sdb_db *db, sdb_variable_id id,
 			       struct sdb_variable **variable_ret);
+/** Frees VARIABLE and its location; NULL is allowed. */
 void sdb_variable_free(struct sdb_variable *variable);
 
 /** The variable with a fixed address that holds ADDRESS (by its type's size); NOT_FOUND. */
@@ -177,6 +199,7 @@ struct sdb_error *sdb_variable_at(struct sdb_db *db, uint64_t address,
 
 /** Methods, nested types and static members of a class or namespace, in order. */
 typedef struct sdb_error *(*sdb_child_fn)(void *arg, struct sdb_entity entity);
+/** Calls FN for what type PARENT contains. Errors: those of FN, CORRUPT, SYSTEM. */
 struct sdb_error *sdb_children(struct sdb_db *db, sdb_type_id parent, sdb_child_fn fn, void *arg);
 
 /** `ns::class::name` of an entity, malloc'ed; for a file-level one just its name. */
@@ -184,9 +207,10 @@ struct sdb_error *sdb_qualified_name(struct sdb_db *db, struct sdb_entity entity
 
 /* ---- code ------------------------------------------------------------------ */
 
+/** What is read of an instance, besides its scopes of functions. */
 enum sdb_code_parts {
 	SDB_CODE_WITH_VARIABLES = 1 << 0, /**< lexical blocks and variables too */
-	SDB_CODE_WITH_CALLS = 1 << 1,
+	SDB_CODE_WITH_CALLS = 1 << 1,     /**< call sites too */
 };
 
 /**
@@ -195,6 +219,7 @@ enum sdb_code_parts {
  */
 struct sdb_error *sdb_code_at(struct sdb_db *db, uint64_t address, unsigned parts,
 			      struct sdb_code **code_ret);
+/** Frees CODE and its arrays; NULL is allowed. */
 void sdb_code_free(struct sdb_code *code);
 
 /** The scopes of CODE that hold ADDRESS, innermost first; malloc'ed indexes. */
@@ -203,6 +228,7 @@ struct sdb_error *sdb_code_scopes_at(const struct sdb_code *code, uint64_t addre
 
 /** Calls FN for every instance in address order. */
 typedef struct sdb_error *(*sdb_code_fn)(void *arg, const struct sdb_code *code);
+/** As above; PARTS: enum sdb_code_parts. CODE is valid during the call. */
 struct sdb_error *sdb_codes(struct sdb_db *db, unsigned parts, sdb_code_fn fn, void *arg);
 
 /** Where the code of a function is. */
@@ -224,10 +250,17 @@ struct sdb_error *sdb_line_at(struct sdb_db *db, uint64_t address, struct sdb_li
  * ended. A cursor is for one thread; it must be destroyed before the database is closed.
  */
 struct sdb_line_cursor;
+/** A cursor of DB, for sdb_line_cursor_destroy(). */
 struct sdb_error *sdb_line_cursor_create(struct sdb_db *db, struct sdb_line_cursor **cursor_ret);
+/** Frees CURSOR; NULL is allowed. */
 void sdb_line_cursor_destroy(struct sdb_line_cursor *cursor);
+/** As sdb_line_at(). */
 struct sdb_error *sdb_line_cursor_at(struct sdb_line_cursor *cursor, uint64_t address, struct sdb_line *line_ret);
 
+/**
+ * Called for each row, which is valid during the call; an error it returns ends the walk and is
+ * returned.
+ */
 typedef struct sdb_error *(*sdb_line_fn)(void *arg, const struct sdb_line *line);
 
 /** Every row in [LOW, HIGH), in order of address. */
@@ -244,8 +277,13 @@ struct sdb_error *sdb_line_find(struct sdb_db *db, sdb_file_id file, uint32_t li
  */
 struct sdb_error *sdb_unwind_at(struct sdb_db *db, enum sdb_unwind_source source,
 				uint64_t address, struct sdb_unwind_row **row_ret);
+/** Frees ROW and its rules; NULL is allowed. */
 void sdb_unwind_row_free(struct sdb_unwind_row *row);
 
+/**
+ * Called for each row, which is valid during the call; an error it returns ends the walk and is
+ * returned.
+ */
 typedef struct sdb_error *(*sdb_unwind_fn)(void *arg, const struct sdb_unwind_row *row);
 /** Every row of SOURCE, in order of address. */
 struct sdb_error *sdb_unwind_rows(struct sdb_db *db, enum sdb_unwind_source source,

@@ -14,8 +14,9 @@
 
 struct sdb_stack;
 
+/** What a frame is. */
 enum sdb_frame_kind {
-	SDB_FRAME_NORMAL = 0,
+	SDB_FRAME_NORMAL = 0, /**< a function that was called */
 	SDB_FRAME_INLINED, /**< a function inlined into the one of a frame further out */
 	SDB_FRAME_SIGNAL,  /**< the kernel's call of a signal handler */
 	SDB_FRAME_EXCEPTION, /**< entered by an exception or interrupt: the next frame did not call it, but was interrupted */
@@ -32,8 +33,8 @@ enum sdb_frame_source {
 /** A frame. Texts are owned by the target; valid until the target runs or many others were asked. */
 struct sdb_frame {
 	unsigned number;          /**< 0: the innermost; inlined ones count */
-	enum sdb_frame_kind kind;
-	enum sdb_frame_source source;
+	enum sdb_frame_kind kind; /**< what it is */
+	enum sdb_frame_source source; /**< how it was found */
 	uint64_t pc;              /**< where it is, or goes on when those further in have returned */
 	uint64_t lookup;          /**< by what it is looked up: PC, less 1 when that is a return address */
 	uint64_t sp;              /**< stack pointer of the frame */
@@ -74,6 +75,14 @@ struct sdb_error *sdb_stack_next(struct sdb_stack *stack, const struct sdb_frame
 const char *sdb_stack_end(const struct sdb_stack *stack);
 /** The value of a register in the frame given last, by its DWARF number; NOT_FOUND: not known there. */
 struct sdb_error *sdb_stack_register(const struct sdb_stack *stack, unsigned dwarf, uint64_t *value_ret);
+/**
+ * Changes a register in the frame given last, by its DWARF number: where a function further in has saved it on
+ * the stack, or in the thread as long as none has. It takes effect when the functions further in return. For
+ * the program counter that is where they return to. Frames further out that depend on it are to be walked
+ * anew. NOT_FOUND: it was not saved, as registers that a callee need not preserve are not; the stack pointer is
+ * not saved either.
+ */
+struct sdb_error *sdb_stack_set_register(struct sdb_stack *stack, unsigned dwarf, uint64_t value);
 /** The canonical frame address of the frame given last; NOT_FOUND. */
 struct sdb_error *sdb_stack_cfa(struct sdb_stack *stack, uint64_t *cfa_ret);
 

@@ -11,6 +11,7 @@
 
 #pragma GCC visibility push(default)
 
+/** How a file is indexed; all zero is what `stackdb index` does. */
 struct sdb_index_options {
 	unsigned jobs;           /**< threads; 0: as many as there are processors */
 	enum sdb_detail detail;  /**< 0: full */
@@ -23,7 +24,7 @@ struct sdb_index_options {
 	void (*progress)(void *arg, double share);
 	/** Called for damage that was survived; thread-safe calls are serialised; may be NULL. */
 	void (*warning)(void *arg, const char *message);
-	void *arg;
+	void *arg;               /**< passed to `progress` and `warning` */
 };
 
 /** What indexing one file did. */
@@ -32,9 +33,14 @@ struct sdb_index_result {
 	bool up_to_date;     /**< it was there already and nothing was done */
 	uint64_t input_size; /**< bytes of the ELF files read */
 	uint64_t debug_size; /**< bytes of their debug sections, decompressed */
-	uint64_t output_size;
-	uint64_t types, functions, symbols, lines, unwind_rows, warnings;
-	double seconds;
+	uint64_t output_size; /**< bytes of the database */
+	uint64_t types;       /**< how many are in the database */
+	uint64_t functions;   /**< the same */
+	uint64_t symbols;     /**< the same */
+	uint64_t lines;       /**< rows of the line table */
+	uint64_t unwind_rows; /**< of all sources */
+	uint64_t warnings;    /**< damage that was survived */
+	double seconds;      /**< that it took */
 };
 
 /**
@@ -44,6 +50,7 @@ struct sdb_index_result {
  */
 struct sdb_error *sdb_index_file(const char *path, const struct sdb_index_options *options,
 				 struct sdb_index_result *result_ret);
+/** Frees what RESULT holds. */
 void sdb_index_result_free(struct sdb_index_result *result);
 
 #pragma GCC visibility pop

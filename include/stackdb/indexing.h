@@ -43,7 +43,7 @@ struct sdb_database_options {
 	bool complain;     /**< as for sdb_indexing_start() */
 	/** Called before FILE is indexed; may be NULL. */
 	void (*first_use)(void *arg, const char *file);
-	void *arg;
+	void *arg;         /**< passed to `first_use` */
 };
 
 /**

@@ -29,8 +29,13 @@ struct sdb_loop;
 
 /** A loop for several targets. */
 struct sdb_error *sdb_loop_create(struct sdb_loop **loop_ret);
+/** Frees LOOP; its targets stay as they are. NULL is allowed. */
 void sdb_loop_destroy(struct sdb_loop *loop);
+/**
+ * Has LOOP watch TARGET, which must be open and stays its owner's. Errors: INVALID, SYSTEM, MEMORY.
+ */
 struct sdb_error *sdb_loop_add(struct sdb_loop *loop, struct sdb_target *target);
+/** Has LOOP forget TARGET, before that is closed. NOT_FOUND: LOOP does not watch it. */
 struct sdb_error *sdb_loop_remove(struct sdb_loop *loop, struct sdb_target *target);
 /** One descriptor for all of them, to poll. */
 int sdb_loop_descriptor(const struct sdb_loop *loop);

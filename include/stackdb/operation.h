@@ -20,20 +20,20 @@ struct sdb_operation {
 	const char *name;     /**< `DW_OP_breg7`; static; NULL for an unknown one */
 	unsigned operands;    /**< how many of `value` are there */
 	uint64_t value[3];    /**< signed ones are sign-extended */
-	bool is_signed[3];
+	bool is_signed[3];    /**< which of `value` are signed */
 	const uint8_t *block; /**< of entry_value, implicit_value, const_type */
-	size_t block_size;
+	size_t block_size;    /**< bytes of `block` */
 	size_t offset;        /**< of the operation in the expression, in bytes */
 	size_t next;          /**< of the one behind it */
 };
 
 /** An expression that is being read; the caller fills it in, `at` is where reading goes on. */
 struct sdb_operation_reader {
-	const uint8_t *bytes;
-	size_t size;
-	size_t at;
+	const uint8_t *bytes;  /**< the expression */
+	size_t size;           /**< in bytes */
+	size_t at;             /**< offset of the operation to be read next */
 	unsigned address_size; /**< bytes of an address: 4 or 8 */
-	bool big_endian;
+	bool big_endian;       /**< numbers in it have their most significant byte first */
 };
 
 /**

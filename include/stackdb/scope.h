@@ -15,11 +15,11 @@
 /** What is known of one variable of a code scope. */
 struct sdb_scope_description {
 	const struct sdb_scope_variable *record; /**< as it was given */
-	bool parameter;
+	bool parameter;   /**< a parameter, not a local */
 	sdb_name_id name; /**< 0 when it has none */
-	sdb_type_id type;
+	sdb_type_id type; /**< as declared */
 	sdb_file_id file; /**< declaration; 0 when unknown */
-	uint32_t line;
+	uint32_t line;    /**< declaration; 0 when unknown */
 	uint32_t flags;   /**< enum sdb_local_flags */
 };
 

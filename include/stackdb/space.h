@@ -15,20 +15,21 @@
 
 struct sdb_module;
 
+/** What is true of a region. */
 enum sdb_region_flags {
-	SDB_REGION_READ = 1 << 0,
-	SDB_REGION_WRITE = 1 << 1,
-	SDB_REGION_EXECUTE = 1 << 2,
-	SDB_REGION_SHARED = 1 << 3,
-	SDB_REGION_STACK = 1 << 4,
-	SDB_REGION_HEAP = 1 << 5,
+	SDB_REGION_READ = 1 << 0,    /**< can be read */
+	SDB_REGION_WRITE = 1 << 1,   /**< can be written */
+	SDB_REGION_EXECUTE = 1 << 2, /**< can be executed */
+	SDB_REGION_SHARED = 1 << 3,  /**< shared with other processes */
+	SDB_REGION_STACK = 1 << 4,   /**< the stack of the first thread */
+	SDB_REGION_HEAP = 1 << 5,    /**< what brk(2) gives */
 	SDB_REGION_DELETED = 1 << 6, /**< its file is not there any more under that name */
 };
 
 /** A range of addresses of one kind. Owned by the target, valid until it runs. */
 struct sdb_region {
-	uint64_t low;
-	uint64_t high;
+	uint64_t low;               /**< the first address */
+	uint64_t high;              /**< the first one behind it */
 	uint64_t offset;            /**< in its file */
 	uint32_t flags;             /**< enum sdb_region_flags */
 	const char *name;           /**< path, or `[stack]`; empty: anonymous */
@@ -60,6 +61,7 @@ const char *sdb_module_name(const struct sdb_module *module);
 uint64_t sdb_module_bias(const struct sdb_module *module);
 /** Lowest and highest address (exclusive) of the module in the target. */
 uint64_t sdb_module_low(const struct sdb_module *module);
+/** The highest address of the module in the target, exclusive. */
 uint64_t sdb_module_high(const struct sdb_module *module);
 /** Its build-id; *LENGTH_RET is 0 when it has none. Owned by the module. */
 const uint8_t *sdb_module_build_id(struct sdb_module *module, size_t *length_ret);
@@ -85,7 +87,7 @@ struct sdb_error *sdb_target_place(struct sdb_target *target, uint64_t address, 
 
 /** What a name stands for in a target. */
 struct sdb_binding {
-	struct sdb_module *module;
+	struct sdb_module *module;   /**< that it is in */
 	struct sdb_entity entity;    /**< function, variable or symbol of the module's database */
 	uint64_t address;            /**< in the target: entry of the function, place of the variable */
 	uint64_t size;               /**< 0: unknown */

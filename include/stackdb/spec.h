@@ -58,13 +58,13 @@ struct sdb_spec {
 	bool no_index;           /**< do not make databases for modules that have none */
 	size_t cache_size;       /**< bytes of the target's memory that may be cached; 0: 1 MiB */
 	size_t database_cache;   /**< bytes of decoded blocks for each database; 0: 1 MiB */
-	struct sdb_log log;
+	struct sdb_log log;      /**< where the library's messages go */
 };
 
 /** The targets of a command line. Begins as all zero. */
 struct sdb_specs {
 	struct sdb_spec *items; /**< COUNT of them */
-	size_t count;
+	size_t count;           /**< how many `items` */
 	bool optional;          /**< it is no error when the arguments name no target */
 	void *memory;           /**< private: what the items point to */
 };

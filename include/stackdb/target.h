@@ -21,7 +21,7 @@ struct sdb_thread;
 /** What a target does. */
 enum sdb_target_status {
 	SDB_TARGET_CLOSED = 0, /**< made, not open */
-	SDB_TARGET_RUNNING,
+	SDB_TARGET_RUNNING,    /**< its threads run */
 	SDB_TARGET_PAUSED,     /**< every thread is stopped */
 	SDB_TARGET_EXITED,     /**< it is gone; what was read of it stays */
 };
@@ -53,6 +53,7 @@ struct sdb_error *sdb_target_resume(struct sdb_target *target);
 /** Ends the target. */
 struct sdb_error *sdb_target_kill(struct sdb_target *target);
 
+/** What TARGET does now, as far as was noticed: of one that runs, by the last sdb_target_poll(). */
 enum sdb_target_status sdb_target_status(const struct sdb_target *target);
 /** The number that its specification gave it. */
 int sdb_target_id(const struct sdb_target *target);
@@ -68,6 +69,7 @@ int sdb_target_exit_status(const struct sdb_target *target);
 int sdb_target_terminal(const struct sdb_target *target);
 /** ELF machine (EM_*) and bytes of an address. */
 uint16_t sdb_target_machine(const struct sdb_target *target);
+/** Bytes of an address: 4 or 8. */
 unsigned sdb_target_address_size(const struct sdb_target *target);
 
 /** Calls FN(arg, name, summary) for each driver that there is. */

@@ -42,11 +42,11 @@ struct sdb_error *sdb_value_at(const struct sdb_context *context, struct sdb_db 
 /** A local variable or a parameter of a frame. */
 struct sdb_value_local {
 	const char *name;     /**< "" when it has none; valid during the call */
-	bool is_parameter;
+	bool is_parameter;    /**< a parameter, not a local */
 	bool is_artificial;   /**< `this`, `__func__`, and what else the compiler made */
 	unsigned depth;       /**< blocks around it inside of the function: 0 is the outermost */
 	sdb_file_id file;     /**< declaration, of the context's module; 0 when unknown */
-	uint32_t line;
+	uint32_t line;        /**< 0 when unknown */
 	struct sdb_value *value; /**< freed after the call, unless the callback sets it to NULL */
 };
 /** Called for each; an error it returns ends the walk and is returned. */
@@ -54,8 +54,8 @@ typedef struct sdb_error *(*sdb_value_local_fn)(void *arg, struct sdb_value_loca
 
 /** Which variables sdb_value_locals() gives. */
 enum sdb_value_locals {
-	SDB_VALUE_PARAMETERS = 1 << 0,
-	SDB_VALUE_LOCALS = 1 << 1,
+	SDB_VALUE_PARAMETERS = 1 << 0, /**< in their order */
+	SDB_VALUE_LOCALS = 1 << 1,     /**< of the function and its blocks */
 };
 
 /**
@@ -67,7 +67,9 @@ enum sdb_value_locals {
 struct sdb_error *sdb_value_locals(const struct sdb_context *context, unsigned which,
 				   sdb_value_local_fn fn, void *arg);
 
-/** The innermost variable called NAME of CONTEXT's frame, inner scopes hiding outer ones; NOT_FOUND. */
+/**
+ * The innermost variable called NAME of CONTEXT's frame, inner scopes hiding outer ones; NOT_FOUND.
+ */
 struct sdb_error *sdb_value_local(const struct sdb_context *context, const char *name,
 				  struct sdb_value **value_ret);
 
@@ -96,13 +98,20 @@ bool sdb_value_bit_field(const struct sdb_value *value, uint32_t *bits_ret);
 struct sdb_error *sdb_value_absence(struct sdb_value *value, const struct sdb_context *context,
 				    enum sdb_absence *absence_ret, bool *partly_ret, const char **text_ret);
 
-/** The content: sdb_value_size() bytes in the target's order, owned by VALUE, valid until it changes. */
+/**
+ * The content: sdb_value_size() bytes in the target's order, owned by VALUE, valid until it
+ * changes.
+ */
 struct sdb_error *sdb_value_bytes(struct sdb_value *value, const struct sdb_context *context,
 				  const uint8_t **bytes_ret);
 
-/** Integers, enumerations, booleans, pointers; INVALID for others, and when more than 64 bits matter. */
+/**
+ * Integers, enumerations, booleans, pointers; INVALID for others, and when more than 64 bits
+ * matter.
+ */
 struct sdb_error *sdb_value_unsigned(struct sdb_value *value, const struct sdb_context *context,
 				     uint64_t *number_ret);
+/** The same for signed numbers. */
 struct sdb_error *sdb_value_signed(struct sdb_value *value, const struct sdb_context *context,
 				   int64_t *number_ret);
 /** Any number, rounded. */
@@ -129,6 +138,7 @@ struct sdb_error *sdb_value_member(struct sdb_value *value, const struct sdb_con
 /** Members and bases by their place in struct sdb_type; *NAME_RET (may be NULL) is malloc'ed. */
 struct sdb_error *sdb_value_member_at(struct sdb_value *value, const struct sdb_context *context,
 				      size_t index, char **name_ret, struct sdb_value **member_ret);
+/** How many members and bases there are for sdb_value_member_at(). */
 size_t sdb_value_member_count(const struct sdb_value *value);
 
 /** Elements of an array in its outermost dimension; NOT_FOUND when that is not known. */

@@ -10,7 +10,7 @@
 enum operand {
 	OP_NONE, OP_U1, OP_U2, OP_U4, OP_U8, OP_ADDRESS, OP_ULEB, OP_ULEB_ULEB, OP_BLOCK, OP_EXPRESSION,
 	OP_ADDRX, OP_CONSTX, OP_TYPE, OP_REG_TYPE, OP_DEREF_TYPE, OP_CONST_TYPE, OP_REF2, OP_REF4, OP_REF,
-	OP_REF_SLEB, OP_PARAMETER_REF, OP_BAD
+	OP_REF_SLEB, OP_PARAMETER_REF, OP_ENCODED, OP_BAD
 };
 
 static enum operand operand_of(unsigned op)
@@ -48,6 +48,7 @@ static enum operand operand_of(unsigned op)
 	case DW_OP_call_ref: case DW_OP_GNU_variable_value: return OP_REF;
 	case DW_OP_implicit_pointer: case DW_OP_GNU_implicit_pointer: return OP_REF_SLEB;
 	case DW_OP_GNU_parameter_ref: return OP_PARAMETER_REF;
+	case DW_OP_GNU_encoded_addr: return OP_ENCODED;
 	default: return OP_BAD;
 	}
 }
@@ -171,6 +172,21 @@ static void indexed(struct translator *translator, bool address)
 		put_u8(translator->to, (uint8_t)(value >> 8 * (big ? size - 1 - i : i)));
 }
 
+/* DW_EH_PE_*: the format of the number is in the low four bits. */
+static void encoded(struct translator *translator)
+{
+	static const uint8_t sizes[] = { 0, 0, 2, 4, 8 };
+	unsigned encoding = (unsigned)take(translator, 1), format = encoding & 7;
+
+	put_u8(translator->to, (uint8_t)encoding);
+	if (format == 1)
+		copy_leb(translator);
+	else if (format < sizeof(sizes))
+		copy(translator, format ? sizes[format] : translator->unit->address_size);
+	else
+		copy(translator, (uint64_t)(translator->end - translator->at));
+}
+
 static bool translate_all(struct translator *translator);
 
 static void nested(struct translator *translator)
@@ -239,6 +255,7 @@ static void translate(struct translator *translator)
 		if (operand == OP_REF_SLEB)
 			copy_leb(translator);
 		break;
+	case OP_ENCODED: encoded(translator); break;
 	case OP_BAD: copy(translator, (uint64_t)(translator->end - translator->at)); break;
 	}
 }

@@ -62,6 +62,10 @@ check 'the compiled program indexes' env LD_LIBRARY_PATH="$libraries" $out/maker
 check 'what it made is read' env LD_LIBRARY_PATH="$libraries" $out/user $out/made.sdb
 check 'the indexer exports its own functions only' sh -c \
 	"! nm -D --defined-only $libraries/libstackdb-indexer.so | grep -v ' sdb_index_'"
+for example in backtrace calls watch; do
+	check "docs/examples/$example.c compiles with pkg-config and does what it says" env LD_LIBRARY_PATH="$libraries" \
+		STACKDB_STORE=$PWD/$out/example-store python3 tests/lib/examples.py $out/examples $example
+done
 unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 for header in "$prefix"/include/stackdb/*.h; do
 	for language in c c++; do

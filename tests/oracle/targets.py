@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Live targets: what is left of a debugger that was killed, system calls against strace, and bad input."""
 
+import json
 import os
 import random
 import re
@@ -101,25 +102,6 @@ def every_instruction(stackdb, report, count):
         check.close(6)
 
 
-def example(stackdb, report):
-    """The program in the documentation."""
-    with report.guard("the documentation's example"):
-        check = report.check("the documentation's example compiles and runs")
-        with open(f"{ROOT}/docs/targets.md", encoding="utf-8") as file:
-            source = re.search(r"```c\n(.*?)```", file.read(), re.S).group(1)
-        build = os.path.abspath(os.path.dirname(os.path.dirname(stackdb.program)))
-        subprocess.run(["gcc", "-x", "c", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", "-", "-o", f"{stackdb.work}/example",
-                        f"-L{build}/runtime", "-lstackdb", f"-Wl,-rpath,{build}/runtime"], input=source, text=True, check=True)
-        process = start(compile_target(stackdb.work), "loop")
-        with subprocess.Popen([f"{stackdb.work}/example", str(process.pid), "counted"], stdout=subprocess.PIPE, text=True,
-                              env=dict(stackdb.env, STACKDB_INDEXER=f"{build}/tools/stackdb-indexer")) as running:
-            check.compare("what it prints", f"{process.pid}: 1\n", running.stdout.readline())
-            running.terminate()
-        process.kill()
-        process.communicate()
-        check.close()
-
-
 def system_calls(stackdb, report):
     with report.guard("strace"):
         oracle.need("strace")
@@ -142,7 +124,75 @@ def system_calls(stackdb, report):
         for name in sorted(set(calls) | set(mine) - unsteady):
             if name not in unsteady:
                 check.compare(f"{name} with its children", calls.count(name), mine.count(name), "other calls")
-        check.close(10)
+        # A 64-bit program may call the 32-bit way; a 32-bit one has numbers of its own.
+        target = compile_target(stackdb.work)
+        found = [(r["name"], r.get("machine")) for r in stackdb.json("syscall", "-n", "getpid", "--json", "-O", "/dev/null", "--",
+                                                                      target, "narrow")]
+        check.compare("int $0x80", [("getpid", "i386"), ("getpid", None)], found)
+        os.makedirs(f"{stackdb.work}/32", exist_ok=True)
+        try:
+            narrow = compile_target(f"{stackdb.work}/32", "-m32")
+        except subprocess.CalledProcessError:
+            report.skip("system calls of a 32-bit program: gcc -m32 cannot link")
+        else:
+            command = [narrow, "calls", "3"]
+            mine = [r["name"] for r in stackdb.json("syscall", "--json", "-O", "/dev/null", "--", *command)]
+            subprocess.run(["strace", "-f", "-o", log, *command], stdout=subprocess.DEVNULL, check=False, env=stackdb.env)
+            check.compare("of a 32-bit program", re.findall(r"^\d+\s+(\w+)\(", open(log).read(), re.M)[1:], mine, "other calls")
+        check.close(12)
+
+
+def hits(stackdb, target, *arguments, mode=("calls", "3")):
+    """What dumptarget prints as JSON of TARGET, and what it complains of."""
+    status, out, errors = stackdb.outcome("dumptarget", "--json", "-I", "/dev/null", "-O", "/dev/null", *arguments, "--", target, *mode)
+    return [json.loads(line) for line in out.splitlines()], errors, status
+
+
+def commands(stackdb, report):
+    """What dumptarget can do, beside what the target says of it."""
+    with report.guard("probes of the commands"):
+        target = compile_target(stackdb.work)
+        check = report.check("filters, actions and children of dumptarget")
+        count = lambda *arguments, **more: len(hits(stackdb, target, *arguments, **more)[0])
+        check.compare("all", 12, count("counted", mode=("count", "4", "3")))
+        check.compare("--if", 3, count("counted", "--if", "a == 2", mode=("count", "4", "3")))
+        check.compare("--match", 6, count("counted", "--match", "a=^[13]$", mode=("count", "4", "3")))
+        check.compare("--match of a string", 5, count("looked_up", "--match", "named->name=^(beta|gamma)$", mode=("lookup", "10")))
+        check.compare("--thread-name", 4, count("counted", "--thread-name", "caller-1", mode=("names", "4", "3")))
+        check.compare("--user", 12, count("counted", "--user", str(os.geteuid()), mode=("count", "4", "3")))
+        check.compare("--user of another", 0, count("counted", "--user", str(os.geteuid() + 1), mode=("count", "4", "3")))
+        found, _, _ = hits(stackdb, target, "counted", "stay", "--at", "call_in_threads", mode=("count", "4", "1"))
+        check.compare("--at", ["call_in_threads"] + ["counted"] * 4, [hit["probe"] for hit in found])
+        found, _, _ = hits(stackdb, target, "main", "counted", "--until", "call_in_threads", mode=("count", "4", "3"))
+        check.compare("--until", ["main", "call_in_threads"], [hit["probe"] for hit in found])
+        found, _, _ = hits(stackdb, target, "counted", "looked_up", "--enable", "looked_up,counted", mode=("count", "4", "1"))
+        check.compare("--enable: it begins off", [], found)
+        check.compare("--disable", 1, count("counted", "--disable", "1,1", mode=("count", "4", "1")))
+        found, _, _ = hits(stackdb, target, "counted", "--step", "4", "-n", "2", mode=("count", "4", "1"))
+        check.compare("--step", ["hit"] + ["step"] * 4 + ["hit"] + ["step"] * 4, [hit["kind"] for hit in found])
+        found, _, _ = hits(stackdb, target, "counted", "--set", "sink = 7", "--print", "sink", mode=("count", "4", "1"))
+        check.compare("--set", ["0", "8", "9", "10"], [hit["prints"]["sink"] for hit in found])
+        for arguments, says in ((["--abort", "0"], "1 wrong"), (["--set", "$rdi=100"], "1 wrong"), ([], "0 wrong")):
+            out = stackdb.outcome("dumptarget", "-q", "counted", *arguments, "-I", "/dev/null", "--", target, "count", "4", "1")[1]
+            check.compare(f"{arguments}", True, says in out, out)
+        check.compare("--signal", 1, count("counted", "--signal", "KILL", mode=("count", "4", "1")))
+        for flag, name in (("--signal", "NOTHING"), ("--enable", "1"), ("--match", "a"), ("--user", "nobody-is-called-so")):
+            check.compare(f"{flag} {name}", 2, stackdb.outcome("dumptarget", "counted", flag, name, "-p", "1")[0])
+        _, errors, status = hits(stackdb, target, "counted", "--match", "a=(", mode=("count", "4", "1"))
+        check.compare("a bad expression", (True, True), (status != 0, "regular expression" in errors), errors)
+        _, errors, _ = hits(stackdb, target, "counted", "--if", "nonsense", mode=("count", "4", "1"))
+        check.compare("a bad condition", True, "nonsense" in errors or "no variable" in errors, errors)
+        found, _, _ = hits(stackdb, target, "wide", "--software-watch", mode=("write", "20", "3"))
+        check.compare("--software-watch", 61, len(found))
+        check.compare("the last one is the kernel's", ("21", 100), (found[-1]["value"], found[-1]["offset"]))
+        check.compare("children", sum(range(1, 7)) + 6, count("counted", "-f", mode=("programs", "6")))
+        check.compare("children that are forked", 2 * 20, count("counted", "-f", mode=("fork", "20")))
+        check.compare("children of children", 127, count("counted", "-f", mode=("bomb", "6")))
+        check.compare("without -f", 6, count("counted", mode=("programs", "6")))
+        found, errors, _ = hits(stackdb, target, "counted", "sink", mode=("exec", "3"))
+        check.compare("another program", (6, 3), tuple(sum(hit["kind"] == kind for hit in found) for kind in ("hit", "write")))
+        check.compare("what is lost there", True, "sink: is lost" in errors, errors)
+        check.close(25)
 
 
 def bad_input(stackdb, report):
@@ -189,8 +239,8 @@ def run(stackdb, report, arguments):
     killed(stackdb, report, max(3, count // 10), signal.SIGSEGV)
     killed(stackdb, report, max(3, count // 10), signal.SIGTERM)
     every_instruction(stackdb, report, int(2000 * arguments.scale) + 100)
-    example(stackdb, report)
     system_calls(stackdb, report)
+    commands(stackdb, report)
     bad_input(stackdb, report)
 
 

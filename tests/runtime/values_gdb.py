@@ -273,6 +273,11 @@ def compare_stop(bias, what):
                         allow('an entry value: gdb does not find the call, or asks the wrong frame of inlined ones')
                         continue
                     compare(where, variable, value, mine[i] if i < len(mine) else None)
+            for variable, mine in found.items():
+                if not variable:  # gdb does not list those without a name
+                    continue
+                for value in mine[len(expected.get(variable, [])):]:
+                    compare(where + ': listed once more', variable, 'nothing', value)
         compare_types(where, index, ours[index][3])
     if what:
         compare_globals(result.stdout)
