@@ -120,6 +120,9 @@ struct sdb_error *guest_process_step_task(struct sdb_target *base, struct sdb_th
 		break;
 	}
 	task->held = held;
+	/* The others stand still all the time, and now this one does. */
+	if (base->status == SDB_TARGET_RUNNING && base->holds)
+		base->status = SDB_TARGET_PAUSED;
 	return error;
 }
 
