@@ -2,6 +2,7 @@
 /* The regions of a target, and which module each belongs to. */
 
 #include "space.h"
+#include "personality.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,7 +197,8 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 		*space_ret = space;
 		return NULL;
 	}
-	if (!target->driver->regions)
+	bool by_system = target->personality && target->personality->regions;
+	if (!by_system && !target->driver->regions)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no regions", target->driver->name);
 	if (target->status != SDB_TARGET_PAUSED && target->status != SDB_TARGET_RUNNING)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s is not there", target->name);
@@ -209,7 +211,8 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 	clear_regions(space);
 	for (size_t i = 0; i < space->module_count; i++)
 		space->modules[i]->seen = false;
-	struct sdb_error *error = target->driver->regions(target, space);
+	struct sdb_error *error = by_system ? target->personality->regions(target, space)
+		: target->driver->regions(target, space);
 	if (error)
 		return error;
 	drop_modules(space);

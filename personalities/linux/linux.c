@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The personality: what of it is where. */
 
-#include "linux.h"
+#include "mm.h"
 #include "../personalities.h"
 
 #include <stdlib.h>
@@ -54,7 +54,11 @@ const struct personality personality_linux = {
 	.stack_range = linux_stack_range,
 	.find_process = linux_find_process,
 	.process_threads = linux_process_threads,
+	.process_paging = linux_process_paging,
+	.process_regions = linux_process_regions,
+	.read_absent = linux_read_absent,
 	.scan = linux_scan,
+	.command_line = linux_command_line,
 	.information = linux_information,
 	.modules = linux_modules,
 	.percpu_offset = linux_percpu_offset,

@@ -166,6 +166,9 @@ uint64_t linux_symbol_or_0(struct linux_system *system, const char *name);
 /* Name of the symbol at exactly ADDRESS of the guest; malloc'ed; *NAME_RET NULL: none. */
 struct sdb_error *linux_symbol_name(struct linux_system *system, uint64_t address, char **name_ret, uint64_t *offset_ret);
 
+/* The value of an enumerator; what there is none of stays *VALUE_RET. */
+struct sdb_error *linux_enumerator(struct linux_system *system, const char *name, int64_t *value_ret);
+
 /* ---- percpu.c ---------------------------------------------------------------------------------------------- */
 
 struct sdb_error *linux_find_cpus(struct linux_system *system);

@@ -79,3 +79,37 @@ struct sdb_error *linux_symbol_name(struct linux_system *system, uint64_t addres
 	sdb_error_free(error);
 	return NULL;
 }
+
+struct enumerator_search {
+	struct sdb_db *db;
+	int64_t value;
+};
+
+static struct sdb_error *take_enumeration(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+{
+	struct enumerator_search *search = arg;
+	struct sdb_type *type;
+	(void)text;
+	struct sdb_error *error = sdb_type(search->db, entity.id, &type);
+	if (error)
+		return error;
+	for (size_t i = 0; i < type->enumerator_count; i++)
+		if (type->enumerators[i].name == name)
+			search->value = type->enumerators[i].value;
+	sdb_type_free(type);
+	return NULL;
+}
+
+struct sdb_error *linux_enumerator(struct linux_system *system, const char *name, int64_t *value_ret)
+{
+	struct enumerator_search search = { .db = system->db, .value = *value_ret };
+	struct sdb_error *error = linux_need_database(system);
+	if (!error)
+		error = sdb_lookup(system->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_ENUMERATOR, take_enumeration, &search);
+	*value_ret = search.value;
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		sdb_error_free(error);
+		error = NULL;
+	}
+	return error;
+}

@@ -215,11 +215,6 @@ static struct sdb_error *fake_registers(struct sdb_thread *thread, enum register
 	return NULL;
 }
 
-static struct sdb_error *fake_regions(struct sdb_target *target, struct space *space)
-{
-	return target->personality ? target->personality->regions(target, space) : NULL;
-}
-
 static struct sdb_error *fake_pause(struct sdb_target *target)
 {
 	target->status = SDB_TARGET_PAUSED;
@@ -230,7 +225,7 @@ static const struct driver driver_fake = {
 	.name = "fake", .summary = "a machine out of files", .open = fake_open, .close = fake_close, .cpus = fake_cpus,
 	.cpu_state = fake_cpu_state, .map_physical = fake_map, .read_physical = fake_read, .write_physical = fake_write,
 	.ram = fake_ram, .read_registers = fake_registers, .read_memory = guest_read_memory, .write_memory = guest_write_memory,
-	.regions = fake_regions, .pause = fake_pause,
+	.pause = fake_pause,
 };
 
 struct sdb_error *fake_machine_create(const struct sdb_spec *spec, const char *path, struct sdb_target **target_ret)
