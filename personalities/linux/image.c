@@ -158,6 +158,10 @@ static struct sdb_error *search_range(struct image *image, const struct extent *
 		if (!data)
 			return image->system->target->driver->read_physical
 				? search_copy(image, low, physical, high - low) : NULL;
+		/* A driver may give it piece by piece, and what is looked for may lie across two. */
+		for (size_t more; there < high - low
+		     && guest_map_physical(image->system->target, physical + there, &more) == data + there; there += more)
+			;
 		if (there > high - low)
 			there = (size_t)(high - low);
 		if (there > SEARCHED_MAX - image->searched)
