@@ -3,7 +3,7 @@
 
 static bool claims(const struct sdb_spec *spec)
 {
-	return (spec->gdb_port || spec->gdb_socket || spec->qemu) && !spec->overlay;
+	return (spec->gdb_port || spec->gdb_socket || spec->qemu || spec->domain) && !spec->overlay;
 }
 
 #define COMMON \

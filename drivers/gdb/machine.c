@@ -80,11 +80,9 @@ struct sdb_error *stub_cpu_state(struct sdb_target *target, unsigned cpu, struct
 	*cpu_ret = (struct driver_cpu){ .cr0 = 0 };
 	if (cpu >= stub->thread_count)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no CPU %u", target->name, cpu);
-#ifdef STACKDB_QEMU_HELPER
 	/* What is at hand since it stopped is the fastest. */
 	if (stub->qemu && qemu_has_monitor(stub->qemu) && !stub->threads[cpu]->have_raw)
 		return qemu_cpu_state(stub->qemu, cpu, cpu_ret);
-#endif
 	struct sdb_error *error = stub_hold(stub, &was_running);
 	if (error)
 		return error;
@@ -93,7 +91,6 @@ struct sdb_error *stub_cpu_state(struct sdb_target *target, unsigned cpu, struct
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-#ifdef STACKDB_QEMU_HELPER
 const uint8_t *stub_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret)
 {
 	struct stub *stub = stub_of(target);
@@ -107,25 +104,6 @@ bool stub_ram(struct sdb_target *target, unsigned index, uint64_t *low_ret, uint
 }
 
 #define HELPED(stub, call) do { if ((stub)->qemu) return (call); } while (0)
-#else
-const uint8_t *stub_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret)
-{
-	(void)target;
-	(void)address;
-	*size_ret = 0;
-	return NULL;
-}
-
-bool stub_ram(struct sdb_target *target, unsigned index, uint64_t *low_ret, uint64_t *high_ret)
-{
-	(void)target;
-	(void)index;
-	*low_ret = *high_ret = 0;
-	return false;
-}
-
-#define HELPED(stub, call) (void)0
-#endif
 
 static struct sdb_error *read_by_stub(void *arg, uint64_t address, void *buffer, size_t size, size_t *done_ret)
 {
@@ -193,10 +171,8 @@ struct sdb_error *stub_machine_open(struct stub *stub)
 {
 	struct driver_cpu cpu;
 	struct sdb_target *target = stub->target;
-#ifdef STACKDB_QEMU_HELPER
 	if (stub->qemu)
 		qemu_set_fallback(stub->qemu, &(struct qemu_fallback){ read_by_stub, write_by_stub, stub });
-#endif
 	struct sdb_error *error = stub_cpu_state(target, 0, &cpu);
 	if (error)
 		return error;

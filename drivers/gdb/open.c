@@ -19,10 +19,8 @@ static struct sdb_error *find_address(struct stub *stub, struct transport_addres
 					       .udp = spec->gdb_udp };
 	if (spec->gdb_socket || spec->gdb_port)
 		return NULL;
-#ifdef STACKDB_QEMU_HELPER
 	if (stub->qemu)
 		return qemu_stub_address(stub->qemu, &address->socket, &address->host, &address->port);
-#endif
 	return sdb_error_new(SDB_ERROR_INVALID, "where is the gdb stub? give --gdb-port or --gdb-sockfile");
 }
 
@@ -195,7 +193,6 @@ static struct sdb_error *open_connected(struct stub *stub)
 	return error;
 }
 
-#ifdef STACKDB_QEMU_HELPER
 /* CPUs are known without the stub: it is left alone. */
 static struct sdb_error *open_unconnected(struct stub *stub)
 {
@@ -213,7 +210,6 @@ static struct sdb_error *open_unconnected(struct stub *stub)
 	}
 	return error ? error : stub_machine_open(stub);
 }
-#endif
 
 struct sdb_error *stub_open(struct sdb_target *target)
 {
@@ -226,13 +222,11 @@ struct sdb_error *stub_open(struct sdb_target *target)
 	target->state = stub;
 	if (target->spec.pid || target->spec.program)
 		return sdb_error_new(SDB_ERROR_INVALID, "a gdb stub has its process or machine already: give no other one");
-#ifdef STACKDB_QEMU_HELPER
 	struct sdb_error *error = qemu_open(target, &stub->qemu);
 	if (error)
 		return error;
 	if (stub->qemu && qemu_has_monitor(stub->qemu) && qemu_cpus(stub->qemu))
 		return open_unconnected(stub);
-#endif
 	return open_connected(stub);
 }
 
@@ -299,9 +293,7 @@ void stub_close(struct sdb_target *target)
 	if (stub->rsp && !stub->rsp->lost && stub->thread_count && target->status != SDB_TARGET_EXITED)
 		let_go(stub);
 	stub_guard_close(stub);
-#ifdef STACKDB_QEMU_HELPER
 	qemu_close(stub->qemu);
-#endif
 	stub_free_threads(stub);
 	stub_remove_copies(stub);
 	rsp_close(stub->rsp);
@@ -321,14 +313,12 @@ struct sdb_error *stub_kill(struct sdb_target *target)
 {
 	struct stub *stub = stub_of(target);
 	struct rsp_reply reply;
-#ifdef STACKDB_QEMU_HELPER
 	if (stub->qemu && qemu_has_monitor(stub->qemu)) {
 		struct sdb_error *error = qemu_quit(stub->qemu);
 		if (!error)
 			target->status = SDB_TARGET_EXITED;
 		return error;
 	}
-#endif
 	struct sdb_error *error = stub_need(stub);
 	if (!error)
 		error = stub_halt(stub);

@@ -21,9 +21,7 @@
 #include "runtime/space.h"
 #include "runtime/target.h"
 
-#ifdef STACKDB_QEMU_HELPER
 #include "qemu.h"
-#endif
 
 extern const struct driver driver_gdb, driver_gdb_process;
 

@@ -7,10 +7,12 @@
 
 #include "linux.h"
 
+#include <stackdb/store.h>
 #include <stdlib.h>
 
 #define EXTENTS_MAX 64
 #define SEARCHED_MAX ((uint64_t)128 << 20) /* bytes: no kernel is larger */
+#define NOTES_AROUND 512
 #define VDSO_PAGES 2                       /* that its notes may lie behind its begin */
 
 /* A part of the image that is contiguous, in virtual and in physical memory. */
@@ -24,7 +26,8 @@ struct image {
 	struct extent extents[EXTENTS_MAX];
 	unsigned count;
 	uint64_t searched;
-	bool have_note, have_banner;
+	bool have_note;   /* it is the kernel's: another one stays only for want of that */
+	bool have_banner;
 };
 
 /* ---- what is mapped ----------------------------------------------------------------------------- */
@@ -69,6 +72,37 @@ static bool is_in_vdso(const uint8_t *begin, const uint8_t *note, uint64_t addre
 	return false;
 }
 
+/* Whether the store has a database for a build-id that is one of a kernel: with all notes in one section. */
+static bool is_known_kernel(const uint8_t *build_id, size_t length)
+{
+	const struct sdb_section *sections = NULL;
+	struct sdb_db *db = NULL;
+	char *path = NULL;
+	size_t count = 0;
+	bool is = false;
+	struct sdb_error *error = sdb_store_find(build_id, length, &path);
+	if (!error)
+		error = sdb_db_open(path, NULL, &db);
+	if (!error)
+		error = sdb_sections(db, &sections, &count);
+	for (size_t i = 0; !error && i < count && !is; i++)
+		is = strcmp(sections[i].name, ".notes") == 0;
+	sdb_error_free(error);
+	sdb_db_close(db);
+	free(path);
+	return is;
+}
+
+/*
+ * Pages of the image that were freed after the boot are still mapped there, and may hold the notes of a
+ * module. Those of a kernel stand together: Xen's are beside it (arch/x86/xen/xen-head.S).
+ */
+static bool is_of_kernel(const uint8_t *data, size_t size, size_t at)
+{
+	size_t low = at > NOTES_AROUND ? at - NOTES_AROUND : 0, high = size - at > NOTES_AROUND ? at + NOTES_AROUND : size;
+	return memmem(data + low, high - low, "Xen\0", 4) || is_known_kernel(data + at + 16, 20);
+}
+
 static void look_for_note(struct image *image, uint64_t address, const uint8_t *data, size_t size)
 {
 	/* Name of 4 bytes, 20 of them described, NT_GNU_BUILD_ID, and the name: as linkers write it. */
@@ -81,11 +115,14 @@ static void look_for_note(struct image *image, uint64_t address, const uint8_t *
 		if (word != first || memcmp(data + i, head, sizeof(head)) != 0 || is_in_vdso(data, data + i, address + i))
 			continue;
 		struct linux_system *system = image->system;
+		image->have_note = is_of_kernel(data, size, i);
+		if (!image->have_note && system->build_id_length)
+			continue;
 		memcpy(system->build_id, data + i + sizeof(head), 20);
 		system->build_id_length = 20;
 		system->note_address = address + i;
-		image->have_note = true;
-		return;
+		if (image->have_note)
+			return;
 	}
 }
 
@@ -126,8 +163,8 @@ static void search(struct image *image, uint64_t address, const uint8_t *data, s
 		look_for_note(image, address, data, size);
 }
 
-/* Where a driver maps nothing: in pieces, that overlap by what a banner may be long. */
-static struct sdb_error *search_copy(struct image *image, uint64_t address, uint64_t physical, uint64_t size)
+/* In pieces, that overlap by what a banner may be long: what is looked for lies across the borders of pages. */
+static struct sdb_error *search_pieces(struct image *image, uint64_t address, uint64_t physical, uint64_t size)
 {
 	size_t piece = (size_t)256 << 10, overlap = 1024 + 64;
 	uint8_t *buffer = malloc(piece);
@@ -151,25 +188,7 @@ static struct sdb_error *search_range(struct image *image, const struct extent *
 		low = extent->low;
 	if (high > extent->low + extent->size)
 		high = extent->low + extent->size;
-	while (low < high && !(image->have_note && image->have_banner) && image->searched < SEARCHED_MAX) {
-		uint64_t physical = extent->physical + (low - extent->low);
-		size_t there;
-		const uint8_t *data = guest_map_physical(image->system->target, physical, &there);
-		if (!data)
-			return image->system->target->driver->read_physical
-				? search_copy(image, low, physical, high - low) : NULL;
-		/* A driver may give it piece by piece, and what is looked for may lie across two. */
-		for (size_t more; there < high - low
-		     && guest_map_physical(image->system->target, physical + there, &more) == data + there; there += more)
-			;
-		if (there > high - low)
-			there = (size_t)(high - low);
-		if (there > SEARCHED_MAX - image->searched)
-			there = (size_t)(SEARCHED_MAX - image->searched);
-		search(image, low, data, there);
-		low += there;
-	}
-	return NULL;
+	return low < high ? search_pieces(image, low, extent->physical + (low - extent->low), high - low) : NULL;
 }
 
 struct sdb_error *linux_find_image(struct linux_system *system, const struct paging *paging, uint64_t handler,
@@ -183,7 +202,7 @@ struct sdb_error *linux_find_image(struct linux_system *system, const struct pag
 		error = search_range(&image, &image.extents[i], handler, UINT64_MAX);
 	for (unsigned i = 0; i < image.count && !error; i++)
 		error = search_range(&image, &image.extents[i], 0, handler);
-	*found_ret = image.have_note || system->banner;
+	*found_ret = system->build_id_length || system->banner;
 	if (error || !*found_ret)
 		return error;
 	/* The image is what is mapped around them; holes are pages that were freed after the boot. */
