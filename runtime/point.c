@@ -115,6 +115,10 @@ struct sdb_error *point_complete(struct probes *probes, struct point *point)
 	displace(architecture, point->original, point->read, point->address, point->address, &displaced);
 	if (!displaced.length)
 		return sdb_error_new(SDB_ERROR_INVALID, "there is no instruction at %#llx", (unsigned long long)point->address);
+	/* The driver's own breakpoints leave the memory as it is: what stands there is emulated, or stepped over. */
+	point->exact = probes->target->driver->insert_breakpoint != NULL;
+	if (point->exact)
+		return NULL;
 	struct area *area = find_area(probes, point->address);
 	error = area ? NULL : make_area(probes, point->address, &area);
 	if (error)
@@ -161,6 +165,11 @@ static struct sdb_error *insert(struct probes *probes, struct point *point)
 	static const uint8_t breakpoint = BREAKPOINT;
 	struct sdb_target *target = probes->target;
 	struct sdb_error *error = point_complete(probes, point);
+	if (!error && target->driver->insert_breakpoint) {
+		error = target->driver->insert_breakpoint(target, point->address);
+		point->inserted = !error;
+		return error;
+	}
 	/* What stood there is kept safe before it is changed. */
 	if (!error && target->driver->guard)
 		error = target->driver->guard(target, point->address, point->original, 1);
@@ -179,6 +188,10 @@ struct sdb_error *point_lift(struct probes *probes, struct point *point)
 	struct sdb_target *target = probes->target;
 	if (!point->inserted)
 		return NULL;
+	if (target->driver->insert_breakpoint) {
+		point->inserted = false;
+		return target->driver->remove_breakpoint(target, point->address);
+	}
 	struct sdb_error *error = sdb_target_write(target, point->address, point->original, 1);
 	point->inserted = false;
 	if (target->driver->guard_release)
