@@ -215,6 +215,8 @@ struct sdb_error *linux_modules(struct sdb_target *target, sdb_kernel_module_fn 
 
 /* ---- system.c -------------------------------------------------------------------------------------------------- */
 
+struct sdb_error *linux_log(struct sdb_target *target, sdb_log_record_fn fn, void *arg);                /* log.c */
+struct sdb_error *linux_system_calls(struct sdb_target *target, sdb_system_call_fn fn, void *arg);    /* calls.c */
 struct sdb_error *linux_information(struct sdb_target *target, struct sdb_system *system_ret);
 
 #endif

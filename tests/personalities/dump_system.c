@@ -14,6 +14,7 @@
 #include "runtime/guest.h"
 #include "runtime/personality.h"
 #include "runtime/space.h"
+#include <stackdb/expression.h>
 #include <stackdb/frame.h>
 #include <stackdb/spec.h>
 #include <stackdb/system.h>
@@ -107,7 +108,7 @@ static void bench(struct sdb_target *target)
 
 static void dump_stack(struct sdb_thread *thread)
 {
-	struct sdb_stack *stack;
+	struct sdb_stack *stack = NULL;
 	const struct sdb_frame *frame = NULL;
 	struct sdb_error *error = sdb_stack_open(thread, NULL, &stack);
 	printf("stack %" PRId64 "\n", sdb_thread_id(thread));
@@ -139,6 +140,36 @@ static void dump_user(struct sdb_thread *thread)
 		       thread->id, registers.general.rip, registers.general.rsp, registers.general.orig_rax,
 		       registers.general.rdi, registers.general.fs_base);
 	sdb_error_free(error);
+}
+
+/* Per-CPU and other variables by expressions, in the frame of each thread. */
+static void evaluate(struct sdb_thread *thread)
+{
+	static const char *const expressions[] = { "runqueues.cpu", "init_task.comm", "jiffies" };
+	const struct sdb_context *context;
+	const struct sdb_frame *frame;
+	struct sdb_stack *stack = NULL;
+	struct sdb_error *error = sdb_stack_open(thread, NULL, &stack);
+	if (!error)
+		error = sdb_stack_next(stack, &frame);
+	if (!error)
+		error = sdb_stack_context(stack, &context);
+	for (size_t i = 0; !error && i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+		struct sdb_value *value = NULL;
+		char *text;
+		error = sdb_evaluate(context, NULL, expressions[i], 0, &value);
+		if (!error)
+			error = sdb_value_print(value, context, NULL, &text);
+		if (!error)
+			printf("value %" PRId64 " %s = %s\n", thread->id, expressions[i], text);
+		if (!error)
+			free(text);
+		sdb_value_free(value);
+	}
+	if (error)
+		printf("value %" PRId64 " none: %s\n", thread->id, sdb_error_message(error));
+	sdb_error_free(error);
+	sdb_stack_close(stack);
 }
 
 static void for_threads(struct sdb_target *target, void (*fn)(struct sdb_thread *thread))
@@ -310,6 +341,8 @@ static void dump(struct sdb_target *target, const char *what)
 		for_threads(target, dump_stack);
 	else if (strcmp(what, "users") == 0)
 		for_threads(target, dump_user);
+	else if (strcmp(what, "values") == 0)
+		for_threads(target, evaluate);
 	else if (strcmp(what, "modules") == 0)
 		complain("modules", sdb_target_kernel_modules(target, print_module, NULL));
 	else if (strcmp(what, "log") == 0)
