@@ -183,6 +183,10 @@ static int show(void *arg, struct sdb_target *target)
 {
 	struct read_command *command = arg;
 	struct place place = { .context = NULL };
+	/* A machine that is given for the sake of a process in it is not meant. */
+	for (size_t i = 0; i < command->targets.count; i++)
+		if (command->targets.items[i] == target && targets_is_base(&command->targets, i))
+			return STATUS_DONE;
 	struct sdb_error *error = command->cpu >= 0 ? sdb_target_select_cpu(target, (unsigned)command->cpu) : NULL;
 	if (!error && command->thread)
 		error = sdb_target_pause(target);
