@@ -130,7 +130,7 @@ struct driver {
 	struct sdb_error *(*cpu_state)(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
 	/* Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. */
 	const uint8_t *(*map_physical)(struct sdb_target *target, uint64_t address, size_t *size_ret);
-	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. For what cannot be mapped; NULL: all can. */
+	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. NULL: what is mapped is all. */
 	struct sdb_error *(*read_physical)(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 					   size_t *done_ret);
 	struct sdb_error *(*write_physical)(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);

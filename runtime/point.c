@@ -105,6 +105,12 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 	return running ? sdb_target_resume(target) : NULL;
 }
 
+struct sdb_error *points_protect(struct probes *probes, uint64_t address)
+{
+	struct area *area;
+	return probes->area_count ? NULL : make_area(probes, address, &area);
+}
+
 struct sdb_error *point_complete(struct probes *probes, struct point *point)
 {
 	const struct architecture *architecture = probes->target->architecture;
