@@ -2,7 +2,6 @@
 /* The regions of a target, and which module each belongs to. */
 
 #include "space.h"
-#include "personality.h"
 
 #include <stdlib.h>
 #include <string.h>
