@@ -32,6 +32,7 @@ struct ram {
 	struct ram_range ranges[MAX_RANGES];
 	unsigned count;
 	unsigned last; /* that was asked for last */
+	size_t last_block; /* that was touched last */
 	size_t resident, limit; /* blocks */
 };
 
@@ -180,9 +181,10 @@ static void touch(struct ram *ram, struct ram_range *range, uint64_t place, bool
 	if (ram->resident >= ram->limit)
 		let_go(ram);
 	size_t begin = block << BLOCK_BITS, length = size - begin < BLOCK ? size - begin : BLOCK;
-	if (alone)
+	if (alone && block != ram->last_block + 1) /* one after the other is no here and there */
 		madvise(range->base + begin, length, MADV_RANDOM);
 	range->touched[block / 64] |= bit;
+	ram->last_block = block;
 	ram->resident++;
 }
 

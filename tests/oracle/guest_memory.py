@@ -7,8 +7,6 @@
 - the tables of running kernels (5 and 4 levels, PTI) and of ones that are made here (PAE, 32 bits): `info tlb`, `gva2gpa`
 - machines that quit, hang, reboot, migrate away, and RAM files that shrink"""
 
-import contextlib
-import json
 import os
 import re
 import signal
@@ -19,48 +17,12 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/../lib", f"{HERE}/../guests"]
+sys.path[:0] = [f"{HERE}/../lib", f"{HERE}/../guests", f"{HERE}/../drivers"]
 import guest as guests  # noqa: E402
 import oracle  # noqa: E402
+from machine_program import Program  # noqa: E402
 
 MONITOR = "control.sock"
-
-
-class Program:
-    """tests/drivers/dump_machine.c with a machine."""
-
-    def __init__(self, *arguments):
-        program = os.environ.get("DUMP_MACHINE") or os.path.join(os.path.dirname(os.environ["STACKDB"]),
-                                                                 "../tests/drivers/dump_machine")
-        self.process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        self.opening = self.process.stdout.readline().strip()
-        self.open = self.opening.startswith("ok ")
-
-    def __call__(self, question):
-        try:
-            self.process.stdin.write(question + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return f"ended {self.process.wait()}"
-        answer = self.process.stdout.readline().strip()
-        return answer if answer else f"ended {self.process.wait()}"
-
-    def bytes(self, question):
-        answer = self(question)
-        return bytes.fromhex(answer[3:]) if answer.startswith("ok") else answer
-
-    def close(self):
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.messages = self.process.stderr.read()
-        return self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Bare:
