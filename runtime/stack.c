@@ -83,7 +83,8 @@ static void show(struct sdb_stack *stack)
 	*shown = (struct sdb_frame){
 		.number = number,
 		.kind = function && function->inlined ? SDB_FRAME_INLINED
-			: stack->self.signal ? SDB_FRAME_SIGNAL : SDB_FRAME_NORMAL,
+			: stack->self.signal ? SDB_FRAME_SIGNAL
+			: stack->self.exception ? SDB_FRAME_EXCEPTION : SDB_FRAME_NORMAL,
 		.source = stack->frame.source, .pc = stack->frame.pc, .lookup = stack->self.lookup,
 		.sp = stack->frame.value[stack->thread->target->architecture->sp], .region = region,
 		.module = region ? region->module : NULL,

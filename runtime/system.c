@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is asked of the system in a machine: its personality answers. */
 
-#include "personality.h"
+#include "system.h"
 
 #include <stdlib.h>
 
@@ -88,6 +88,40 @@ struct sdb_error *sdb_target_system_calls(struct sdb_target *target, sdb_system_
 	if (error)
 		return error;
 	return personality->calls ? personality->calls(target, fn, arg) : unsupported(personality, "system calls");
+}
+
+struct sdb_error *sdb_target_select_cpu(struct sdb_target *target, int cpu)
+{
+	const struct personality *personality;
+	uint64_t area;
+	struct sdb_error *error = cpu < 0 ? NULL : find(target, &personality);
+	if (!error && cpu >= 0 && !personality->percpu_offset)
+		error = unsupported(personality, "per-CPU variables");
+	if (!error && cpu >= 0)
+		error = personality->percpu_offset(target, (unsigned)cpu, &area);
+	if (!error)
+		target->selected_cpu = cpu < 0 ? 0 : cpu + 1;
+	return error;
+}
+
+struct sdb_error *system_cpu_area(struct sdb_target *target, struct sdb_thread *thread, uint64_t *area_ret)
+{
+	const struct personality *personality;
+	struct sdb_task task;
+	struct sdb_error *error = find(target, &personality);
+	if (!error && !personality->percpu_offset)
+		error = unsupported(personality, "per-CPU variables");
+	if (error)
+		return error;
+	if (thread && thread->cpu)
+		return personality->percpu_offset(target, (unsigned)thread->cpu->id, area_ret);
+	if (thread && personality->describe) {
+		error = personality->describe(thread, &task);
+		return error || task.cpu < 0 ? error : personality->percpu_offset(target, (unsigned)task.cpu, area_ret);
+	}
+	if (!target->selected_cpu)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "a per-CPU variable: of which CPU?");
+	return personality->percpu_offset(target, (unsigned)target->selected_cpu - 1, area_ret);
 }
 
 struct sdb_target *sdb_target_base(const struct sdb_target *target)

@@ -144,7 +144,11 @@ static struct sdb_error *show_thread(struct dumpthreads *command, struct sdb_thr
 		error = put_registers(command, thread, with);
 	if (with)
 		json_end(with);
-	return error;
+	/* One that was about to end cannot be stopped: it costs nothing but itself. */
+	bool ended = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
+	if (ended)
+		sdb_error_free(error);
+	return ended ? NULL : error;
 }
 
 /* What each thread did before it was stopped. */

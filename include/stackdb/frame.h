@@ -19,6 +19,7 @@ enum sdb_frame_kind {
 	SDB_FRAME_NORMAL = 0, /**< a function that was called */
 	SDB_FRAME_INLINED, /**< a function inlined into the one of a frame further out */
 	SDB_FRAME_SIGNAL,  /**< the kernel's call of a signal handler */
+	SDB_FRAME_EXCEPTION, /**< entered by an exception or interrupt: the next frame did not call it, but was interrupted */
 };
 
 /** How it is known that a frame is where it is. */
