@@ -49,7 +49,6 @@ EXPLAINED = {
     "constant": "a constant that only the abstract function has, not where it was inlined",
     "reference to nowhere": "other words for what cannot be read",
     "implicit reference": "gdb shows the parts of what a reference to nothing in memory leads to, all optimized out",
-    "copied variable": "a library's variable that the program has a copy of (R_X86_64_COPY): gdb knows that, we do not",
     "virtual base": "gdb reads a virtual base that lies behind the declared type out of its own memory",
     "incomplete character": "gdb drops the character in front of an incomplete one, and takes more for incomplete",
     "symbol": "another symbol at the address",
@@ -330,9 +329,6 @@ def why(expected, found, frame):
     expected, found = (re.sub(r" = (\{<No data fields>\}|<incomplete type>)", "", drop_nested(text, "<")) for text in (expected, found))
     if expected == found:
         return "template"
-    members = re.compile(r"static \w+ = (\{[^{}]*\}|[^,{}]*)")
-    if members.sub("", expected) == members.sub("", found):
-        return "copied variable"
     if "_vptr.ios_base" in found and common(expected, found) > len(found) / 2:
         return "virtual base"
     return "other value"
