@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The personalities that are part of the library. */
 
-#include "runtime/personality.h"
+#include "personalities.h"
 
-const struct personality *const personalities_builtin[] = { NULL };
+const struct personality *const personalities_builtin[] = { &personality_linux, NULL };

@@ -22,6 +22,30 @@
 struct sdb_context;
 struct types;
 
+/* Values as a function takes and gives them. */
+enum context_class {
+	CONTEXT_INTEGER = 0, /* of one or two words */
+	CONTEXT_REAL,        /* float, double */
+	CONTEXT_EXTENDED,    /* long double */
+};
+
+struct context_argument {
+	enum context_class class;
+	unsigned size;        /* of `bytes`, in the target's order */
+	uint8_t bytes[16];
+	const uint8_t *copied; /* NULL, or what is put on the stack: its address is the argument then */
+	size_t copied_size;
+};
+
+struct context_call {
+	uint64_t function;
+	const struct context_argument *arguments;
+	size_t argument_count;
+	enum context_class result_class; /* EXTENDED: `result` has ten bytes; REAL may become that */
+	unsigned result_size; /* 0: there is none */
+	uint8_t result[16];   /* what it returned */
+};
+
 struct sdb_context_ops {
 	/* Reads SIZE bytes at ADDRESS: all of them or an error that says which address and why. */
 	struct sdb_error *(*read_memory)(void *arg, uint64_t address, void *buffer, size_t size);
@@ -55,6 +79,12 @@ struct sdb_context_ops {
 	 */
 	struct sdb_error *(*caller)(void *arg, const struct sdb_context **caller_ret,
 				    const struct sdb_call_site **site_ret);
+
+	/*
+	 * Calls a function of the target in this frame's thread, which then is as it was, whatever
+	 * happens. Errors: INVALID (it cannot be called now), NOT_FOUND (the function did not return).
+	 */
+	struct sdb_error *(*call)(void *arg, struct context_call *call);
 
 	/*
 	 * Describes ADDRESS of the target by symbol: `*NAME_RET` (malloc'ed, demangled or not as the

@@ -85,9 +85,11 @@ static void put_dimensions(struct declaration *declaration, const struct sdb_typ
 	struct buffer *right = &declaration->right;
 	for (size_t i = first; i < type->dimension_count && i < 32; i++) {
 		if (declaration->counts && type->id == declaration->counted)
-			text_add_format(right, "[%llu]", (unsigned long long)declaration->counts[i]);
+			text_add_format(right, "[%llu]",
+					(unsigned long long)declaration->counts[i]);
 		else if (type->dimensions[i].kind == SDB_DIMENSION_COUNT)
-			text_add_format(right, "[%llu]", (unsigned long long)type->dimensions[i].count);
+			text_add_format(right, "[%llu]",
+					(unsigned long long)type->dimensions[i].count);
 		else
 			text_add(right, type->dimensions[i].kind == SDB_DIMENSION_UNBOUNDED ? "[]"
 				 : "[variable length]");

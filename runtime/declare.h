@@ -11,8 +11,8 @@
  * Appends type TYPE of DB, with NAME where a declaration has it (NULL: none). DIMENSION of an array
  * type is the first that counts.
  */
-struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type, unsigned dimension,
-			  const char *name, struct buffer *to);
+struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type,
+			  unsigned dimension, const char *name, struct buffer *to);
 /*
  * The same as a malloc'ed text. COUNTS (NULL: none) has the lengths of the dimensions of array type
  * COUNTED where that does not say them.

@@ -27,8 +27,8 @@ enum driver_step {
 /* What has happened to a thread, that is stopped then. */
 enum driver_event_kind {
 	DRIVER_NOTHING = 0,
-	DRIVER_BREAKPOINT,  /* a breakpoint instruction was executed; the program counter is behind it */
-	DRIVER_STEPPED,     /* after DRIVER_STEP */
+	DRIVER_BREAKPOINT,  /* one was met: the program counter is behind it, at it if the driver keeps it (insert_breakpoint) */
+	DRIVER_STEPPED,     /* after DRIVER_STEP; `number` is not 0: it was moved to a signal handler instead */
 	DRIVER_HARDWARE,    /* `number`: bits of the debug registers that fired */
 	DRIVER_SIGNAL,      /* `number` is about to be delivered; see thread->signal */
 	DRIVER_SYSCALL,     /* at the entry of a system call */
@@ -48,6 +48,7 @@ struct driver_event {
 	struct sdb_thread *thread;
 	int64_t number;
 	uint64_t arguments[6]; /* of a system call at its entry */
+	uint16_t machine;      /* of a system call: EM_* of its number */
 };
 
 /*
@@ -61,6 +62,8 @@ struct driver_cpu {
 	uint64_t pc, sp, flags;
 	uint16_t cs;
 };
+
+struct driver_saved; /* a thread's state; the driver's */
 
 struct driver_scratch {
 	uint64_t low, high;
@@ -125,9 +128,12 @@ struct driver {
 	unsigned (*cpus)(struct sdb_target *target);
 	/* A snapshot of CPU, whether it runs or not. */
 	struct sdb_error *(*cpu_state)(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
-	/* Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. */
+	/*
+	 * Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. They stay
+	 * there until the target is closed.
+	 */
 	const uint8_t *(*map_physical)(struct sdb_target *target, uint64_t address, size_t *size_ret);
-	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. For what cannot be mapped; NULL: all can. */
+	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. NULL: what is mapped is all. */
 	struct sdb_error *(*read_physical)(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 					   size_t *done_ret);
 	struct sdb_error *(*write_physical)(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);
@@ -148,6 +154,8 @@ struct driver {
 
 	struct sdb_error *(*thread_name)(struct sdb_thread *thread, char **name_ret);
 	struct sdb_error *(*thread_state)(struct sdb_thread *thread, char **state_ret);
+	struct sdb_error *(*thread_user)(struct sdb_thread *thread, uint32_t *user_ret);
+	struct sdb_error *(*thread_signal)(struct sdb_thread *thread, int number);
 
 	/* Adds every region to SPACE with space_add(). */
 	struct sdb_error *(*regions)(struct sdb_target *target, struct space *space);
@@ -169,6 +177,18 @@ struct driver {
 	 * stopped. NULL, or an error: instructions are stepped over in their place.
 	 */
 	struct sdb_error *(*scratch)(struct sdb_target *target, uint64_t near, struct driver_scratch *scratch_ret);
+
+	/*
+	 * A stopped thread that runs for a while in somebody else's name (a call of an expression), with
+	 * all others as they are. save_thread() keeps everything that makes up its state, INVALID when
+	 * it stands where that cannot be done. run_alone() lets it go on, with its `signal`, until
+	 * DRIVER_BREAKPOINT, DRIVER_SIGNAL (not delivered), DRIVER_GONE (it has ended, or become another
+	 * program), or DRIVER_NOTHING: TIMEOUT milliseconds have passed, and it is stopped again.
+	 * restore_thread() undoes it all, and frees SAVED.
+	 */
+	struct sdb_error *(*save_thread)(struct sdb_thread *thread, struct driver_saved **saved_ret);
+	struct sdb_error *(*run_alone)(struct sdb_thread *thread, int timeout, struct driver_event *event_ret);
+	struct sdb_error *(*restore_thread)(struct sdb_thread *thread, struct driver_saved *saved);
 };
 
 /* The drivers that are linked in, NULL-terminated; defined beside them. */

@@ -52,7 +52,7 @@ struct sdb_error *expr_dummy(struct parser *parser, struct sdb_value **value_ret
 	return expr_integer(parser, TYPES_INT, 0, value_ret);
 }
 
-/* ---- unary operators ------------------------------------------------------------------------------ */
+/* ---- unary operators ------------------------------------------------------------------------- */
 
 static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value_ret)
 {
@@ -76,7 +76,9 @@ static struct sdb_error *size_of(struct parser *parser, struct sdb_value **value
 		parser->at = start;
 		error = expr_unary(parser, &operand);
 		if (!error) {
-			size = sdb_value_size(operand);
+			bool one = operand->kind == SDB_TYPE_FUNCTION
+				|| operand->kind == SDB_TYPE_NONE;
+			size = one ? 1 : sdb_value_size(operand); /* as GNU C has it */
 			sdb_value_free(operand);
 		}
 	}
@@ -163,7 +165,7 @@ struct sdb_error *expr_unary(struct parser *parser, struct sdb_value **value_ret
 	return error;
 }
 
-/* ---- binary operators ------------------------------------------------------------------------------- */
+/* ---- binary operators ------------------------------------------------------------------------ */
 
 struct level {
 	const char *token;
@@ -337,6 +339,8 @@ struct sdb_error *sdb_evaluate(const struct sdb_context *context, const struct s
 		sdb_value_free(*value_ret);
 		error = expr_error(&parser, "the expression cannot be read");
 	}
+	if (error) /* what it points to may be freed already */
+		*value_ret = NULL;
 	types_leave(parser.types);
 	types_unref(parser.types);
 	return error;

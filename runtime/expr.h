@@ -37,11 +37,19 @@ struct sdb_error *expr_unary(struct parser *parser, struct sdb_value **value_ret
 
 /* ---- expr_primary.c: constants, names, parentheses, and what follows them ---- */
 struct sdb_error *expr_postfix(struct parser *parser, struct sdb_value **value_ret);
-/* An identifier with its qualifiers, and what stands in front of it; malloc'ed. NULL: there is none. */
+/*
+ * An identifier with its qualifiers, and what stands in front of it; malloc'ed. NULL: there is
+ * none.
+ */
 struct sdb_error *expr_name(struct parser *parser, char **where_ret, char **name_ret);
 
 /* Length of `::a::b<c>::d` at TEXT; 0: no name stands there. */
 size_t expr_name_length(const char *text);
+
+/* ---- expr_call.c ---- */
+/* Behind `(`: calls function VALUE, or one that VALUE leads to. */
+struct sdb_error *expr_call(struct parser *parser, const struct sdb_value *value,
+			    struct sdb_value **value_ret);
 
 /* ---- expr_member.c ---- */
 /* What stands behind `.` or `->`: a member of VALUE, or of what it points to; a method, too. */

@@ -23,19 +23,7 @@ static struct sdb_error *structure_of(struct parser *parser, struct sdb_value *v
 	return error;
 }
 
-/* ---- methods ------------------------------------------------------------------------------------- */
-
-struct method_search {
-	struct parser *parser;
-	struct sdb_db *db;
-	const char *name;
-	int arguments;          /* -1: any number */
-	unsigned visits;
-	sdb_function_id found;
-	unsigned quality;       /* of what was found; 0: nothing */
-	uint32_t flags;         /* of it: enum sdb_function_flags */
-	uint32_t virtual_index;
-};
+/* ---- methods --------------------------------------------------------------------------------- */
 
 /* How many arguments stand behind the `(` that is next; -1: none is. */
 static int count_arguments(struct parser *parser)
@@ -63,150 +51,18 @@ static int count_arguments(struct parser *parser)
 	return any ? commas + 1 : 0;
 }
 
-static int parameters_of(const struct sdb_function *function)
-{
-	int count = (int)function->parameter_count;
-	bool object = count && function->parameters[0].flags & SDB_LOCAL_ARTIFICIAL;
-	return object ? count - 1 : count;
-}
-
-static struct sdb_error *take_method(void *arg, struct sdb_entity entity)
-{
-	struct method_search *search = arg;
-	struct sdb_function *function;
-	const char *name;
-	if (entity.kind != SDB_ENTITY_FUNCTION || search->visits == 0)
-		return NULL;
-	search->visits--;
-	struct sdb_error *error = sdb_function(search->db, entity.id, false, &function);
-	if (error)
-		return error;
-	error = types_text(search->parser->types, search->db, function->name, &name);
-	/* Of several the first that takes that many arguments. */
-	unsigned quality = 1 + (parameters_of(function) == search->arguments);
-	if (!error && strcmp(name, search->name) == 0 && quality > search->quality) {
-		search->quality = quality;
-		search->found = entity.id;
-		search->flags = function->flags;
-		search->virtual_index = function->virtual_index;
-	}
-	sdb_function_free(function);
-	return error;
-}
-
-/* Looks in the class of WHOLE, then in its bases; *OBJECT_RET is the part that has the method. */
-static struct sdb_error *find_method(struct method_search *search, struct sdb_value *whole,
-				     unsigned depth, struct sdb_value **object_ret)
-{
-	const struct sdb_type *type;
-	struct sdb_error *error = value_stripped(whole, &type);
-	if (error || depth > MAX_DEPTH || !types_is_structure(type->kind) || type->id >= TYPES_OWN
-	    || search->visits == 0)
-		return error;
-	search->visits--;
-	search->db = whole->db;
-	error = sdb_children(whole->db, type->id, take_method, search);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error);
-		error = NULL;
-	}
-	if (error || search->found)
-		return error ? error : sdb_value_copy(whole, object_ret);
-	for (size_t i = 0; !error && !search->found && i < type->member_count; i++) {
-		struct sdb_value base;
-		if (type->members[i].kind != SDB_MEMBER_BASE)
-			continue;
-		error = value_member_part(whole, search->parser->context, &type->members[i], &base);
-		if (error)
-			return error;
-		error = find_method(search, &base, depth + 1, object_ret);
-		value_deinit(&base);
-	}
-	return error;
-}
-
-/* The pointer at ADDRESS. */
-static struct sdb_error *read_address(struct parser *parser, const struct sdb_value *value,
-				      uint64_t address, uint64_t *pointer_ret)
-{
-	const struct sdb_context *context = parser->context;
-	uint8_t bytes[8];
-	unsigned size = types_address_size(value->db);
-	if (!context->ops->read_memory)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no memory");
-	struct sdb_error *error = context->ops->read_memory(context->arg, address, bytes, size);
-	if (!error)
-		*pointer_ret = (uint64_t)number_get(bytes, size, types_big_endian(value->db));
-	return error;
-}
-
-/* What stands at OFFSET in the virtual table of the object at OBJECT (2.5.2). */
-static struct sdb_error *read_virtual(struct parser *parser, const struct sdb_value *value,
-				      uint64_t object, uint64_t offset, uint64_t *function_ret)
-{
-	uint64_t table = 0;
-	struct sdb_error *error = read_address(parser, value, object, &table);
-	return error ? error : read_address(parser, value, table + offset, function_ret);
-}
-
-/* The function, of the type that FOUND has, that a call through OBJECT leads to. */
-static struct sdb_error *dispatch(struct method_search *search, const struct sdb_value *object,
-				  uint64_t address, struct sdb_value **value_ret)
-{
-	struct parser *parser = search->parser;
-	struct sdb_function *function;
-	sdb_type_id type;
-	uint64_t entry = 0;
-	unsigned size = types_address_size(object->db);
-	struct sdb_error *error = read_virtual(parser, object, address,
-					       (uint64_t)search->virtual_index * size, &entry);
-	if (!error)
-		error = sdb_function(object->db, search->found, false, &function);
-	if (error)
-		return error;
-	error = types_function(parser->types, object->db, function, &type);
-	sdb_function_free(function);
-	return error ? error : sdb_value_at(parser->context, object->db, type, entry, value_ret);
-}
-
-static struct sdb_error *bind_method(struct method_search *search, struct sdb_value *object,
-				     bool virtually, struct sdb_value **value_ret)
-{
-	struct sdb_context there = *search->parser->context;
-	uint64_t address;
-	bool has_address = sdb_value_address(object, &address);
-	struct sdb_error *error;
-	if (object->db != there.db)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
-				     "the class of the object is another module's");
-	if (virtually && has_address && search->virtual_index != UINT32_MAX
-	    && search->flags & (SDB_FUNCTION_VIRTUAL | SDB_FUNCTION_PURE_VIRTUAL))
-		error = dispatch(search, object, address, value_ret);
-	else
-		error = sdb_value_function(&there, search->found, value_ret);
-	if (!error && has_address && !(search->flags & SDB_FUNCTION_STATIC_MEMBER))
-		value_bind(*value_ret, address);
-	return error;
-}
-
 /* MISSED: there is no data member NAME; owned. */
 static struct sdb_error *read_method(struct parser *parser, struct sdb_value *whole,
 				     const char *name, bool qualified, struct sdb_error *missed,
 				     struct sdb_value **value_ret)
 {
-	struct method_search search = { .parser = parser, .name = name, .visits = MAX_VISITS,
-					.arguments = count_arguments(parser) };
-	struct sdb_value *object = NULL;
-	struct sdb_error *error = find_method(&search, whole, 0, &object);
-	if (error || !object) {
-		if (error)
-			sdb_error_free(missed);
-		return error ? error : missed;
-	}
-	sdb_error_free(missed);
+	int arguments = count_arguments(parser);
 	/* As in C++: `object.Class::method()` is that very one. */
-	error = bind_method(&search, object, !qualified && search.arguments >= 0, value_ret);
-	sdb_value_free(object);
+	struct sdb_error *error = value_method(whole, parser->context, name, arguments,
+					       !qualified && arguments >= 0, value_ret);
+	if (!error && !*value_ret)
+		return missed;
+	sdb_error_free(missed);
 	return error;
 }
 
@@ -229,14 +85,15 @@ struct sdb_error *expr_member(struct parser *parser, struct sdb_value *value,
 		return error;
 	const char *last = strrchr(name, ':');
 	error = sdb_value_member(whole, parser->context, last ? last + 1 : name, value_ret);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND && types_is_structure(whole->kind))
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND
+	    && types_is_structure(whole->kind))
 		error = read_method(parser, whole, last ? last + 1 : name, last != NULL, error,
 				    value_ret);
 	sdb_value_free(whole);
 	return error;
 }
 
-/* ---- pointers to members: `.*` and `->*` -------------------------------------------------------------- */
+/* ---- pointers to members: `.*` and `->*` ----------------------------------------------------- */
 
 /* The part of OBJECT that is its base class CLASS, or OBJECT itself. */
 static struct sdb_error *base_of(struct parser *parser, struct sdb_value *object, sdb_type_id class,
@@ -273,7 +130,8 @@ static struct sdb_error *data_at(struct parser *parser, struct sdb_value *object
 		return error;
 	if (offset < 0 || offset > INT32_MAX)
 		return expr_error(parser, "a pointer to no member");
-	error = value_part(object, parser->context, type->target, 0, (uint64_t)offset * 8, 0, &part);
+	error = value_part(object, parser->context, type->target, 0, (uint64_t)offset * 8, 0,
+			   &part);
 	return error ? error : value_detach(&part, value_ret);
 }
 
@@ -295,9 +153,10 @@ static struct sdb_error *method_at(struct parser *parser, struct sdb_value *obje
 	if (function == 0)
 		return expr_error(parser, "a pointer to no member");
 	if (function & 1)
-		error = read_virtual(parser, pointer, address, function - 1, &function);
+		error = value_virtual(pointer, parser->context, address, function - 1, &function);
 	if (!error)
-		error = sdb_value_at(parser->context, pointer->db, type->target, function, value_ret);
+		error = sdb_value_at(parser->context, pointer->db, type->target, function,
+				     value_ret);
 	if (!error)
 		value_bind(*value_ret, address);
 	return error;
@@ -328,7 +187,7 @@ struct sdb_error *expr_pointed_member(struct parser *parser, struct sdb_value *l
 	return error;
 }
 
-/* ---- pointers to members: `&Class::member` ----------------------------------------------------------- */
+/* ---- pointers to members: `&Class::member` --------------------------------------------------- */
 
 struct field_search {
 	struct parser *parser;
@@ -427,7 +286,8 @@ struct sdb_error *expr_method_address(struct parser *parser, const struct sdb_va
 		return error;
 	bool method = function->scope.kind == SDB_SCOPE_TYPE && function->parameter_count
 		&& function->parameters[0].flags & SDB_LOCAL_ARTIFICIAL;
-	bool virtual = function->flags & SDB_FUNCTION_VIRTUAL && function->virtual_index != UINT32_MAX;
+	bool virtual = function->flags & SDB_FUNCTION_VIRTUAL
+		&& function->virtual_index != UINT32_MAX;
 	pointer = virtual ? (uint64_t)function->virtual_index * size + 1 : address;
 	sdb_type_id class = function->scope.id;
 	sdb_function_free(function);
@@ -435,6 +295,7 @@ struct sdb_error *expr_method_address(struct parser *parser, const struct sdb_va
 		return NULL;
 	number_put(bytes, size, big, pointer);
 	error = types_member_pointer(parser->types, value->db, class, value->type, &type);
-	return error ? error : value_of_bytes(parser->context, parser->types, value->db, type, bytes,
-					      2 * (size_t)size, value_ret);
+	return error ? error
+		     : value_of_bytes(parser->context, parser->types, value->db, type, bytes,
+				      2 * (size_t)size, value_ret);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what stands in front of a name --------------------------------------------------------------- */
+/* ---- what stands in front of a name ---------------------------------------------------------- */
 
 /* Whether PATH ends with NAME at the begin of a part of it. */
 static bool ends_with(const char *path, const char *name)
@@ -52,7 +52,7 @@ static struct sdb_error *is_in_file(struct sdb_db *db, const char *where,
 	return NULL;
 }
 
-/* ---- variables, functions, enumerators ------------------------------------------------------------- */
+/* ---- variables, functions, enumerators ------------------------------------------------------- */
 
 struct search {
 	const struct sdb_context *context;
@@ -95,7 +95,10 @@ static struct sdb_error *take_variable(struct search *search, struct sdb_entity 
 				   variable->unit, &fits);
 	if (!error)
 		error = is_inside(search, variable, &inside);
-	/* Those of the frame's own file come before those that all files see, static ones of others last. */
+	/*
+	 * Those of the frame's own file come before those that all files see, static ones of others
+	 * last.
+	 */
 	unsigned quality = 1 + (variable->location.kind != SDB_LOCATION_NONE) * 16u
 		+ (variable->scope.kind != SDB_SCOPE_FUNCTION) * 8u
 		+ (search->unit && variable->unit == search->unit) * 4u
@@ -260,6 +263,14 @@ static struct sdb_error *find_own_member(const struct sdb_context *context, cons
 	if (error)
 		return error;
 	error = sdb_value_member(object, context, name, value_ret);
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		struct sdb_error *failed = value_method(object, context, name, -1, false,
+							value_ret);
+		if (failed || *value_ret) {
+			sdb_error_free(error);
+			error = failed;
+		}
+	}
 	sdb_value_free(object);
 	return error;
 }
@@ -283,7 +294,7 @@ struct sdb_error *sdb_find_value(const struct sdb_context *context, const char *
 	return find_global(context, where, name, value_ret);
 }
 
-/* ---- types ------------------------------------------------------------------------------------------------ */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 struct type_search {
 	struct sdb_db *db;

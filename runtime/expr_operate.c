@@ -128,7 +128,7 @@ struct sdb_error *expr_truth(struct parser *parser, struct sdb_value *value, boo
 	return NULL;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------ */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static sdb_type_id integer_type(const struct parser *parser, unsigned size, bool is_signed)
 {
@@ -301,7 +301,7 @@ static struct sdb_error *operate_integers(struct parser *parser, enum expr_opera
 	return expr_integer(parser, integer_type(parser, wide->size, is_signed), result, value_ret);
 }
 
-/* ---- pointers ------------------------------------------------------------------------------------------- */
+/* ---- pointers -------------------------------------------------------------------------------- */
 
 static struct sdb_error *target_size(struct parser *parser, const struct operand *pointer,
 				     uint64_t *size_ret)
@@ -383,7 +383,8 @@ struct sdb_error *expr_binary(struct parser *parser, enum expr_operator operator
 	if (complex || a.class == VALUE_REAL || b.class == VALUE_REAL) {
 		if (a.class == VALUE_POINTER || b.class == VALUE_POINTER)
 			return expr_error(parser, "a pointer and a floating point number");
-		return (complex ? operate_complex : operate_reals)(parser, operator, &a, &b, value_ret);
+		return complex ? operate_complex(parser, operator, &a, &b, value_ret)
+			: operate_reals(parser, operator, &a, &b, value_ret);
 	}
 	if (a.class == VALUE_POINTER || b.class == VALUE_POINTER)
 		return operate_pointers(parser, operator, &a, &b, value_ret);

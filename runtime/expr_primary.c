@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool begins_name(char c)
 {
@@ -87,7 +87,8 @@ struct sdb_error *expr_name(struct parser *parser, char **where_ret, char **name
 	}
 	length = expr_name_length(parser->at);
 	if (length)
-		*name_ret = strndup(parser->at + (parser->at[0] == ':' ? 2 : 0), length - (parser->at[0] == ':' ? 2 : 0));
+		*name_ret = strndup(parser->at + (parser->at[0] == ':' ? 2 : 0),
+				    length - (parser->at[0] == ':' ? 2 : 0));
 	parser->at += length;
 	if (!*name_ret) {
 		bool short_of_memory = length != 0;
@@ -151,7 +152,7 @@ static struct sdb_error *read_register(struct parser *parser, struct sdb_value *
 	return parser->names->reg(parser->names->arg, name, value_ret);
 }
 
-/* ---- constants ---------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static struct sdb_error *read_real(struct parser *parser, struct sdb_value **value_ret)
 {
@@ -303,7 +304,7 @@ static struct sdb_error *read_string(struct parser *parser, struct sdb_value **v
 	return error;
 }
 
-/* ---- parentheses and casts ------------------------------------------------------------------------------- */
+/* ---- parentheses and casts ------------------------------------------------------------------- */
 
 static struct sdb_error *read_cast(struct parser *parser, struct sdb_db *db, sdb_type_id type,
 				   struct sdb_value **value_ret)
@@ -382,7 +383,7 @@ static struct sdb_error *primary(struct parser *parser, struct sdb_value **value
 	return read_name(parser, value_ret);
 }
 
-/* ---- what follows --------------------------------------------------------------------------------------------- */
+/* ---- what follows ---------------------------------------------------------------------------- */
 
 static struct sdb_error *read_subscript(struct parser *parser, struct sdb_value *value,
 					struct sdb_value **value_ret)
@@ -424,8 +425,8 @@ struct sdb_error *expr_postfix(struct parser *parser, struct sdb_value **value_r
 			error = expr_member(parser, value, value_ret);
 		else if (expr_take(parser, "["))
 			error = read_subscript(parser, value, value_ret);
-		else if (expr_next(parser, "("))
-			error = expr_error(parser, "functions cannot be called");
+		else if (expr_take(parser, "("))
+			error = expr_call(parser, value, value_ret);
 		else
 			return NULL;
 		sdb_value_free(value);

@@ -4,7 +4,10 @@
  * so are the callers, that entry values need.
  */
 
+#include "call.h"
 #include "frame_context.h"
+#include "saved.h"
+#include "system.h"
 #include "tls.h"
 
 #include <elf.h>
@@ -16,6 +19,9 @@
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
 	struct frame_context *frame = arg;
+	/* The kernel's frames hold addresses of their process, too. */
+	if (frame->thread && frame->thread->key && !(address >> 63))
+		return sdb_thread_read(frame->thread, address, buffer, size);
 	return sdb_target_read(frame->unwinder.target, address, buffer, size);
 }
 
@@ -23,6 +29,12 @@ static struct sdb_error *write_memory(void *arg, uint64_t address, const void *b
 {
 	struct frame_context *frame = arg;
 	return sdb_target_write(frame->unwinder.target, address, buffer, size);
+}
+
+static struct sdb_error *call_function(void *arg, struct context_call *call)
+{
+	struct frame_context *frame = arg;
+	return call_make(frame->thread, call);
 }
 
 static bool is_innermost(const struct frame_context *frame)
@@ -52,9 +64,15 @@ static struct sdb_error *write_register(void *arg, uint32_t number, const void *
 {
 	struct frame_context *frame = arg;
 	int index = sdb_register_by_dwarf(frame->unwinder.target, number);
-	if (!is_innermost(frame) || index < 0)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
-				     "a register can be changed in the innermost frame of a thread only");
+	if (index < 0)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no register %u", number);
+	if (!is_innermost(frame)) {
+		if (number >= UNWIND_COLUMNS || size > sizeof(frame->frame.value[0]))
+			return sdb_error_new(SDB_ERROR_NOT_FOUND, "register %u was not saved", number);
+		uint64_t value = frame->frame.value[number];
+		memcpy(&value, buffer, size);
+		return saved_set(frame->thread, &frame->frame, number, value);
+	}
 	if (number < UNWIND_COLUMNS && size <= sizeof(frame->frame.value[0]))
 		memcpy(&frame->frame.value[number], buffer, size);
 	return sdb_thread_set_register(frame->thread, index, buffer, size);
@@ -204,13 +222,22 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 	return NULL;
 }
 
+static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
+{
+	struct frame_context *frame = arg;
+	if (frame->context.sections) /* its area has a place for each module that was given one when it was loaded */
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "where a module has its per-CPU variables is not known");
+	return system_cpu_area(frame->unwinder.target, frame->thread, area_ret);
+}
+
 /* ---- making one ---------------------------------------------------------------------------------------- */
 
 static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
 	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type, .copy_of = find_copy,
+	.symbol = find_symbol, .find_type = find_type, .copy_of = find_copy, .call = call_function,
+	.percpu_base = find_cpu_area,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)
@@ -298,7 +325,7 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 	/* What needs a frame is not there: the others of these take no notice of it. */
 	static const struct sdb_context_ops global_ops = {
 		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
-		.copy_of = find_copy,
+		.copy_of = find_copy, .percpu_base = find_cpu_area,
 	};
 	struct sdb_db *db;
 	struct sdb_target *target = module->target;

@@ -38,6 +38,8 @@ static struct sdb_error *call_site(struct sdb_thread *thread, struct site *site,
 	bool returns = probe->returns;
 	if (site->hook)
 		return probe_find_again(probe);
+	if (!probe_passes(probe, thread))
+		return NULL;
 	probe->hits++;
 	struct sdb_error *error = probe_call(probe, probe->options.before, &hit);
 	outcome->pause |= hit.pause;
@@ -45,9 +47,9 @@ static struct sdb_error *call_site(struct sdb_thread *thread, struct site *site,
 		outcome->moved = true;
 		return abort_function(thread, hit.abort_value);
 	}
-	if (!error && returns && probe_wants(probe, thread))
-		error = returns_await(probe, thread, site->entry);
-	return error;
+	if (error || !probe->options.after || !probe_wants(probe, thread))
+		return error;
+	return returns ? returns_await(probe, thread, site->entry) : step_due(thread, probe);
 }
 
 static struct sdb_error *call_sites(struct probes *probes, struct sdb_thread *thread, struct point *point,
@@ -64,7 +66,10 @@ static struct sdb_error *call_sites(struct probes *probes, struct sdb_thread *th
 	return error;
 }
 
-/* A breakpoint that is none of ours: it was one until a moment ago, or the program has its own. */
+/*
+ * A breakpoint that is none of ours: it was one until a moment ago, or the program has its own, and is to find
+ * itself behind it.
+ */
 static struct sdb_error *foreign_breakpoint(struct sdb_thread *thread, uint64_t address)
 {
 	uint8_t byte = 0;
@@ -72,25 +77,52 @@ static struct sdb_error *foreign_breakpoint(struct sdb_thread *thread, uint64_t 
 	struct sdb_error *error = sdb_target_read_some(thread->target, address, &byte, 1, &got);
 	if (error)
 		return error;
-	if (got == 1 && byte == 0xcc)
+	bool own = got == 1 && byte == 0xcc && !thread->target->driver->cpus; /* a machine deals with it itself */
+	if (own)
 		thread->signal = SIGTRAP;
-	else
-		error = thread_set_pc(thread, address);
-	return error ? error : thread_resume(thread, DRIVER_CONTINUE);
+	error = thread_set_pc(thread, own ? address + 1 : address);
+	return error ? error : probes_go(thread);
 }
 
-/* Where the thread is paused it is to be behind the breakpoint when it goes on. */
-static struct sdb_error *pause_here(struct probes *probes, struct sdb_thread *thread, struct point *point, bool moved)
+/* Whether this is the breakpoint that the thread met before a signal came in between (step_interrupted()). */
+static bool met_before(struct sdb_thread *thread, const struct point *point)
 {
-	struct sdb_error *error = NULL;
-	bool stepped;
-	if (!moved && point && point->slot)
-		error = thread_set_pc(thread, point->slot);
-	else if (!moved && point && point->inserted)
-		error = step_alone(probes, thread, point, &stepped);
-	if (!error && probes->target->status == SDB_TARGET_RUNNING)
-		error = sdb_target_pause(probes->target);
+	struct thread_probing *probing = thread->probing;
+	if (!probing || !probing->interrupted)
+		return false;
+	uint64_t stack = thread_get(thread, thread->target->architecture->sp);
+	bool met = probing->interrupted == point && probing->interrupted_stack == stack;
+	if (met || stack > probing->interrupted_stack) /* or the handler never returned to it */
+		probing->interrupted = NULL;
+	return met;
+}
+
+/* What was to be done of the point when it was switched on, and could not be. */
+static struct sdb_error *complete(struct probes *probes, struct point *point)
+{
+	probes->depth++;
+	struct sdb_error *error = point->exact ? NULL : point_complete(probes, point);
+	probes->depth--;
 	return error;
+}
+
+/* Handlers have been called: THREAD leaves POINT (NULL: there is none any more), and stops where it is then if PAUSE. */
+static struct sdb_error *leave(struct probes *probes, struct sdb_thread *thread, struct point *point, bool pause)
+{
+	struct sdb_target *target = probes->target;
+	struct sdb_error *error = point ? step_off(probes, thread, point, &pause) : NULL;
+	if (target->status == SDB_TARGET_EXITED)
+		return error;
+	if (!error && pause) {
+		probes->resume = false;
+		return target->status == SDB_TARGET_RUNNING ? sdb_target_pause(target) : NULL;
+	}
+	if (target->status == SDB_TARGET_PAUSED) /* probes_handle() lets all go on */
+		return error;
+	struct sdb_error *other = thread->stopped ? probes_go(thread) : NULL;
+	if (error)
+		sdb_error_free(other);
+	return error ? error : other;
 }
 
 static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thread *thread)
@@ -100,26 +132,27 @@ static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thr
 	struct sdb_error *error = thread_pc(thread, &pc);
 	if (error)
 		return error;
-	struct point *point = point_find(probes, pc - 1);
+	if (!probes->target->driver->insert_breakpoint) /* the instruction has been executed */
+		pc--;
+	struct point *point = point_find(probes, pc);
 	if (!point || (!point->inserted && !point->sites && !point->returns))
-		return foreign_breakpoint(thread, pc - 1);
-	thread_put(thread, probes->target->architecture->pc, pc - 1);
+		return foreign_breakpoint(thread, pc);
+	if (!probes->target->driver->insert_breakpoint)
+		thread_put(thread, probes->target->architecture->pc, pc);
+	error = complete(probes, point);
 	probes->depth++;
-	if (!thread->foreign)
+	if (!error && !thread->foreign && !met_before(thread, point)) {
+		if (thread->probing)
+			((struct thread_probing *)thread->probing)->due_count = 0;
 		error = call_sites(probes, thread, point, &outcome);
+	}
 	probes->depth--;
 	if (!error)
 		error = thread_pc(thread, &now);
 	if (error)
 		return error;
-	outcome.moved |= now != pc - 1;
-	if (outcome.pause)
-		probes->resume = false;
-	if (outcome.pause || probes->target->status == SDB_TARGET_PAUSED)
-		return pause_here(probes, thread, point, outcome.moved);
-	if (outcome.moved || !point->inserted)
-		return thread_resume(thread, DRIVER_CONTINUE);
-	return step_off(probes, thread, point);
+	outcome.moved |= now != pc;
+	return leave(probes, thread, outcome.moved || !point->inserted ? NULL : point, outcome.pause);
 }
 
 /* ---- events -------------------------------------------------------------------------------------- */
@@ -132,7 +165,8 @@ static struct sdb_error *tell(struct probes *probes, enum sdb_hit_kind kind, str
 	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next) {
 		struct sdb_hit hit = { .kind = kind, .probe = probe, .target = probes->target, .thread = thread,
 				       .number = *number };
-		if (probe->type != PROBE_EVENTS || !(probe->kinds & 1u << kind) || !probe_wants(probe, thread))
+		if (probe->type != PROBE_EVENTS || !(probe->kinds & 1u << kind) || !probe_wants(probe, thread)
+		    || (thread && !probe_passes(probe, thread)))
 			continue;
 		probe->hits++;
 		error = probe_call(probe, probe->options.before, &hit);
@@ -169,6 +203,7 @@ static struct sdb_error *handle_call(struct probes *probes, const struct driver_
 		return probes->call_probes ? NO_MEMORY() : NULL;
 	if (entry) {
 		probing->call_number = event->number;
+		probing->call_machine = event->machine;
 		for (unsigned i = 0; i < 6; i++)
 			probing->call_arguments[i] = event->arguments[i];
 	}
@@ -178,11 +213,13 @@ static struct sdb_error *handle_call(struct probes *probes, const struct driver_
 	probes->depth++;
 	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next) {
 		if (probe->type != PROBE_CALLS || !probe_wants(probe, event->thread)
-		    || (probe->number >= 0 && probe->number != probing->call_number))
+		    || (probe->number >= 0 && (probe->number != probing->call_number
+					       || probing->call_machine != probes->target->architecture->machine))
+		    || !probe_passes(probe, event->thread))
 			continue;
 		struct sdb_hit hit = { .kind = entry ? SDB_HIT_CALL : SDB_HIT_CALL_EXIT, .probe = probe,
 				       .target = probes->target, .thread = event->thread, .number = probing->call_number,
-				       .value = entry ? 0 : (uint64_t)event->number };
+				       .value = entry ? 0 : (uint64_t)event->number, .machine = probing->call_machine };
 		for (unsigned i = 0; i < 6; i++)
 			hit.arguments[i] = probing->call_arguments[i];
 		probe->hits += entry;
@@ -190,7 +227,23 @@ static struct sdb_error *handle_call(struct probes *probes, const struct driver_
 		*pause_ret |= hit.pause;
 	}
 	probes->depth--;
-	return error;
+	if (error || entry || !probing->through_call)
+		return error;
+	/* It was to execute one instruction, and that is done. */
+	probing->through_call = false;
+	return step_done(probes, event->thread, true, pause_ret);
+}
+
+/* A watchpoint fires behind the instruction, a breakpoint in a debug register before it. */
+static struct sdb_error *handle_hardware(struct probes *probes, const struct driver_event *event, bool *pause_ret)
+{
+	bool executed = event->kind == DRIVER_WATCHED;
+	for (unsigned i = 0; i < WATCHES && !executed; i++)
+		executed |= event->number & 1 << i && probes->watches[i] && probes->watches[i]->type == PROBE_WATCH;
+	struct sdb_error *error = watch_met(probes, event, pause_ret);
+	if (error || !executed || !step_wanted(probes, event->thread))
+		return error;
+	return step_done(probes, event->thread, true, pause_ret);
 }
 
 /* Calls the handlers for EVENT; *GO_ON_RET: its thread is to be let go then. */
@@ -204,21 +257,25 @@ static struct sdb_error *dispatch(struct probes *probes, const struct driver_eve
 		event->thread->signal = (int)number;
 		if (!error && is_fault(number))
 			error = restore_pc(probes, event->thread);
-		return error;
+		return error || !number ? error : step_interrupted(probes, event->thread, pause_ret);
 	case DRIVER_SYSCALL: case DRIVER_SYSCALL_EXIT:
 		return handle_call(probes, event, pause_ret);
 	case DRIVER_CREATED:
 		error = watch_new_thread(probes, event->thread);
 		return error ? error : tell(probes, SDB_HIT_THREAD, event->thread, &number, pause_ret);
+	case DRIVER_STEPPED:
+		return step_done(probes, event->thread, event->number == 0, pause_ret);
 	case DRIVER_EXITING:
+		if (event->thread->probing) /* it does not wait for its turn to end */
+			((struct thread_probing *)event->thread->probing)->exiting = true;
 		return tell(probes, SDB_HIT_THREAD_EXIT, event->thread, &number, pause_ret);
 	case DRIVER_CHILD:
 		return tell(probes, SDB_HIT_CHILD, event->thread, &number, pause_ret);
 	case DRIVER_EXECUTED:
-		probes_lose_places(probes);
-		return tell(probes, SDB_HIT_EXEC, event->thread, &number, pause_ret);
-	case DRIVER_HARDWARE:
-		return watch_met(probes, event, pause_ret);
+		error = probes_replaced(probes);
+		return error ? error : tell(probes, SDB_HIT_EXEC, event->thread, &number, pause_ret);
+	case DRIVER_HARDWARE: case DRIVER_WATCHED:
+		return handle_hardware(probes, event, pause_ret);
 	default:
 		return NULL;
 	}
@@ -254,8 +311,6 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 			return handle_breakpoint(probes, event->thread);
 		event->thread->signal = SIGTRAP;
 		break;
-	case DRIVER_STEPPED:
-		return probes ? step_done(probes, event->thread) : thread_resume(event->thread, DRIVER_CONTINUE);
 	default:
 		break;
 	}
@@ -267,7 +322,7 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 	if (!error && pause && target->status == SDB_TARGET_RUNNING)
 		return sdb_target_pause(target);
 	struct sdb_error *other = target->status == SDB_TARGET_RUNNING && event->thread && event->thread->stopped
-		? thread_resume(event->thread, DRIVER_CONTINUE) : NULL;
+		? probes_go(event->thread) : NULL;
 	if (error)
 		sdb_error_free(other);
 	return error ? error : other;
@@ -277,10 +332,14 @@ struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_e
 {
 	if (target->overlays && overlays_take(target, event))
 		return NULL;
+	if (target->probes)
+		turn_over(target->probes, event->thread);
 	struct sdb_error *error = handle_event(target, event);
 	struct probes *probes = target->probes;
 	if (!probes || probes->depth)
 		return error;
+	if (!error && target->status == SDB_TARGET_RUNNING)
+		error = turn_give(probes);
 	/* A handler changed what all threads have to know of, and stopped them for it. */
 	bool resume = probes->resume;
 	probes->resume = false;

@@ -66,7 +66,9 @@ static struct sdb_error *visit_scope(struct walk *walk, uint32_t scope, unsigned
 	return error;
 }
 
-/* Which variable of scope SCOPE is parameter NUMBER of its function; NULL: this instance has none. */
+/*
+ * Which variable of scope SCOPE is parameter NUMBER of its function; NULL: this instance has none.
+ */
 static const struct sdb_scope_variable *parameter_record(const struct sdb_code *code,
 							 uint32_t scope,
 							 size_t number)
@@ -110,7 +112,10 @@ static struct sdb_error *visit_parameters(struct walk *walk, uint32_t scope)
 	return error;
 }
 
-/* Marks the parameters and locals of the function that have a place in any block of scope OUTERMOST. */
+/*
+ * Marks the parameters and locals of the function that have a place in any block of scope
+ * OUTERMOST.
+ */
 static void mark_placed(const struct sdb_code *code, uint32_t outermost, bool *placed, size_t count)
 {
 	for (size_t i = 0; i < code->variable_count; i++)
@@ -187,7 +192,7 @@ struct sdb_error *sdb_value_locals(const struct sdb_context *context, unsigned w
 	return error;
 }
 
-/* ---- one of them ------------------------------------------------------------------------------- */
+/* ---- one of them ----------------------------------------------------------------------------- */
 
 struct search {
 	const char *name;

@@ -85,7 +85,7 @@ struct sdb_error *location_absent(enum sdb_absence absence, const char *text,
 	return error;
 }
 
-/* ---- evaluation -------------------------------------------------------------------------------- */
+/* ---- evaluation ------------------------------------------------------------------------------ */
 
 /* Why ERROR of MACHINE means that there is no value; PRESENT: it is a real error. */
 static enum sdb_absence reason(const struct machine *machine, const struct sdb_error *error)
@@ -183,7 +183,7 @@ struct sdb_error *location_number(const struct sdb_context *context,
 	return error;
 }
 
-/* ---- the kinds of location ------------------------------------------------------------------------ */
+/* ---- the kinds of location ------------------------------------------------------------------- */
 
 static struct sdb_error *find_in_list(const struct sdb_context *context,
 				      const struct sdb_location *location,

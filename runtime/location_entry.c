@@ -161,8 +161,10 @@ static struct sdb_error *check_callee(struct machine *machine, const struct sdb_
 		struct sdb_error *error = same_function(caller, site->function, context, &same);
 		if (error)
 			return error;
-		return same ? NULL : unrecoverable(machine,
-						   "the caller called another function, which jumped here");
+		return same
+			? NULL
+			: unrecoverable(machine,
+					"the caller called another function, which jumped here");
 	}
 	if (site->target.length == 0 || site->flags & SDB_CALL_TARGET_CLOBBERED)
 		return unrecoverable(machine, "the caller does not say what it called");
@@ -234,7 +236,9 @@ struct sdb_error *machine_entry_value(struct machine *machine,
 /* The register that parameter NUMBER comes in: its description at the entry of the function. */
 static bool register_of(const struct machine *machine, uint64_t number, uint64_t *register_ret)
 {
-	const struct sdb_scope_variable *variable = location_local(machine->context, number);
+	struct sdb_context same;
+	const struct sdb_scope_variable *variable = location_local(
+		machine->context, SDB_REFERENCE_LOCAL, number, &same);
 	uint64_t entry = machine->context->code->scopes[0].entry;
 	struct sdb_operation operation;
 	if (!variable)

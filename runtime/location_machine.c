@@ -203,6 +203,38 @@ static struct sdb_error *dereference(struct machine *machine, uint64_t size, uin
 	return error ? error : push_typed(machine, type, bits);
 }
 
+/* There is one address space here, that of the target's memory: number 0 (DWARF 5, 2.5.1.3). */
+static struct sdb_error *dereference_in_space(struct machine *machine, uint64_t size, uint64_t type)
+{
+	struct stack_value address = { 0 }, space;
+	struct sdb_error *error = machine_pop(machine, &address);
+	if (!error)
+		error = machine_pop(machine, &space);
+	if (!error && !stack_is_zero(&space))
+		error = sdb_error_new(SDB_ERROR_INVALID, "an expression reads address space %llu",
+				      (unsigned long long)stack_number(&space));
+	if (!error)
+		error = machine_push(machine, address);
+	return error ? error : dereference(machine, size, type);
+}
+
+/* DW_EH_PE_*: LSB, Exception Frames, DWARF Exception Header Encoding. */
+enum { ENCODING_APPLICATION = 0x70, ENCODING_INDIRECT = 0x80 };
+
+/*
+ * In rules of .eh_frame only. Where the operand itself stands, which it may be relative to, is not
+ * known.
+ */
+static struct sdb_error *push_encoded(struct machine *machine, uint64_t encoding, uint64_t address)
+{
+	unsigned size = types_address_size(machine->context->db);
+	if (encoding & ENCODING_APPLICATION)
+		return sdb_error_new(SDB_ERROR_INVALID, "an address that is encoded as 0x%llx",
+				     (unsigned long long)encoding);
+	struct sdb_error *error = push_number(machine, address + machine->context->load_bias);
+	return error || !(encoding & ENCODING_INDIRECT) ? error : dereference(machine, size, 0);
+}
+
 static struct sdb_error *push_object(struct machine *machine)
 {
 	if (!machine->object)
@@ -310,7 +342,7 @@ static struct sdb_error *branch(struct machine *machine, struct sdb_operation_re
 	return NULL;
 }
 
-/* ---- operations --------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static struct sdb_error *step_typed(struct machine *machine, const struct sdb_operation *operation)
 {
@@ -332,6 +364,11 @@ static struct sdb_error *step_typed(struct machine *machine, const struct sdb_op
 	case SDB_OP_CALL2: case SDB_OP_CALL4: case SDB_OP_CALL_REF:
 		return machine_call(machine, value[0], value[1]);
 	case SDB_OP_FORM_TLS_ADDRESS: case SDB_OP_GNU_PUSH_TLS_ADDRESS: return tls_address(machine);
+	case SDB_OP_XDEREF:
+		return dereference_in_space(machine, types_address_size(machine->context->db), 0);
+	case SDB_OP_XDEREF_SIZE: return dereference_in_space(machine, value[0], 0);
+	case SDB_OP_XDEREF_TYPE: return dereference_in_space(machine, value[0], value[1]);
+	case SDB_OP_GNU_ENCODED_ADDR: return push_encoded(machine, value[0], value[1]);
 	case SDB_OP_CALL_FRAME_CFA: return push_cfa(machine);
 	case SDB_OP_PUSH_OBJECT_ADDRESS: return push_object(machine);
 	}

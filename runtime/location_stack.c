@@ -144,7 +144,9 @@ compared:
 	return NULL;
 }
 
-/* DWARF 5, 2.5.1.4: the generic type divides and compares as signed, takes remainders as unsigned. */
+/*
+ * DWARF 5, 2.5.1.4: the generic type divides and compares as signed, takes remainders as unsigned.
+ */
 static struct sdb_error *divide(uint8_t operation, const struct stack_value *a,
 				const struct stack_value *b, number_bits *result_ret)
 {

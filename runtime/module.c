@@ -2,6 +2,7 @@
 /* A module of a target: its file, its build-id, where it was loaded to, its database. */
 
 #include "space.h"
+#include "symdb/hex.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ void module_free(struct sdb_module *module)
 	sdb_error_free(module->trouble);
 	free(module->sections);
 	free(module->file);
+	free(module->database);
 	free(module->path);
 	free(module);
 }
@@ -95,6 +97,10 @@ void module_examine(struct sdb_module *module)
 	if (module->examined)
 		return;
 	module->examined = true;
+	if (module->target->base && module->path[0] == '/') {
+		module->trouble = module_read_memory(module);
+		return;
+	}
 	struct sdb_error *error = find_file(module);
 	if (!error)
 		error = elf_image_read(module->file, &module->image);
@@ -117,12 +123,13 @@ struct sdb_error *module_give(struct sdb_target *target, const struct module_fou
 	module->bias = found->bias;
 	module->path = strdup(found->name);
 	module->file = found->file ? strdup(found->file) : NULL;
+	module->database = found->database ? strdup(found->database) : NULL;
 	module->build_id_length = found->build_id_length <= sizeof(module->build_id) ? found->build_id_length : 0;
 	if (module->build_id_length)
 		memcpy(module->build_id, found->build_id, module->build_id_length);
 	if (found->section_count)
 		module->sections = sections_create(found->section_count);
-	if (!module->path || (found->file && !module->file) || (found->section_count && !module->sections)) {
+	if (!module->path || (found->file && !module->file) || (found->database && !module->database) || (found->section_count && !module->sections)) {
 		module_free(module);
 		return NO_MEMORY();
 	}
@@ -134,13 +141,6 @@ struct sdb_error *module_give(struct sdb_target *target, const struct module_fou
 
 /* ---- the database -------------------------------------------------------------------------- */
 
-static void format_id(const uint8_t *id, size_t length, char text_ret[129])
-{
-	text_ret[0] = '\0';
-	for (size_t i = 0; i < length; i++)
-		sprintf(text_ret + 2 * i, "%02x", id[i]);
-}
-
 /* A database of another build would give wrong answers. */
 static struct sdb_error *check_identity(const struct sdb_module *module, struct sdb_db *db, const char *path)
 {
@@ -149,8 +149,8 @@ static struct sdb_error *check_identity(const struct sdb_module *module, struct 
 	if (info->build_id_length == module->build_id_length
 	    && memcmp(info->build_id, module->build_id, module->build_id_length) == 0)
 		return NULL;
-	format_id(module->build_id, module->build_id_length, ours);
-	format_id(info->build_id, info->build_id_length, theirs);
+	hex_of_bytes(module->build_id, module->build_id_length, ours);
+	hex_of_bytes(info->build_id, info->build_id_length, theirs);
 	return sdb_error_new(SDB_ERROR_CORRUPT, "the database %s is of build-id %s, %s has %s", path,
 			     *theirs ? theirs : "(none)", module->path, *ours ? ours : "none");
 }
@@ -169,6 +169,10 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 {
 	char id[129];
 	*temporary_ret = false;
+	if (module->database) {
+		*path_ret = strdup(module->database);
+		return *path_ret ? NULL : NO_MEMORY();
+	}
 	if (module->build_id_length) {
 		struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, path_ret);
 		if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND || module->file) {
@@ -181,7 +185,7 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 	} else if (module->file) {
 		return sdb_database_for(module->file, options, path_ret, temporary_ret);
 	}
-	format_id(module->build_id, module->build_id_length, id);
+	hex_of_bytes(module->build_id, module->build_id_length, id);
 	if (!*id)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "it has no build-id that could be read");
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no database for build-id %s: index its debuginfo with `stackdb index FILE`, "
@@ -197,7 +201,7 @@ static struct sdb_error *open_database(struct sdb_module *module)
 	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
 	char *path;
 	bool temporary;
-	struct sdb_error *error = module->given ? find_given(module, &options, &path, &temporary)
+	struct sdb_error *error = module->given || module->from_memory ? find_given(module, &options, &path, &temporary)
 		: sdb_database_for(module->file, &options, &path, &temporary);
 	if (error)
 		return sdb_error_prefix(error, "%s", module->path);

@@ -5,8 +5,8 @@
 
 /*
  * Operands: 1 2 4 8 bytes unsigned (lower case b w d q) or signed (upper case), u and s LEB128,
- * a address, L block with ULEB128 length, C block with one byte of length, R reference of the
- * database (kind and number). The forms are those of model.h, where references are rewritten.
+ * a address, L block with ULEB128 length, C block with one byte of length, E byte with an encoding
+ * and a number in it, R reference of the database (kind and number). The forms are those of model.h, where references are rewritten.
  */
 struct shape {
 	uint8_t code;
@@ -48,7 +48,7 @@ static const struct shape shapes[] = {
 	{ 0xa7, "bu", "DW_OP_xderef_type" }, { 0xa8, "u", "DW_OP_convert" },
 	{ 0xa9, "u", "DW_OP_reinterpret" },
 	{ 0xe0, "", "DW_OP_GNU_push_tls_address" }, { 0xf0, "", "DW_OP_GNU_uninit" },
-	{ 0xf1, "b", "DW_OP_GNU_encoded_addr" },
+	{ 0xf1, "E", "DW_OP_GNU_encoded_addr" },
 	{ 0xf2, "Rs", "DW_OP_GNU_implicit_pointer" }, { 0xf3, "L", "DW_OP_GNU_entry_value" },
 	{ 0xf4, "uC", "DW_OP_GNU_const_type" }, { 0xf5, "uu", "DW_OP_GNU_regval_type" },
 	{ 0xf6, "bu", "DW_OP_GNU_deref_type" }, { 0xf7, "u", "DW_OP_GNU_convert" },
@@ -118,6 +118,21 @@ static bool read_block(struct sdb_operation_reader *reader, struct sdb_operation
 	return true;
 }
 
+/* The formats are the low four bits of DW_EH_PE_*. */
+static bool read_encoded(struct sdb_operation_reader *reader, uint64_t *encoding_ret, uint64_t *value_ret)
+{
+	static const uint8_t sizes[] = { 0, 0, 2, 4, 8 };
+	if (!read_fixed(reader, 1, false, encoding_ret))
+		return false;
+	unsigned format = *encoding_ret & 7;
+	bool is_signed = *encoding_ret & 8;
+	if (format == 1)
+		return read_leb(reader, is_signed, value_ret);
+	if (format >= sizeof(sizes))
+		return false;
+	return read_fixed(reader, format ? sizes[format] : reader->address_size, is_signed, value_ret);
+}
+
 static bool read_operand(struct sdb_operation_reader *reader, struct sdb_operation *operation,
 			 char shape)
 {
@@ -133,6 +148,9 @@ static bool read_operand(struct sdb_operation_reader *reader, struct sdb_operati
 		return read_leb(reader, false, &size) && read_block(reader, operation, size);
 	case 'C':
 		return read_fixed(reader, 1, false, &size) && read_block(reader, operation, size);
+	case 'E':
+		operation->operands += 2;
+		return read_encoded(reader, value, value + 1);
 	case 'R':
 		operation->operands += 2;
 		return read_leb(reader, false, value) && read_leb(reader, false, value + 1);

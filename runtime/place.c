@@ -102,18 +102,26 @@ struct sdb_error *place_bind(struct sdb_probe *probe, const char *pattern)
 	return sdb_target_bind(probe->target, pattern, probe->options.inlined && !probe->returns, add_binding, &of);
 }
 
-/* Has PROBE told when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
-struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed)
+/* Has PROBE told when libraries are loaded. */
+static struct sdb_error *place_hook(struct sdb_probe *probe)
 {
 	struct binding_of of = { .probe = probe, .hook = true };
-	struct sdb_error *error = sdb_target_bind(probe->target, "_dl_debug_state", false, add_binding, &of);
-	if (error) { /* nothing is ever loaded later */
-		sdb_error_free(error);
-		return missed;
-	}
+	return sdb_target_bind(probe->target, LINKER_HOOK, false, add_binding, &of);
+}
+
+struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed)
+{
 	sdb_error_free(missed);
+	/* A static program has no linker; another one that it executes may. */
+	sdb_error_free(place_hook(probe));
 	probe->pattern = strdup(pattern);
 	return probe->pattern ? NULL : NO_MEMORY();
+}
+
+struct sdb_error *place_pending_again(struct sdb_probe *probe)
+{
+	sdb_error_free(place_hook(probe));
+	return place_bind(probe, probe->pattern);
 }
 
 struct sdb_error *probe_find_again(struct sdb_probe *probe)

@@ -45,7 +45,7 @@ bool print_full(const struct printer *printer)
 	return printer->text.failed || printer->text.size >= printer->options.size;
 }
 
-/* ---- what is not there -------------------------------------------------------------------------- */
+/* ---- what is not there ----------------------------------------------------------------------- */
 
 static const char *words(enum sdb_absence absence)
 {
@@ -71,7 +71,7 @@ void print_absent(struct printer *printer, const struct sdb_value *value)
 			    : words(value->absence));
 }
 
-/* ---- structures ---------------------------------------------------------------------------------- */
+/* ---- structures ------------------------------------------------------------------------------ */
 
 /* A virtual base is printed where it is met first (gdb's cp-valprint.c). */
 static bool skip_base(struct printer *printer, const struct sdb_member *member)
@@ -84,13 +84,6 @@ static bool skip_base(struct printer *printer, const struct sdb_member *member)
 	if (printer->base_count < PRINT_MAX_BASES)
 		printer->bases[printer->base_count++] = member->type;
 	return false;
-}
-
-static bool skip_member(struct printer *printer, const struct sdb_member *member)
-{
-	if (member->kind == SDB_MEMBER_BASE)
-		return skip_base(printer, member);
-	return member->flags & SDB_MEMBER_STATIC && printer->options.no_statics;
 }
 
 static struct sdb_error *put_member_head(struct printer *printer, const struct sdb_value *value,
@@ -118,9 +111,13 @@ static struct sdb_error *put_member_head(struct printer *printer, const struct s
 }
 
 static struct sdb_error *put_member(struct printer *printer, struct sdb_value *value,
-				    const struct sdb_member *member)
+				    const struct sdb_member *member, size_t index)
 {
 	struct sdb_value part;
+	(void)index;
+	if (member->kind == SDB_MEMBER_BASE && skip_base(printer, member))
+		return NULL;
+	text_add(&printer->text, text_last(&printer->text) == '{' ? "" : ", ");
 	struct sdb_error *error = put_member_head(printer, value, member);
 	if (!error)
 		error = value_member_part(value, printer->context, member, &part);
@@ -140,24 +137,22 @@ static struct sdb_error *put_member(struct printer *printer, struct sdb_value *v
 static struct sdb_error *put_structure(struct printer *printer, struct sdb_value *value)
 {
 	const struct sdb_type *type;
-	bool first = true, fields = false;
+	bool fields = false;
 	struct sdb_error *error = value_stripped(value, &type);
-	text_add(&printer->text, "{");
-	for (size_t i = 0; !error && i < type->member_count && !print_full(printer); i++) {
+	for (size_t i = 0; !error && i < type->member_count; i++)
 		fields |= type->members[i].kind != SDB_MEMBER_BASE;
-		if (skip_member(printer, &type->members[i]))
-			continue;
-		text_add(&printer->text, first ? "" : ", ");
-		first = false;
-		error = put_member(printer, value, &type->members[i]);
-	}
+	text_add(&printer->text, "{");
+	if (!error)
+		error = print_members(printer, value, put_member);
 	if (!error && !fields && !print_full(printer))
-		text_add(&printer->text, first ? "<No data fields>" : ", <No data fields>");
+		text_add(&printer->text,
+			 text_last(&printer->text) == '{' ? "<No data fields>"
+							  : ", <No data fields>");
 	text_add(&printer->text, print_full(printer) ? "...}" : "}");
 	return error;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------------ */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 /* Counts how many elements from INDEX on, below END, are equal to ELEMENT, up to MAX_RUN. */
 static struct sdb_error *count_equal(struct printer *printer, struct sdb_value *array,
@@ -218,27 +213,16 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 
 static struct sdb_error *put_array(struct printer *printer, struct sdb_value *array, bool cut)
 {
-	sdb_type_id type;
-	unsigned dimension, width = 0;
-	uint64_t size, count;
-	char prefix;
-	bool known;
-	struct sdb_error *error = value_element_shape(array, &type, &dimension, &size, &known);
-	if (!error && dimension == 0)
-		error = value_character(array, type, &width, &prefix);
-	if (!error)
-		error = value_elements(array, &count, &known);
+	struct print_array shape;
+	struct sdb_error *error = print_measure(array, cut, &shape);
 	if (error)
 		return error;
-	if (cut)
-		count = size ? array->size / size : 0;
-	if (width && !value_any_missing(array)) {
-		struct characters characters = { array->bytes, (size_t)count, width, prefix,
-						 types_big_endian(array->db), cut };
-		print_string(printer, &characters);
-		return NULL;
-	}
-	return put_elements(printer, array, count);
+	if (!shape.width)
+		return put_elements(printer, array, shape.count);
+	print_string(printer,
+		     &(struct characters){ array->bytes, (size_t)shape.count, shape.width,
+					   shape.prefix, types_big_endian(array->db), cut });
+	return NULL;
 }
 
 /* An array without a length: gdb shows its address, and the text there. */
@@ -262,7 +246,7 @@ static struct sdb_error *put_unbounded(struct printer *printer, struct sdb_value
 	return print_pointed_string(printer, address, width, prefix);
 }
 
-/* ---- anything ------------------------------------------------------------------------------------------ */
+/* ---- anything -------------------------------------------------------------------------------- */
 
 struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
 			     struct sdb_value *cut_ret,
@@ -272,7 +256,8 @@ struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
 	unsigned dimension;
 	uint64_t size;
 	bool known;
-	*is_cut_ret = value->kind == SDB_TYPE_ARRAY && value->sized && value->size > VALUE_MAX_SIZE && !value->loaded;
+	*is_cut_ret = value->kind == SDB_TYPE_ARRAY && value->sized && value->size > VALUE_MAX_SIZE
+		&& !value->loaded;
 	if (!*is_cut_ret)
 		return types_is_structure(value->kind) && value->size > VALUE_MAX_SIZE ? NULL
 			: value_load(value, printer->context);
@@ -393,7 +378,10 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	struct sdb_value *loaded = is_cut ? &cut : value;
 	bool scalar = !types_is_structure(value->kind) && value->kind != SDB_TYPE_ARRAY
 		&& !is_complex(value);
-	/* As in gdb: only a whole variable is called optimized out, what is inside of one part by part. */
+	/*
+	 * As in gdb: only a whole variable is called optimized out, what is inside of one part by
+	 * part.
+	 */
 	bool in_parts = !scalar && loaded->missing
 		&& (inside || loaded->absence == SDB_ABSENT_POINTER);
 	if (loaded->loaded && !in_parts

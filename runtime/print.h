@@ -40,6 +40,20 @@ struct sdb_error *print_load(struct printer *printer, struct sdb_value *value,
 			     struct sdb_value *cut_ret,
 			     bool *is_cut_ret);
 
+/* ---- print_parts.c ---- */
+typedef struct sdb_error *(*print_member_fn)(struct printer *printer, struct sdb_value *whole,
+					     const struct sdb_member *member, size_t index);
+/* Calls FN for the members of WHOLE that are shown, until enough has been printed. */
+struct sdb_error *print_members(struct printer *printer, struct sdb_value *whole,
+				print_member_fn fn);
+struct print_array {
+	uint64_t count;
+	unsigned width;  /* of an array of characters that are all there, else 0 */
+	char prefix;
+};
+/* CUT: only the begin of the array is there. */
+struct sdb_error *print_measure(struct sdb_value *array, bool cut, struct print_array *shape_ret);
+
 /* ---- print_scalar.c: all of these have been loaded, and nothing is missing ---- */
 struct sdb_error *print_scalar(struct printer *printer, struct sdb_value *value);
 /* `0x401136 <main>`. */

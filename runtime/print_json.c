@@ -108,7 +108,7 @@ static struct sdb_error *put_pointed_text(struct printer *printer, struct sdb_va
 	return NULL;
 }
 
-/* ---- scalars ----------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *value,
 				     uint64_t address)
@@ -129,7 +129,8 @@ static struct sdb_error *put_pointer(struct printer *printer, struct sdb_value *
 		if (!error) {
 			text_add(&printer->text, ",\"symbol\":");
 			put_words(&printer->text, name);
-			text_add_format(&printer->text, ",\"offset\":%llu", (unsigned long long)offset);
+			text_add_format(&printer->text, ",\"offset\":%llu",
+					(unsigned long long)offset);
 			free(name);
 		}
 		sdb_error_free(error);
@@ -238,7 +239,7 @@ static struct sdb_error *put_scalar(struct printer *printer, struct sdb_value *v
 	return NULL;
 }
 
-/* ---- structures and arrays -------------------------------------------------------------------------- */
+/* ---- structures and arrays ------------------------------------------------------------------- */
 
 /* Members without a name (anonymous unions, bases) are called `<N>` or `<Base>`. */
 static struct sdb_error *put_key(struct printer *printer, const struct sdb_value *value,
@@ -270,53 +271,42 @@ static struct sdb_error *put_key(struct printer *printer, const struct sdb_value
 	return NULL;
 }
 
+static struct sdb_error *put_member(struct printer *printer, struct sdb_value *whole,
+				    const struct sdb_member *member, size_t index)
+{
+	struct sdb_value part;
+	text_add(&printer->text, text_last(&printer->text) == '{' ? "" : ",");
+	struct sdb_error *error = put_key(printer, whole, member, index);
+	if (!error)
+		error = value_member_part(whole, printer->context, member, &part);
+	if (error)
+		return error;
+	error = put_value(printer, &part);
+	value_deinit(&part);
+	return error;
+}
+
 static struct sdb_error *put_members(struct printer *printer, struct sdb_value *value)
 {
-	const struct sdb_type *type;
-	bool first = true;
-	struct sdb_error *error = value_stripped(value, &type);
 	text_add(&printer->text, "{");
-	for (size_t i = 0; !error && i < type->member_count && !print_full(printer); i++) {
-		struct sdb_value part;
-		if (type->members[i].flags & SDB_MEMBER_STATIC && printer->options.no_statics)
-			continue;
-		text_add(&printer->text, first ? "" : ",");
-		first = false;
-		error = put_key(printer, value, &type->members[i], i);
-		if (!error)
-			error = value_member_part(value, printer->context, &type->members[i],
-						  &part);
-		if (!error) {
-			error = put_value(printer, &part);
-			value_deinit(&part);
-		}
-	}
+	struct sdb_error *error = print_members(printer, value, put_member);
 	text_add(&printer->text, "}");
 	return error;
 }
 
 static struct sdb_error *put_elements(struct printer *printer, struct sdb_value *array, bool cut)
 {
-	sdb_type_id type;
-	unsigned dimension, width = 0;
-	uint64_t size, count, i;
-	char prefix;
-	bool known;
-	struct sdb_error *error = value_element_shape(array, &type, &dimension, &size, &known);
-	if (!error && dimension == 0)
-		error = value_character(array, type, &width, &prefix);
-	if (!error)
-		error = value_elements(array, &count, &known);
+	struct print_array shape;
+	uint64_t i;
+	struct sdb_error *error = print_measure(array, cut, &shape);
 	if (error)
 		return error;
-	if (cut)
-		count = size ? array->size / size : 0;
-	if (width == 1 && array->bytes && !value_any_missing(array)) {
-		put_characters(printer, array->bytes, (size_t)count);
+	if (shape.width == 1 && array->bytes) {
+		put_characters(printer, array->bytes, (size_t)shape.count);
 		return NULL;
 	}
 	text_add(&printer->text, "[");
-	for (i = 0; !error && i < count && i < printer->options.elements
+	for (i = 0; !error && i < shape.count && i < printer->options.elements
 	     && !print_full(printer); i++) {
 		struct sdb_value part;
 		text_add(&printer->text, i ? "," : "");
@@ -326,7 +316,7 @@ static struct sdb_error *put_elements(struct printer *printer, struct sdb_value 
 			value_deinit(&part);
 		}
 	}
-	if (!error && (i < count || cut))
+	if (!error && (i < shape.count || cut))
 		text_add(&printer->text, i ? ",{\"absent\":\"more elements\"}"
 			 : "{\"absent\":\"more elements\"}");
 	text_add(&printer->text, "]");

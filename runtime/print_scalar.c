@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- floating point ---------------------------------------------------------------------------- */
+/* ---- floating point -------------------------------------------------------------------------- */
 
 /* The fields of a format: how many bits of mantissa are stored, and digits that tell all apart. */
 struct layout {
@@ -70,7 +70,7 @@ void print_real(struct buffer *text, number_bits bits, enum number_format format
 	}
 }
 
-/* ---- enumerations ------------------------------------------------------------------------------------- */
+/* ---- enumerations ---------------------------------------------------------------------------- */
 
 /* `ns::` or `ns::Enumeration::` in front of enumerators, in C++. */
 static struct sdb_error *put_scope(struct printer *printer, const struct sdb_value *value,
@@ -157,7 +157,7 @@ struct sdb_error *print_enumerators(struct printer *printer, struct sdb_value *v
 	return error;
 }
 
-/* ---- pointers --------------------------------------------------------------------------------------- */
+/* ---- pointers -------------------------------------------------------------------------------- */
 
 void print_address(struct printer *printer, uint64_t address)
 {
@@ -243,7 +243,10 @@ static struct sdb_error *take_method(void *arg, struct sdb_entity entity)
 	if (function->flags & (SDB_FUNCTION_VIRTUAL | SDB_FUNCTION_PURE_VIRTUAL)
 	    && function->virtual_index == search->index) {
 		error = types_text(search->value->types, search->value->db, function->name, &name);
-		/* clang numbers destructors as what stands in front of them; nothing points to those. */
+		/*
+		 * clang numbers destructors as what stands in front of them; nothing points to
+		 * those.
+		 */
 		if (!error && (!search->found || name[0] != '~'))
 			search->found = entity.id;
 	}
@@ -322,7 +325,7 @@ static struct sdb_error *put_member_pointer(struct printer *printer, struct sdb_
 	return NULL;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static struct sdb_error *put_integer(struct printer *printer, struct sdb_value *value,
 				     number_signed number,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Probes: made, switched on and off, removed. What happens at them is in hit.c. */
 
+#include "overlay.h"
 #include "probe_private.h"
 
 #include <stdlib.h>
@@ -29,11 +30,16 @@ struct thread_probing *thread_probing(struct sdb_thread *thread)
 void probes_thread_gone(struct sdb_thread *thread)
 {
 	struct thread_probing *probing = thread->probing;
+	if (thread->target->probes) {
+		turn_over(thread->target->probes, thread);
+		step_drop_deferred(thread->target->probes, thread);
+	}
 	if (!probing)
 		return;
 	if (thread->target->probes)
 		returns_forget(thread->target->probes, probing, NULL);
 	free(probing->awaited);
+	free(probing->due);
 	free(probing);
 	thread->probing = NULL;
 }
@@ -43,13 +49,32 @@ bool probes_active(const struct sdb_target *target)
 	for (const struct sdb_probe *probe = target->probes ? target->probes->list : NULL; probe; probe = probe->next)
 		if (probe->enabled && !probe->removed)
 			return true;
-	return false;
+	return overlays_active(target);
+}
+
+bool probes_go_later(struct sdb_target *target)
+{
+	bool later = target->probes && target->probes->depth;
+	if (later)
+		target->probes->resume = true;
+	return later;
+}
+
+bool probes_has_point(const struct sdb_target *target, uint64_t address)
+{
+	const struct point *point = target->probes ? point_find(target->probes, address) : NULL;
+	return point && point->inserted;
 }
 
 bool probe_wants(const struct sdb_probe *probe, const struct sdb_thread *thread)
 {
 	return probe->enabled && !probe->removed
 		&& (!probe->options.thread || !thread || probe->options.thread == thread->id);
+}
+
+bool probe_passes(struct sdb_probe *probe, struct sdb_thread *thread)
+{
+	return !probe->filter || filter_passes(probe->filter, thread);
 }
 
 struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sdb_hit *hit)
@@ -60,7 +85,14 @@ struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sd
 	probes->depth++;
 	struct sdb_error *error = fn(probe->options.arg, hit);
 	probes->depth--;
-	return error;
+	if (error || !hit->steps || !hit->thread || probe->removed)
+		return error;
+	struct thread_probing *probing = thread_probing(hit->thread);
+	if (!probing)
+		return NO_MEMORY();
+	probing->stepper = probe;
+	probing->steps = hit->steps;
+	return NULL;
 }
 
 /* ---- on and off ---------------------------------------------------------------------------------- */
@@ -94,6 +126,8 @@ static struct sdb_error *report_calls(struct probes *probes)
 static struct sdb_error *switch_on(struct sdb_probe *probe)
 {
 	struct probes *probes = probe->target->probes;
+	if (probe->type == PROBE_WATCH && probe->options.software)
+		return software_set(probes, probe);
 	if (probe->type == PROBE_WATCH || (probe->type == PROBE_PLACES && probe->options.hardware))
 		return watch_set(probes, probe);
 	if (probe->type == PROBE_CALLS) {
@@ -106,6 +140,9 @@ static struct sdb_error *switch_on(struct sdb_probe *probe)
 static struct sdb_error *switch_off(struct sdb_probe *probe)
 {
 	struct probes *probes = probe->target->probes;
+	steps_forget(probes, probe);
+	if (probe->type == PROBE_WATCH && probe->options.software)
+		return software_clear(probes, probe);
 	if (probe->watch >= 0)
 		return watch_clear(probes, probe);
 	if (probe->type == PROBE_CALLS) {
@@ -164,6 +201,8 @@ static void free_probe(struct sdb_probe *probe)
 			*link = site->next_at_point;
 		free(site);
 	}
+	filter_destroy(probe->filter);
+	free(probe->bytes);
 	free(probe->pattern);
 	free(probe);
 }
@@ -241,33 +280,70 @@ void probes_remove_all(struct sdb_target *target)
 	target->probes = NULL;
 }
 
-void probes_lose_places(struct probes *probes)
+static void lose_places(struct sdb_probe *probe)
+{
+	for (struct site *site = probe->sites, *next; site; site = next) {
+		next = site->next_of_probe;
+		free(site);
+	}
+	probe->sites = NULL;
+	probe->site_count = 0;
+	probe->watch = -1;
+	free(probe->bytes);
+	probe->bytes = NULL;
+	/* In another program an address is that of anything. */
+	if (probe->pattern && strncmp(probe->pattern, "0x", 2) == 0) {
+		free(probe->pattern);
+		probe->pattern = NULL;
+	}
+	/* Events are still told of, and what is pending is looked for anew. */
+	if ((probe->type == PROBE_PLACES && !probe->pattern) || probe->type == PROBE_WATCH)
+		probe->enabled = false;
+}
+
+/* The places of PROBE in another program than the one that it was made for. */
+static struct sdb_error *find_in_new(struct sdb_probe *probe)
+{
+	struct sdb_error *error = NULL;
+	if (probe->pattern)
+		error = place_pending_again(probe);
+	else if (probe->type == PROBE_EVENTS && probe->kinds & 1u << SDB_HIT_LIBRARY)
+		error = place_bind(probe, LINKER_HOOK);
+	if (error && sdb_error_code(error) != SDB_ERROR_MEMORY) {
+		if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+			target_log(probe->target, SDB_LOG_PROBE, SDB_LOG_WARNING, "in the new program: %s", sdb_error_message(error));
+		sdb_error_free(error);
+		error = NULL;
+	}
+	return error ? error : probe_update_points(probe);
+}
+
+struct sdb_error *probes_replaced(struct probes *probes)
 {
 	struct sdb_target *target = probes->target;
-	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next) {
-		for (struct site *site = probe->sites, *next; site; site = next) {
-			next = site->next_of_probe;
-			free(site);
-		}
-		probe->sites = NULL;
-		probe->site_count = 0;
-		probe->watch = -1;
-		/* Events are still told of; places have to be found anew. */
-		if (probe->type == PROBE_PLACES || probe->type == PROBE_WATCH)
-			probe->enabled = false;
-	}
+	struct sdb_error *error = NULL;
+	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next)
+		lose_places(probe);
 	for (unsigned i = 0; i < WATCHES; i++)
 		probes->watches[i] = NULL;
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct thread_probing *probing = target->threads[i]->probing;
-		if (probing) {
-			probing->count = 0;
-			probing->after = NULL;
-		}
+		if (!probing)
+			continue;
+		probing->count = probing->due_count = probing->steps = 0;
+		probing->after = probing->interrupted = NULL;
+		probing->ready = false;
 	}
-	probes->deferred_count = 0;
+	probes->software = 0;
+	probes->turn = NULL;
 	probes->no_scratch = false;
 	points_forget(probes);
+	probes->depth++;
+	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next)
+		if (!probe->removed)
+			error = find_in_new(probe);
+	probes->depth--;
+	return error;
 }
 
 static struct sdb_error *create(struct sdb_target *target, enum probe_type type, const struct sdb_probe_options *options,
@@ -281,6 +357,14 @@ static struct sdb_error *create(struct sdb_target *target, enum probe_type type,
 	if (!probe)
 		return NO_MEMORY();
 	*probe = (struct sdb_probe){ .target = target, .options = *options, .type = type, .watch = -1, .number = -1 };
+	/* Breakpoints that the driver keeps are such already. */
+	probe->options.hardware &= !target->driver->insert_breakpoint;
+	error = options->filter ? filter_create(options->filter, &probe->filter) : NULL;
+	if (error) {
+		free(probe);
+		return error;
+	}
+	probe->options.filter = NULL; /* that is the caller's */
 	struct sdb_probe **link = &probes->list;
 	while (*link)
 		link = &(*link)->next;
@@ -348,7 +432,11 @@ struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, u
 				  const struct sdb_probe_options *options, struct sdb_probe **probe_ret)
 {
 	struct sdb_probe *probe = NULL;
-	if ((size != 1 && size != 2 && size != 4 && size != 8) || address % size)
+	if (options->software && access != SDB_WATCH_CHANGE)
+		return sdb_error_new(SDB_ERROR_INVALID, "stepping notices changes, not every access");
+	if (options->software && (size == 0 || size > WATCH_MAX))
+		return sdb_error_new(SDB_ERROR_INVALID, "1 to %u bytes can be watched", WATCH_MAX);
+	if (!options->software && ((size != 1 && size != 2 && size != 4 && size != 8) || address % size))
 		return sdb_error_new(SDB_ERROR_INVALID, "a debug register watches 1, 2, 4 or 8 bytes at a multiple of that");
 	struct sdb_error *error = create(target, PROBE_WATCH, options, &probe);
 	if (error)
@@ -379,7 +467,7 @@ struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds, co
 		return error;
 	probe->kinds = kinds;
 	if (kinds & 1u << SDB_HIT_LIBRARY) { /* the dynamic linker calls this when it has changed its list */
-		error = place_bind(probe, "_dl_debug_state");
+		error = place_bind(probe, LINKER_HOOK);
 	}
 	return finish(probe, error, probe_ret);
 }
@@ -389,6 +477,11 @@ struct sdb_error *sdb_probe_events(struct sdb_target *target, unsigned kinds, co
 bool sdb_probe_enabled(const struct sdb_probe *probe)
 {
 	return probe->enabled;
+}
+
+const char *sdb_probe_filter_failure(const struct sdb_probe *probe)
+{
+	return probe->filter ? filter_failure(probe->filter) : NULL;
 }
 
 uint64_t sdb_probe_hits(const struct sdb_probe *probe)

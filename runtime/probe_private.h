@@ -2,15 +2,19 @@
 #ifndef RUNTIME_PROBE_PRIVATE_H
 #define RUNTIME_PROBE_PRIVATE_H
 
-/* Probes from the inside: probe.c, point.c, returns.c, watch.c. */
+/* Probes from the inside. */
 
 #include "displace.h"
+#include "filter.h"
 #include "probe.h"
 #include <stackdb/probe.h>
 
 #define POINT_BUCKETS 256
 #define WATCHES 4
 #define AREAS_MAX 16
+#define WATCH_MAX (64u << 20) /* bytes that are compared after each instruction */
+
+#define LINKER_HOOK "_dl_debug_state" /* the dynamic linker calls it when it has changed its list of libraries */
 
 enum probe_type { PROBE_PLACES, PROBE_WATCH, PROBE_CALLS, PROBE_EVENTS };
 
@@ -21,7 +25,7 @@ struct point {
 	uint8_t original[INSTRUCTION_MAX];
 	uint8_t read;       /* bytes of `original` that are known */
 	bool inserted;
-	bool exact;         /* what is to be executed instead is known: `displaced`, `slot` */
+	bool exact;         /* what is to be executed instead is known: `displaced`, `slot`; else it is tried again */
 	uint64_t slot;      /* 0: the instruction is executed in its place */
 	struct displaced displaced;
 	struct site *sites;
@@ -44,6 +48,7 @@ struct sdb_probe {
 	enum probe_type type;
 	bool enabled, removed;
 	bool returns;       /* `after` is for the function's return */
+	struct filter *filter; /* NULL: none */
 	uint64_t hits;
 	struct site *sites;
 	size_t site_count;
@@ -54,6 +59,7 @@ struct sdb_probe {
 	enum sdb_watch access;
 	int watch;          /* number of its debug register; -1: none */
 	uint64_t last_value;
+	uint8_t *bytes;     /* with `software`: SIZE bytes as they were, and room for as many; NULL: not known */
 	int64_t number;     /* CALLS: -1: all */
 	unsigned kinds;     /* EVENTS */
 };
@@ -76,6 +82,11 @@ struct probes {
 	unsigned area_count;
 	struct sdb_probe *watches[WATCHES];
 	unsigned call_probes; /* that are enabled */
+	/* Software watchpoints: all threads are stepped, in turn. */
+	unsigned software;    /* that are enabled */
+	struct sdb_thread *turn; /* the one that executes an instruction; NULL: none */
+	int64_t last_turn;    /* number of the one before */
+	unsigned turn_steps;  /* it made without a break */
 	/* Events of other threads, that came while one was stepped alone. */
 	struct driver_event *deferred;
 	size_t deferred_count, deferred_room;
@@ -93,10 +104,22 @@ struct awaited {
 struct thread_probing {
 	struct awaited *awaited;
 	size_t count, room;
-	struct point *after;  /* its instruction is being stepped, for handlers that come after it */
+	/* Handlers that come after an instruction, which is being stepped. */
+	struct point *after;  /* whose instruction; NULL: none */
+	struct sdb_probe **due;
+	size_t due_count, due_room;
+	/* A signal came before the instruction of this point was executed: it is met again, and was told of. */
+	struct point *interrupted;
+	uint64_t interrupted_stack;
+	struct sdb_probe *stepper; /* that wants to be told of single steps; NULL: none */
+	unsigned steps;       /* that are left */
+	bool ready;           /* it waits for its turn */
+	bool through_call;    /* it goes on to the end of a system call instead of making a step */
+	bool exiting;
 	bool in_call;         /* between entry and exit of a system call */
 	int64_t call_number;
 	uint64_t call_arguments[6];
+	uint16_t call_machine;
 };
 
 /* ---- probe.c */
@@ -104,13 +127,15 @@ struct sdb_error *probes_get(struct sdb_target *target, struct probes **probes_r
 /* Calls FN of PROBE, when the thread is one that it wants. */
 struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sdb_hit *hit);
 bool probe_wants(const struct sdb_probe *probe, const struct sdb_thread *thread);
+/* Whether the filter lets it through, besides. */
+bool probe_passes(struct sdb_probe *probe, struct sdb_thread *thread);
 struct thread_probing *thread_probing(struct sdb_thread *thread); /* NULL: no memory */
 
 /* Frees what was removed; without a probe lets the target alone. */
 void probes_sweep(struct probes *probes);
 struct sdb_error *probes_settle(struct sdb_target *target);
-/* The target is another program: its places are gone. */
-void probes_lose_places(struct probes *probes);
+/* The target is another program: places are gone, those of pending probes are looked for in it. */
+struct sdb_error *probes_replaced(struct probes *probes);
 
 struct sdb_error *probe_update_points(struct sdb_probe *probe);
 
@@ -119,6 +144,8 @@ struct sdb_error *place_at(struct sdb_probe *probe, uint64_t address);
 struct sdb_error *place_bind(struct sdb_probe *probe, const char *pattern);
 /* Has PROBE look again when libraries are loaded. MISSED, that nothing is there yet, is no error then. */
 struct sdb_error *place_pending(struct sdb_probe *probe, const char *pattern, struct sdb_error *missed);
+/* The same of a probe that is pending already, in another program. */
+struct sdb_error *place_pending_again(struct sdb_probe *probe);
 /* Looks for the places of a pending probe in what was loaded since. */
 struct sdb_error *probe_find_again(struct sdb_probe *probe);
 
@@ -127,6 +154,13 @@ struct point *point_find(const struct probes *probes, uint64_t address);
 struct sdb_error *point_get(struct probes *probes, uint64_t address, struct point **point_ret);
 /* Puts the breakpoint in, or takes it out, as its sites and returns need it. */
 struct sdb_error *point_update(struct probes *probes, struct point *point);
+/*
+ * Has the driver prepare the target for the death of this program, as it does with the first memory for rewritten
+ * instructions: also where threads are only stepped.
+ */
+struct sdb_error *points_protect(struct probes *probes, uint64_t address);
+/* Finds out what is to be executed instead of the instruction. */
+struct sdb_error *point_complete(struct probes *probes, struct point *point);
 struct sdb_error *point_lift(struct probes *probes, struct point *point);
 /* The point whose rewritten instruction PC lies in; NULL: none. */
 struct point *point_of_slot(const struct probes *probes, uint64_t pc);
@@ -137,10 +171,34 @@ void points_free_unused(struct probes *probes);
 void points_forget(struct probes *probes); /* the target is another program */
 
 /* ---- step.c: going on from a breakpoint */
-struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, struct point *point);
-/* Executes one instruction of THREAD with all others held. */
-struct sdb_error *step_alone(struct probes *probes, struct sdb_thread *thread, struct point *point, bool *stepped_ret);
-struct sdb_error *step_done(struct probes *probes, struct sdb_thread *thread);
+/* Has THREAD leave POINT when it goes on; where it cannot do so by itself, it executes the instruction now. */
+struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, struct point *point, bool *pause_ret);
+/* THREAD is not there any more: events of it that were put off are void. */
+void step_drop_deferred(struct probes *probes, const struct sdb_thread *thread);
+/* PROBE is to be told when the instruction of the point has been executed. */
+struct sdb_error *step_due(struct sdb_thread *thread, struct sdb_probe *probe);
+/* THREAD made a step: handlers are called. */
+struct sdb_error *step_done(struct probes *probes, struct sdb_thread *thread, bool executed, bool *pause_ret);
+/* A signal is about to be delivered to THREAD, which may be in the middle of a step. */
+struct sdb_error *step_interrupted(struct probes *probes, struct sdb_thread *thread, bool *pause_ret);
+/* Nobody is told of steps for PROBE any more. */
+void steps_forget(struct probes *probes, const struct sdb_probe *probe);
+/* Whether THREAD goes on by one instruction. */
+bool step_wanted(const struct probes *probes, const struct sdb_thread *thread);
+/* Whether THREAD is at a system call, or is to begin one again. */
+struct sdb_error *step_at_call(struct sdb_thread *thread, bool *call_ret);
+
+/* ---- software.c */
+struct sdb_error *software_set(struct probes *probes, struct sdb_probe *probe);
+struct sdb_error *software_clear(struct probes *probes, struct sdb_probe *probe);
+/* Compares what is watched, after THREAD has executed an instruction. */
+struct sdb_error *software_compare(struct probes *probes, struct sdb_thread *thread, bool *pause_ret);
+/* THREAD goes on when it is its turn. */
+struct sdb_error *turn_wait(struct probes *probes, struct sdb_thread *thread);
+/* Gives the turn to the next one that waits for it, when nobody has it. */
+struct sdb_error *turn_give(struct probes *probes);
+/* THREAD, if it has the turn, has not any more. */
+void turn_over(struct probes *probes, const struct sdb_thread *thread);
 
 /* ---- returns.c */
 struct sdb_error *returns_await(struct sdb_probe *probe, struct sdb_thread *thread, uint64_t entry);

@@ -19,8 +19,10 @@ struct sdb_module {
 	bool seen;      /* in the reading of regions that is under way */
 	bool examined;  /* what follows is known */
 	char *file;     /* how this program opens it; NULL: it cannot */
+	char *database; /* that was given; NULL: it is sought */
 	bool given;     /* who found it knows build-id and bias: no file is looked for */
 	struct sections *sections; /* of a relocatable one, instead of a bias; NULL: none */
+	bool from_memory; /* build-id and bias were read from the target's memory; `file` only serves to index */
 	bool temporary; /* the file is a copy of memory, to be removed */
 	struct elf_image image;
 	uint64_t bias;
@@ -48,6 +50,7 @@ struct module_found {
 	size_t build_id_length;
 	uint64_t key;              /* what tells it from another one of the same name */
 	uint64_t bias;
+	const char *database;      /* that is known already: NULL: it is sought; copied */
 	const char *file;          /* to index when there is no database, and to look for there: NULL: none; copied */
 	const struct section_place *sections; /* with name and target; copied; NULL: BIAS counts */
 	size_t section_count;
@@ -97,6 +100,11 @@ void module_examine(struct sdb_module *module);
 /* Whether its database is open or in the store: nothing has to be made to ask it. */
 bool module_has_database(struct sdb_module *module);
 void module_free(struct sdb_module *module);
+/*
+ * Identity and bias of MODULE from the image that is mapped, for targets whose files are not this program's. A
+ * file of the same build-id is looked for, to be indexed when there is no database.
+ */
+struct sdb_error *module_read_memory(struct sdb_module *module);
 /* One that is FOUND. */
 struct sdb_error *module_give(struct sdb_target *target, const struct module_found *found, struct sdb_module **module_ret);
 /* Gets databases for those of MODULES that have none yet, several at a time. */

@@ -9,7 +9,8 @@
 #include <stackdb/error.h>
 
 void text_add(struct buffer *text, const char *string);
-void text_add_format(struct buffer *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_format(struct buffer *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Decimal, all 128 bits. */
 void text_decimal(struct buffer *text, number_signed number, bool is_signed);
 /* The character at the end; 0 when there is none. */

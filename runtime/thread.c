@@ -131,6 +131,20 @@ struct sdb_error *sdb_thread_state(struct sdb_thread *thread, char **state_ret)
 	return *state_ret ? NULL : NO_MEMORY();
 }
 
+struct sdb_error *sdb_thread_user(struct sdb_thread *thread, uint32_t *user_ret)
+{
+	const struct driver *driver = thread->target->driver;
+	return driver->thread_user ? driver->thread_user(thread, user_ret)
+		: sdb_error_new(SDB_ERROR_UNSUPPORTED, "threads of a target of %s have no users", driver->name);
+}
+
+struct sdb_error *sdb_thread_signal(struct sdb_thread *thread, int number)
+{
+	const struct driver *driver = thread->target->driver;
+	return driver->thread_signal ? driver->thread_signal(thread, number)
+		: sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no signals", driver->name);
+}
+
 /* ---- registers: from the driver by group ------------------------------------------------ */
 
 static struct sdb_error *not_stopped(const struct sdb_thread *thread)

@@ -221,10 +221,14 @@ struct sdb_error *types_size(struct types *types, struct sdb_db *db, sdb_type_id
 			*known_ret = !__builtin_mul_overflow(stated_size(type), count, size_ret);
 			return NULL;
 		} else if (type->kind == SDB_TYPE_POINTER || types_is_reference(type->kind)) {
-			*known_ret = !__builtin_mul_overflow(count, (uint64_t)types_address_size(db), size_ret);
+			*known_ret = !__builtin_mul_overflow(
+				count, (uint64_t)types_address_size(db), size_ret);
 			return NULL;
 		} else if (type->kind == SDB_TYPE_MEMBER_POINTER) {
-			/* Itanium C++ ABI 2.3: a pointer to a data member is a ptrdiff_t, one to a function two. */
+			/*
+			 * Itanium C++ ABI 2.3: a pointer to a data member is a ptrdiff_t, one to a
+			 * function two.
+			 */
 			const struct sdb_type *target;
 			error = types_strip(types, db, type->target, &target);
 			if (error)

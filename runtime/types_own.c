@@ -7,8 +7,8 @@
 #define MAX_DERIVED 65536
 
 /* DW_ATE_*: DWARF 5, 7.8. */
-enum { ATE_BOOLEAN = 2, ATE_COMPLEX = 3, ATE_FLOAT = 4, ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6, ATE_UNSIGNED = 7,
-       ATE_UNSIGNED_CHAR = 8, ATE_UTF = 0x10 };
+enum { ATE_BOOLEAN = 2, ATE_COMPLEX = 3, ATE_FLOAT = 4, ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6,
+       ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8, ATE_UTF = 0x10 };
 
 #define BASE(number, bytes, code) \
 	[(number) - TYPES_OWN] = { .id = (number), .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, \

@@ -7,6 +7,7 @@
 
 #include "unwind.h"
 #include "location.h"
+#include "personality.h"
 #include "probe.h"
 
 #include <stdio.h>
@@ -300,6 +301,22 @@ struct sdb_error *unwinder_init(struct unwinder *unwinder, struct sdb_target *ta
 	return space_get(target, &unwinder->space);
 }
 
+/* In a kernel, which stack it is on; see changes_stack(). */
+static void begin_stacks(struct unwinder *unwinder, struct sdb_thread *thread, const struct unwind_frame *frame)
+{
+	const struct architecture *architecture = thread->target->architecture;
+	const struct personality *personality = thread->target->personality;
+	int segment = architecture_named(architecture, "cs");
+	unwinder->thread = thread->key && personality && personality->stack_range ? thread : NULL;
+	unwinder->user = unwinder->thread && segment >= 0 && (thread_get(thread, segment) & 3) == 3;
+	unwinder->low = unwinder->high = 0;
+	unwinder->left_count = 0;
+	unwinder->last_sp = frame->value[architecture->sp];
+	if (unwinder->thread && !unwinder->user
+	    && !personality->stack_range(thread, unwinder->last_sp, &unwinder->low, &unwinder->high))
+		unwinder->low = unwinder->high = 0;
+}
+
 struct sdb_error *unwinder_begin(struct unwinder *unwinder, struct sdb_thread *thread, struct unwind_frame *frame_ret)
 {
 	const struct architecture *architecture = thread->target->architecture;
@@ -315,6 +332,7 @@ struct sdb_error *unwinder_begin(struct unwinder *unwinder, struct sdb_thread *t
 	unwinder->last_cfa = 0;
 	unwinder->last_was_signal = false;
 	unwinder->signals = 0;
+	begin_stacks(unwinder, thread, frame_ret);
 	return NULL;
 }
 
@@ -326,6 +344,66 @@ static bool ends_stack(struct sdb_error *error, uint64_t pc, char reason_ret[160
 	snprintf(reason_ret, 160, "the caller of %#llx: %.110s", (unsigned long long)pc, sdb_error_message(error));
 	sdb_error_free(error);
 	return true;
+}
+
+static bool damaged(uint64_t sp, const char *what, char reason_ret[160])
+{
+	snprintf(reason_ret, 160, "the stack pointer %#llx %s: the stack is damaged", (unsigned long long)sp, what);
+	return false;
+}
+
+/*
+ * In a kernel frames lie above one another on one stack, then come to another of those that the system has; never
+ * to one where they were before: NMI, exception, interrupt and task stacks are left in that order.
+ */
+static bool changes_stack(struct unwinder *unwinder, uint64_t sp, char reason_ret[160])
+{
+	const struct personality *personality = unwinder->target->personality;
+	uint64_t low, high;
+	if (unwinder->high && unwinder->low <= sp && sp <= unwinder->high) {
+		if (sp <= unwinder->last_sp)
+			return damaged(sp, "does not lie above the one before", reason_ret);
+		unwinder->last_sp = sp;
+		return true;
+	}
+	if (!personality->stack_range(unwinder->thread, sp, &low, &high)) {
+		if (unwinder->high || sp <= unwinder->last_sp)
+			return damaged(sp, "is on none of the stacks of this task and its CPU", reason_ret);
+		unwinder->last_sp = sp; /* a stack that nobody knows: as long as it leads upwards */
+		return true;
+	}
+	for (unsigned i = 0; i < unwinder->left_count; i++)
+		if (unwinder->left[i].low == low)
+			return damaged(sp, "leads back to a stack that was left", reason_ret);
+	if (unwinder->high && unwinder->left_count == UNWIND_STACKS_MAX)
+		return damaged(sp, "leads to one stack too many", reason_ret);
+	if (unwinder->high) {
+		unwinder->left[unwinder->left_count].low = unwinder->low;
+		unwinder->left[unwinder->left_count++].high = unwinder->high;
+	}
+	unwinder->low = low;
+	unwinder->high = high;
+	unwinder->last_sp = sp;
+	return true;
+}
+
+/*
+ * Whether what a kernel was entered from is user mode: the code segment lies behind the program counter, in struct
+ * pt_regs as in what the CPU pushes (SDM volume 3A, figure 6-9).
+ */
+static struct sdb_error *comes_from_user(struct unwinder *unwinder, const struct unwind_rules *rules, uint64_t cfa,
+					 bool *user_ret)
+{
+	uint64_t segment = 0;
+	struct sdb_error *error = NULL;
+	*user_ret = false;
+	for (size_t i = 0; rules->row && i < rules->row->rule_count && !error; i++) {
+		const struct sdb_rule *rule = &rules->row->rules[i];
+		if (rule->column == rules->return_column && rule->kind == SDB_RULE_OFFSET)
+			error = unwind_read(unwinder, cfa + (uint64_t)rule->offset + 8, &segment);
+	}
+	*user_ret = (segment & 3) == 3;
+	return error;
 }
 
 /* Frames lie above one another; only a signal may come in on another stack. */
@@ -360,19 +438,25 @@ struct sdb_error *unwinder_step(struct unwinder *unwinder, const struct unwind_f
 	if (error)
 		return error;
 	self_ret->region = rules->region;
+	if (unwinder->user && frame->source == SDB_FRAME_REGISTERS)
+		return NULL; /* what is in user mode has left no frames in the kernel */
 	self_ret->signal = rules->signal;
 	/* Nothing called the trampoline behind a signal handler: rules reach back before its begin. */
 	if (rules->signal)
 		self_ret->lookup = frame->pc;
 	/* What a callee does not preserve is lost, unless a rule says where it is. */
 	*next = *frame;
-	next->called = !rules->signal;
+	next->called = !rules->signal && !rules->exact;
 	next->source = SDB_FRAME_CFI;
-	if (!rules->signal)
+	if (rules->partial)
+		next->valid &= 1u << architecture->fp | 1u << architecture->sp;
+	else if (!rules->signal && !rules->entry)
 		next->valid &= architecture->preserved | 1u << architecture->sp;
 	if (!rules->known) {
 		if (!step_without_rules(unwinder, frame, self_ret, next, reason_ret))
 			return NULL;
+	} else if (rules->outermost && !rules->row && !rules->simple) {
+		return NULL; /* the end of a kernel's stack has no frame address */
 	} else {
 		error = rules->simple ? step_simple(unwinder, rules, frame, next) : step_complex(unwinder, rules, frame, next);
 		if (error)
@@ -385,7 +469,17 @@ struct sdb_error *unwinder_step(struct unwinder *unwinder, const struct unwind_f
 		return NULL;
 	next->pc = next->value[architecture->pc];
 	next->valid |= 1u << architecture->pc;
-	if (next->pc == 0 || !goes_on(unwinder, next->cfa, rules->signal, reason_ret))
+	if (rules->entry) {
+		bool user;
+		error = comes_from_user(unwinder, rules, next->cfa, &user);
+		if (error)
+			return ends_stack(error, frame->pc, reason_ret) ? NULL : error;
+		if (user)
+			return NULL;
+		self_ret->exception = true;
+	}
+	if (unwinder->thread ? !changes_stack(unwinder, next->value[architecture->sp], reason_ret)
+	    : next->pc == 0 || !goes_on(unwinder, next->cfa, rules->signal, reason_ret))
 		return NULL;
 	*end_ret = false;
 	return NULL;

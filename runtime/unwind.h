@@ -18,6 +18,8 @@ struct unwind_frame {
 	enum sdb_frame_source source;
 };
 
+#define UNWIND_STACKS_MAX 8 /* that one task can be on: NMI on an exception on an interrupt on a system call, and then some */
+
 struct unwind_cache;
 void unwind_cache_destroy(struct unwind_cache *cache);
 
@@ -36,6 +38,12 @@ struct unwinder {
 	uint64_t last_cfa;     /* of the frame before */
 	bool last_was_signal;
 	unsigned signals;      /* signal frames so far */
+	/* In a kernel: the stack in hand, and those that were left. HIGH 0: which one it is is not known. */
+	struct sdb_thread *thread; /* NULL: no kernel with a personality that knows stacks */
+	bool user;             /* the innermost frame is of user mode */
+	uint64_t low, high, last_sp;
+	unsigned left_count;
+	struct { uint64_t low, high; } left[UNWIND_STACKS_MAX];
 };
 
 struct sdb_error *unwinder_init(struct unwinder *unwinder, struct sdb_target *target);
@@ -47,6 +55,7 @@ struct unwind_self {
 	uint64_t lookup;
 	const struct sdb_region *region;
 	bool signal;     /* it is the kernel's call of a handler */
+	bool exception;  /* it was entered by an exception or interrupt in the kernel */
 	bool have_cfa;
 	uint64_t cfa;
 };
@@ -72,6 +81,9 @@ struct unwind_rules {
 	bool simple;              /* CFA = register + offset, the others are saved at CFA + offset */
 	bool signal;
 	bool outermost;           /* the return address is undefined */
+	bool partial;             /* not all registers that a callee preserves have rules: they are lost */
+	bool exact;               /* the caller's pc is no return address */
+	enum sdb_orc_type entry;  /* SDB_ORC_REGS, SDB_ORC_REGS_PARTIAL: it interrupted what it came from */
 	uint8_t return_column;
 	uint8_t cfa_register;
 	uint8_t saved_count;

@@ -54,7 +54,13 @@ static void take_row(struct unwind_rules *rules, struct sdb_unwind_row *row)
 	rules->known = true;
 	rules->signal = row->flags & SDB_UNWIND_SIGNAL_FRAME;
 	rules->return_column = (uint8_t)row->return_column;
-	rules->simple = row->source != SDB_UNWIND_ORC && row->cfa.kind == SDB_RULE_REGISTER_OFFSET
+	if (row->source == SDB_UNWIND_ORC) {
+		/* Of the registers that a callee preserves ORC follows the frame pointer only. */
+		rules->partial = row->orc_type == SDB_ORC_CALL;
+		rules->entry = row->orc_type == SDB_ORC_REGS || row->orc_type == SDB_ORC_REGS_PARTIAL ? row->orc_type : 0;
+		rules->exact = rules->entry || row->flags & SDB_UNWIND_ORC_SIGNAL;
+	}
+	rules->simple = !rules->entry && row->cfa.kind == SDB_RULE_REGISTER_OFFSET
 		&& row->cfa.reg < UNWIND_COLUMNS && row->cfa.offset == (int32_t)row->cfa.offset
 		&& row->return_column < UNWIND_COLUMNS;
 	rules->cfa_register = (uint8_t)row->cfa.reg;
@@ -69,6 +75,30 @@ static void take_row(struct unwind_rules *rules, struct sdb_unwind_row *row)
 	for (size_t i = 0; i < row->rule_count; i++)
 		if (row->rules[i].column == row->return_column && row->rules[i].kind == SDB_RULE_UNDEFINED)
 			rules->outermost = true;
+}
+
+/*
+ * The compiler's rules say more than ORC's: where all preserved registers are. They count where both mean the
+ * same frame; what assembler, alternatives and stack switches do only ORC knows.
+ */
+static void prefer_cfi(struct sdb_db *db, uint64_t address, struct sdb_unwind_row **row)
+{
+	struct sdb_unwind_row *cfi;
+	if ((*row)->source != SDB_UNWIND_ORC || (*row)->orc_type != SDB_ORC_CALL || (*row)->flags & SDB_UNWIND_ORC_SIGNAL
+	    || (*row)->cfa.kind != SDB_RULE_REGISTER_OFFSET)
+		return;
+	struct sdb_error *error = sdb_unwind_at(db, SDB_UNWIND_DEBUG_FRAME, address, &cfi);
+	if (error) { /* most often there is none: ORC's do */
+		sdb_error_free(error);
+		return;
+	}
+	if (!(cfi->flags & SDB_UNWIND_GAP) && cfi->cfa.kind == SDB_RULE_REGISTER_OFFSET && cfi->cfa.reg == (*row)->cfa.reg
+	    && cfi->cfa.offset == (*row)->cfa.offset) {
+		sdb_unwind_row_free(*row);
+		*row = cfi;
+	} else {
+		sdb_unwind_row_free(cfi);
+	}
 }
 
 static struct sdb_error *load(struct unwinder *unwinder, uint64_t address, struct unwind_rules *rules)
@@ -90,10 +120,15 @@ static struct sdb_error *load(struct unwinder *unwinder, uint64_t address, struc
 		sdb_error_free(error);
 		return NULL;
 	}
-	if (row->flags & SDB_UNWIND_GAP || row->cfa.kind == SDB_RULE_UNDEFINED)
+	if (row->source == SDB_UNWIND_ORC && row->orc_type == SDB_ORC_END_OF_STACK) {
+		rules->known = rules->outermost = true;
 		sdb_unwind_row_free(row);
-	else
+	} else if (row->flags & SDB_UNWIND_GAP || row->cfa.kind == SDB_RULE_UNDEFINED) {
+		sdb_unwind_row_free(row);
+	} else {
+		prefer_cfi(db, module_to_database(rules->module, address), &row);
 		take_row(rules, row);
+	}
 	return NULL;
 }
 

@@ -22,7 +22,7 @@ struct sdb_error *value_stripped(const struct sdb_value *value, const struct sdb
 	return types_get(value->types, value->db, value->stripped, type_ret);
 }
 
-/* ---- declarations that have a definition elsewhere --------------------------------------------- */
+/* ---- declarations that have a definition elsewhere ------------------------------------------- */
 
 struct definition {
 	struct sdb_value *value;
@@ -86,7 +86,7 @@ static struct sdb_error *complete(struct sdb_value *value, const struct sdb_cont
 	return types_get(value->types, db, definition.found, type);
 }
 
-/* ---- lengths that are known at run time only ------------------------------------------------------- */
+/* ---- lengths that are known at run time only ------------------------------------------------- */
 
 /* `GNU_variable_value REFERENCE`, in BYTES. */
 static struct sdb_expression value_of(const struct sdb_dimension *dimension, uint8_t *bytes)
@@ -111,7 +111,8 @@ static struct sdb_error *count_dimension(const struct sdb_value *value,
 	enum sdb_absence absence;
 	*count_ret = dimension->count;
 	*known_ret = dimension->kind == SDB_DIMENSION_COUNT;
-	if (*known_ret || dimension->kind == SDB_DIMENSION_UNBOUNDED || !context || context->db != value->db)
+	if (*known_ret || dimension->kind == SDB_DIMENSION_UNBOUNDED || !context
+	    || context->db != value->db)
 		return NULL;
 	if (dimension->kind == SDB_DIMENSION_DYNAMIC)
 		expression = value_of(dimension, bytes);
@@ -155,7 +156,7 @@ static struct sdb_error *measure_dynamic(struct sdb_value *value, const struct s
 	return NULL;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 struct sdb_error *value_init(struct sdb_value *value, const struct sdb_context *context,
 			     struct types *types, struct sdb_db *db, sdb_type_id type)

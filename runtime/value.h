@@ -12,7 +12,8 @@
 #include "types.h"
 #include <stackdb/value.h>
 
-#define VALUE_MAX_SIZE 65536u /* bytes that are read at once; parts of larger values are read alone */
+/* Bytes that are read at once; parts of larger values are read alone. */
+#define VALUE_MAX_SIZE 65536u
 #define VALUE_MAX_DIMENSIONS 16u
 
 struct sdb_value {
@@ -22,7 +23,7 @@ struct sdb_value {
 	sdb_type_id stripped;    /* behind typedefs and qualifiers */
 	enum sdb_type_kind kind; /* of `stripped` */
 	unsigned dimension;      /* of an array: which of its type's is its first */
-	uint64_t *counts;        /* owned: of each dimension, when they are known at run time only */
+	uint64_t *counts;        /* owned: of each dimension, when known at run time only */
 	uint64_t size;           /* bytes; 0 when not `sized` */
 	bool sized;
 
@@ -50,7 +51,9 @@ struct sdb_error *value_no_memory(void);
 struct sdb_error *value_init(struct sdb_value *value, const struct sdb_context *context,
 			     struct types *types, struct sdb_db *db, sdb_type_id type);
 void value_deinit(struct sdb_value *value);
-/* A value on the heap that takes over everything of VALUE, which is empty then; freed on failure. */
+/*
+ * A value on the heap that takes over everything of VALUE, which is empty then; freed on failure.
+ */
 struct sdb_error *value_detach(struct sdb_value *value, struct sdb_value **value_ret);
 /* The types of CONTEXT, or new ones: a reference. */
 struct sdb_error *value_types(const struct sdb_context *context, struct types **types_ret);
@@ -106,6 +109,30 @@ struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_
 struct sdb_error *value_element_shape(const struct sdb_value *whole, sdb_type_id *type_ret,
 				      unsigned *dimension_ret, uint64_t *size_ret, bool *known_ret);
 
+/* ---- value_method.c ---- */
+/*
+ * The member function NAME of WHOLE or of one of its bases, bound to the object; NULL in
+ * *METHOD_RET: there is none. Of several the first with ARGUMENTS parameters (-1: any number).
+ * VIRTUALLY: of a virtual function the one that the object's own class has.
+ */
+struct sdb_error *value_method(struct sdb_value *whole, const struct sdb_context *context,
+			       const char *name, int arguments, bool virtually,
+			       struct sdb_value **method_ret);
+/* What stands at OFFSET in the virtual table of the object at OBJECT (Itanium C++ ABI, 2.5.2). */
+struct sdb_error *value_virtual(const struct sdb_value *value, const struct sdb_context *context,
+				uint64_t object, uint64_t offset, uint64_t *function_ret);
+
+/* ---- value_variant.c ---- */
+#define VALUE_NO_VARIANT UINT32_MAX
+/*
+ * The variant that WHOLE is, of those that its type has; 0: it has none, VALUE_NO_VARIANT: none
+ * fits.
+ */
+struct sdb_error *value_variant(struct sdb_value *whole, const struct sdb_context *context,
+				uint32_t *variant_ret);
+/* Whether MEMBER is there in a value that is that variant. */
+bool value_is_shown(const struct sdb_member *member, uint32_t variant);
+
 /* ---- value_number.c ---- */
 enum value_class { VALUE_NOT_NUMBER = 0, VALUE_INTEGER, VALUE_BOOLEAN, VALUE_REAL, VALUE_COMPLEX,
 		   VALUE_POINTER };
@@ -139,7 +166,10 @@ struct sdb_error *value_of_bytes(const struct sdb_context *context, struct types
 				 struct sdb_value **value_ret);
 
 /* ---- value_pointer.c ---- */
-/* How values of type TYPE are text: bytes of a character; 0: they are not. *PREFIX_RET: L, u, U or 0. */
+/*
+ * How values of type TYPE are text: bytes of a character; 0: they are not. *PREFIX_RET: L, u, U or
+ * 0.
+ */
 struct sdb_error *value_character(const struct sdb_value *value, sdb_type_id type,
 				  unsigned *width_ret,
 				  char *prefix_ret);

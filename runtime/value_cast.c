@@ -8,7 +8,7 @@
 #define MAX_DEPTH 16
 #define MAX_VISITS 10000 /* of bases in one search */
 
-/* ---- classes and their bases --------------------------------------------------------------------- */
+/* ---- classes and their bases ----------------------------------------------------------------- */
 
 static struct sdb_error *base_address(const struct sdb_value *value,
 				      const struct sdb_context *context,
@@ -143,7 +143,7 @@ static struct sdb_error *class_offset(const struct sdb_value *value,
 	return error;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 struct shape {
 	struct sdb_value value; /* of the target type, without content */

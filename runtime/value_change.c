@@ -74,7 +74,7 @@ struct sdb_error *sdb_value_refresh(struct sdb_value *value, const struct sdb_co
 	return NULL;
 }
 
-/* ---- differences ------------------------------------------------------------------------------------- */
+/* ---- differences ----------------------------------------------------------------------------- */
 
 struct comparison {
 	const struct sdb_context *context;
@@ -103,17 +103,35 @@ static struct sdb_error *report(struct comparison *comparison, struct sdb_value 
 	return error;
 }
 
+/* Compares and gives up two parts; the second is NULL when ERROR says why. */
+static struct sdb_error *compare_parts(struct comparison *comparison, struct sdb_value *before,
+				       struct sdb_value *after, struct sdb_error *error,
+				       unsigned depth)
+{
+	if (after) {
+		error = compare(comparison, before, after, depth + 1);
+		value_deinit(after);
+	}
+	value_deinit(before);
+	return error;
+}
+
 static struct sdb_error *compare_members(struct comparison *comparison, struct sdb_value *before,
 					 struct sdb_value *after, unsigned depth)
 {
 	const struct sdb_type *type;
-	struct sdb_error *error = value_stripped(before, &type);
+	uint32_t variant;
+	struct sdb_error *error = value_variant(after, comparison->context, &variant);
+	if (!error)
+		error = value_stripped(before, &type);
 	for (size_t i = 0; !error && i < type->member_count; i++) {
 		const struct sdb_member *member = &type->members[i];
 		size_t length = comparison->path.size;
 		struct sdb_value a, b;
 		const char *name;
-		if (member->flags & (SDB_MEMBER_STATIC | SDB_MEMBER_CONST_VALUE))
+		bool hidden = member->kind == SDB_MEMBER_VARIANT
+			&& !value_is_shown(member, variant);
+		if (hidden || member->flags & (SDB_MEMBER_STATIC | SDB_MEMBER_CONST_VALUE))
 			continue;
 		error = types_text(before->types, before->db, member->kind == SDB_MEMBER_BASE ? 0
 				   : member->name, &name);
@@ -127,11 +145,7 @@ static struct sdb_error *compare_members(struct comparison *comparison, struct s
 		if (error)
 			break;
 		error = value_member_part(after, comparison->context, member, &b);
-		if (!error) {
-			error = compare(comparison, &a, &b, depth + 1);
-			value_deinit(&b);
-		}
-		value_deinit(&a);
+		error = compare_parts(comparison, &a, error ? NULL : &b, error, depth);
 		comparison->path.size = length;
 	}
 	return error;
@@ -151,11 +165,7 @@ static struct sdb_error *compare_elements(struct comparison *comparison, struct 
 		if (error)
 			break;
 		error = value_element_part(after, comparison->context, i, &b);
-		if (!error) {
-			error = compare(comparison, &a, &b, depth + 1);
-			value_deinit(&b);
-		}
-		value_deinit(&a);
+		error = compare_parts(comparison, &a, error ? NULL : &b, error, depth);
 		comparison->path.size = length;
 	}
 	return error;

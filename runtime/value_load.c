@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is missing --------------------------------------------------------------------------- */
+/* ---- what is missing ------------------------------------------------------------------------- */
 
 bool value_any_missing(const struct sdb_value *value)
 {
@@ -83,7 +83,7 @@ static struct sdb_error *mark_missing(struct sdb_value *value, uint64_t bit, uin
 	return NULL;
 }
 
-/* ---- reading places -------------------------------------------------------------------------------- */
+/* ---- reading places -------------------------------------------------------------------------- */
 
 /* Where a read goes on: COUNT bits from SOURCE bits into a place to bit TARGET of the value. */
 struct span {

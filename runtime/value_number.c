@@ -49,12 +49,14 @@ static struct sdb_error *enum_sign(const struct sdb_value *value, const struct s
 {
 	const struct sdb_type *under;
 	for (size_t i = 0; i < type->enumerator_count; i++)
-		*is_signed_ret |= !type->enumerators[i].is_unsigned && type->enumerators[i].value < 0;
+		*is_signed_ret |= !type->enumerators[i].is_unsigned
+			&& type->enumerators[i].value < 0;
 	if (!type->target)
 		return NULL;
 	struct sdb_error *error = types_strip(value->types, value->db, type->target, &under);
 	if (!error)
-		*is_signed_ret |= under->encoding == ATE_SIGNED || under->encoding == ATE_SIGNED_CHAR;
+		*is_signed_ret |= under->encoding == ATE_SIGNED
+			|| under->encoding == ATE_SIGNED_CHAR;
 	return error;
 }
 
@@ -113,7 +115,8 @@ struct sdb_error *value_integer(struct sdb_value *value, const struct sdb_contex
 		return error;
 	number_bits bits = number_get(value->bytes, (size_t)value->size,
 				      types_big_endian(value->db));
-	*number_ret = is_signed ? number_extend(bits, (unsigned)value->size * 8) : (number_signed)bits;
+	*number_ret = is_signed ? number_extend(bits, (unsigned)value->size * 8)
+				: (number_signed)bits;
 	return NULL;
 }
 
@@ -149,7 +152,8 @@ struct sdb_error *sdb_value_real(struct sdb_value *value, const struct sdb_conte
 	if (!error && class != VALUE_REAL) {
 		error = value_integer(value, context, &number);
 		if (!error)
-			*number_ret = is_signed ? (long double)number : (long double)(number_bits)number;
+			*number_ret = is_signed ? (long double)number
+						: (long double)(number_bits)number;
 		return error;
 	}
 	if (!error)
@@ -215,7 +219,7 @@ struct sdb_error *value_of_real(const struct sdb_context *context, struct types 
 						number_from_real(real, format), value_ret);
 }
 
-/* ---- complex numbers ---------------------------------------------------------------------------- */
+/* ---- complex numbers ------------------------------------------------------------------------- */
 
 struct sdb_error *value_halves(struct sdb_value *value, const struct sdb_context *context,
 			       struct value_complex *number_ret)

@@ -9,7 +9,7 @@
 #define MAX_DEPTH 16      /* of anonymous structures and base classes */
 #define MAX_VISITS 100000 /* of members in one search */
 
-/* ---- parts of what is loaded, or not yet ------------------------------------------------------- */
+/* ---- parts of what is loaded, or not yet ----------------------------------------------------- */
 
 /* The bits of a bit-field in the loaded WHOLE, as a number of the field's type. */
 static struct sdb_error *extract_bits(const struct sdb_value *whole, uint64_t bit_offset,
@@ -111,7 +111,7 @@ struct sdb_error *value_part(const struct sdb_value *whole, const struct sdb_con
 	return error;
 }
 
-/* ---- static members and virtual bases --------------------------------------------------------------- */
+/* ---- static members and virtual bases -------------------------------------------------------- */
 
 struct static_search {
 	struct sdb_value *whole;
@@ -239,7 +239,7 @@ struct sdb_error *value_member_part(struct sdb_value *whole, const struct sdb_co
 			  : 0, part_ret);
 }
 
-/* ---- elements -------------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------- */
 
 static uint64_t count_of(const struct sdb_value *whole, const struct sdb_type *type,
 			 unsigned dimension,
@@ -257,7 +257,8 @@ struct sdb_error *value_elements(const struct sdb_value *whole, uint64_t *count_
 	const struct sdb_type *type;
 	struct sdb_error *error = value_stripped(whole, &type);
 	*count_ret = 0;
-	*known_ret = !error && whole->kind == SDB_TYPE_ARRAY && whole->dimension < type->dimension_count;
+	*known_ret = !error && whole->kind == SDB_TYPE_ARRAY
+		&& whole->dimension < type->dimension_count;
 	if (*known_ret)
 		*count_ret = count_of(whole, type, whole->dimension, known_ret);
 	return error;
@@ -327,7 +328,7 @@ struct sdb_error *value_element_part(struct sdb_value *whole, const struct sdb_c
 	return error;
 }
 
-/* ---- by name --------------------------------------------------------------------------------------------- */
+/* ---- by name --------------------------------------------------------------------------------- */
 
 struct search {
 	const struct sdb_context *context;

@@ -65,10 +65,9 @@ static struct sdb_error *follow_implicit(struct sdb_value *value, const struct s
 {
 	struct location *location = NULL;
 	struct sdb_error *error = NULL;
-	if (place->reference == SDB_REFERENCE_LOCAL && context->db == value->db) {
-		const struct sdb_scope_variable *local = location_local(context, place->number);
-		if (local)
-			error = location_find(context, &local->location, &location);
+	if (place->reference == SDB_REFERENCE_LOCAL || place->reference == SDB_REFERENCE_OUTER) {
+		if (context->db == value->db)
+			error = location_of_local(context, place->reference, place->number, &location);
 	} else if (place->reference == SDB_REFERENCE_VARIABLE && place->number
 		   && place->number <= sdb_db_info(value->db)->variables) {
 		struct sdb_variable *variable;
@@ -199,7 +198,7 @@ struct sdb_error *sdb_value_address_of(const struct sdb_value *value,
 						pointer_ret);
 }
 
-/* ---- text ------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* DW_ATE_*: DWARF 5, 7.8. */
 enum { ATE_SIGNED = 5, ATE_SIGNED_CHAR = 6, ATE_UNSIGNED = 7, ATE_UNSIGNED_CHAR = 8,
@@ -304,8 +303,9 @@ struct sdb_error *sdb_value_string(struct sdb_value *value, const struct sdb_con
 	if (error)
 		return error;
 	if ((value->kind != SDB_TYPE_POINTER && value->kind != SDB_TYPE_ARRAY) || width != 1)
-		return sdb_error_new(SDB_ERROR_INVALID,
-				     "the value is neither a pointer to nor an array of characters");
+		return sdb_error_new(
+			SDB_ERROR_INVALID,
+			"the value is neither a pointer to nor an array of characters");
 	char *text = malloc(limit + 1);
 	if (!text)
 		return value_no_memory();

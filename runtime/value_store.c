@@ -85,7 +85,10 @@ static struct sdb_error *write_place(const struct sdb_context *context, const st
 	}
 }
 
-/* Calls write_place() for all pieces that the bits [begin, end) lie in; checks all before the first. */
+/*
+ * Calls write_place() for all pieces that the bits [begin, end) lie in; checks all before the
+ * first.
+ */
 static struct sdb_error *scatter(const struct location *location, const struct sdb_context *context,
 				 const uint8_t *content, uint64_t begin, uint64_t count)
 {
@@ -150,10 +153,14 @@ struct sdb_error *sdb_value_assign(struct sdb_value *value, const struct sdb_con
 	TYPES_HOLD(value->types);
 	struct sdb_value *converted;
 	bool whole = types_is_structure(value->kind) || value->kind == SDB_TYPE_ARRAY;
+	/* A cast would see it as another type, an assignment does not. */
+	if (!whole && types_is_structure(source->kind))
+		return sdb_error_new(SDB_ERROR_INVALID, "a structure is assigned to what is none");
 	if (whole && (value->db != source->db || value->stripped != source->stripped
 		      || value->size != source->size))
-		return sdb_error_new(SDB_ERROR_INVALID,
-				     "structures and arrays are assigned from one of the same type only");
+		return sdb_error_new(
+			SDB_ERROR_INVALID,
+			"structures and arrays are assigned from one of the same type only");
 	struct sdb_error *error = whole ? sdb_value_copy(source, &converted)
 		: sdb_value_cast(source, context, value->db, value->type, &converted);
 	if (error)

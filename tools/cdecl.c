@@ -19,7 +19,7 @@ struct decl {
 	struct text *left;
 	struct text *right; /* outer constructors first: each is nearer to the name than the next */
 	unsigned visits;
-	size_t declarator; /* where the declarator begins in `left` when it has parentheses; else 0 */
+	size_t declarator; /* begin of the declarator in `left` when it has parentheses; else 0 */
 	unsigned deepest;
 	bool cut; /* depth or visits did not suffice */
 };
@@ -74,8 +74,10 @@ static void put_type(struct decl *decl, sdb_type_id id, unsigned depth)
 	put_decl(&inner, id, depth);
 	if (!inner.cut && !session_failed(decl->session) && left.size + right.size <= MAX_KNOWN) {
 		struct known *known = tool_alloc(sizeof(*known) + left.size + right.size);
-		*known = (struct known){ (uint32_t)left.size, (uint32_t)right.size, (uint32_t)inner.declarator,
-					 (uint16_t)(decl->visits - inner.visits), (uint16_t)(inner.deepest - depth) };
+		*known = (struct known){ (uint32_t)left.size, (uint32_t)right.size,
+					 (uint32_t)inner.declarator,
+					 (uint16_t)(decl->visits - inner.visits),
+					 (uint16_t)(inner.deepest - depth) };
 		memcpy(known->text, left.data, left.size);
 		if (right.size)
 			memcpy(known->text + left.size, right.data, right.size);
@@ -97,7 +99,8 @@ static void put_type(struct decl *decl, sdb_type_id id, unsigned depth)
 static const struct known *find_known(const struct decl *decl, sdb_type_id id, unsigned depth)
 {
 	const struct known *known = session_recall(decl->session, SESSION_DECLARATIONS, id);
-	return known && known->visits < decl->visits && depth + known->depth <= MAX_DEPTH ? known : NULL;
+	return known && known->visits < decl->visits && depth + known->depth <= MAX_DEPTH ? known
+											  : NULL;
 }
 
 /* Both parts of ID, which begins a declaration of its own (no declarator is open). */
@@ -121,15 +124,19 @@ static void put_whole(struct decl *decl, sdb_type_id id, unsigned depth)
 
 void cdecl_head(struct session *session, struct text *to, const struct type_outline *type)
 {
-	const char *tag = type->kind == SDB_TYPE_STRUCT ? "struct" : type->kind == SDB_TYPE_UNION ? "union"
-		: type->kind == SDB_TYPE_CLASS ? "class" : type->kind == SDB_TYPE_ENUM ? "enum"
-		: type->kind == SDB_TYPE_NAMESPACE ? "namespace" : NULL;
+	const char *tag = type->kind == SDB_TYPE_STRUCT ? "struct"
+		: type->kind == SDB_TYPE_UNION          ? "union"
+		: type->kind == SDB_TYPE_CLASS          ? "class"
+		: type->kind == SDB_TYPE_ENUM           ? "enum"
+		: type->kind == SDB_TYPE_NAMESPACE      ? "namespace"
+							: NULL;
 	bool named = type->name != 0;
 	if (tag && (!named || type->kind == SDB_TYPE_NAMESPACE || !session_plain_tags(session))) {
 		text_add(to, tag);
 		text_char(to, ' ');
 	}
-	if (named && type->scope.kind != SDB_SCOPE_TYPE) /* those of a function have no other name in C */
+	if (named
+	    && type->scope.kind != SDB_SCOPE_TYPE) /* those of a function have no other name in C */
 		text_add(to, session_name(session, type->name));
 	else if (named)
 		text_add(to, session_qualified(session,
@@ -151,10 +158,13 @@ static void put_named(struct decl *decl, const struct type_outline *type)
 		return;
 	default:
 		if (type->name && type->scope.kind == SDB_SCOPE_TYPE)
-			text_add(decl->left, session_qualified(
-					 decl->session, (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }));
+			text_add(decl->left,
+				 session_qualified(
+					 decl->session,
+					 (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }));
 		else
-			text_add(decl->left, type->name ? session_name(decl->session, type->name) : "?");
+			text_add(decl->left,
+				 type->name ? session_name(decl->session, type->name) : "?");
 	}
 }
 
@@ -169,10 +179,13 @@ static void put_dimensions(struct decl *decl, sdb_type_id id)
 		text_char(decl->right, '[');
 		if (dimension->kind == SDB_DIMENSION_COUNT)
 			text_u64(decl->right, dimension->count);
-		else if (dimension->kind == SDB_DIMENSION_DYNAMIC && dimension->reference_kind == SDB_REFERENCE_VARIABLE)
-			expression_reference(decl->session, decl->right, dimension->reference_kind, dimension->reference);
+		else if (dimension->kind == SDB_DIMENSION_DYNAMIC
+			 && dimension->reference_kind == SDB_REFERENCE_VARIABLE)
+			expression_reference(decl->session, decl->right, dimension->reference_kind,
+					     dimension->reference);
 		else if (dimension->kind != SDB_DIMENSION_UNBOUNDED)
-			text_char(decl->right, '*'); /* known at run time only, of a local for one */
+			text_char(decl->right,
+				  '*'); /* known at run time only, of a local for one */
 		text_char(decl->right, ']');
 	}
 	if (type->dimension_count == 0)
@@ -196,7 +209,8 @@ static void put_parameters(struct decl *decl, const struct sdb_parameter *parame
 			break;
 		}
 		struct text left = TEXT_EMPTY, right = TEXT_EMPTY;
-		struct decl inner = { decl->session, &left, &right, decl->visits, 0, decl->deepest, false };
+		struct decl inner = { decl->session, &left, &right, decl->visits, 0,
+				      decl->deepest, false };
 		put_whole(&inner, parameters[i].type, depth + 1);
 		decl->visits = inner.visits;
 		decl->deepest = inner.deepest;
@@ -224,8 +238,9 @@ static void put_function_type(struct decl *decl, const struct type_outline *outl
 		text_add(decl->right, "()");
 		return;
 	}
-	put_parameters(decl, type->parameters, type->parameter_count, type->flags & SDB_TYPE_VARIADIC,
-		       type->flags & SDB_TYPE_PROTOTYPED, false, depth);
+	put_parameters(decl, type->parameters, type->parameter_count,
+		       type->flags & SDB_TYPE_VARIADIC, type->flags & SDB_TYPE_PROTOTYPED, false,
+		       depth);
 	sdb_type_free(type);
 }
 
@@ -246,8 +261,10 @@ static void put_pointer(struct decl *decl, const struct type_outline *type, unsi
 	}
 	if (type->kind == SDB_TYPE_MEMBER_POINTER) {
 		struct type_outline class = session_type(decl->session, type->containing);
-		text_add(decl->left, class.name ? session_qualified(
-				 decl->session, (struct sdb_entity){ SDB_ENTITY_TYPE, class.id }) : "?");
+		text_add(decl->left,
+			 class.name ? session_qualified(
+				 decl->session, (struct sdb_entity){ SDB_ENTITY_TYPE, class.id })
+				    : "?");
 		text_add(decl->left, "::*");
 	} else {
 		text_add(decl->left, type->kind == SDB_TYPE_POINTER ? "*"
@@ -260,7 +277,8 @@ static void put_qualified(struct decl *decl, const struct type_outline *type, un
 	struct type_outline target = session_type(decl->session, type->target);
 	/* What qualifies an array qualifies its elements, which compilers often say once more. */
 	bool said = false;
-	for (unsigned i = 0; i < 8 && (qualifier(target.kind) || target.kind == SDB_TYPE_ARRAY); i++) {
+	for (unsigned i = 0; i < 8 && (qualifier(target.kind) || target.kind == SDB_TYPE_ARRAY);
+	     i++) {
 		target = session_type(decl->session, target.target);
 		said |= target.kind == type->kind;
 	}
@@ -269,7 +287,8 @@ static void put_qualified(struct decl *decl, const struct type_outline *type, un
 		return;
 	}
 	bool after = target.kind == SDB_TYPE_POINTER || target.kind == SDB_TYPE_REFERENCE
-		|| target.kind == SDB_TYPE_RVALUE_REFERENCE || target.kind == SDB_TYPE_MEMBER_POINTER;
+		|| target.kind == SDB_TYPE_RVALUE_REFERENCE
+		|| target.kind == SDB_TYPE_MEMBER_POINTER;
 	if (!after) {
 		text_add(decl->left, qualifier(type->kind));
 		text_char(decl->left, ' ');
@@ -338,7 +357,8 @@ static void finish(struct text *to, const struct known *known, const char *left,
 
 static void finish_decl(struct text *to, struct decl *decl, const char *name, unsigned width)
 {
-	struct known known = { (uint32_t)decl->left->size, (uint32_t)decl->right->size, (uint32_t)decl->declarator, 0, 0 };
+	struct known known = { (uint32_t)decl->left->size, (uint32_t)decl->right->size,
+			       (uint32_t)decl->declarator, 0, 0 };
 	finish(to, &known, decl->left->data, decl->right->data, name, width);
 	free(decl->left->data);
 	free(decl->right->data);
@@ -389,7 +409,8 @@ static bool object_is_const(struct session *session, const struct sdb_function *
 		    && !(i == 0 && function->parameters[i].flags & SDB_LOCAL_ARTIFICIAL))
 			continue;
 		/* `this` is a const pointer in definitions. */
-		struct type_outline pointer = session_stripped(session, function->parameters[i].type);
+		struct type_outline pointer = session_stripped(session,
+							       function->parameters[i].type);
 		return pointer.kind == SDB_TYPE_POINTER
 			&& session_type(session, pointer.target).kind == SDB_TYPE_CONST;
 	}
@@ -404,8 +425,8 @@ void cdecl_prototype(struct session *session, struct text *to, const struct sdb_
 	struct decl decl = { session, &left, &right, MAX_VISITS, 0, 0, false };
 	put_function_prefix(&left, function);
 	put_parameters(&decl, function->parameters, function->parameter_count,
-		       function->flags & SDB_FUNCTION_VARIADIC, function->flags & SDB_FUNCTION_PROTOTYPED,
-		       true, 0);
+		       function->flags & SDB_FUNCTION_VARIADIC,
+		       function->flags & SDB_FUNCTION_PROTOTYPED, true, 0);
 	bool member = function->scope.kind == SDB_SCOPE_TYPE;
 	/* Constructors and destructors return nothing, not even void. */
 	const char *last = strrchr(name, ':') ? strrchr(name, ':') + 1 : name;

@@ -6,19 +6,27 @@
 
 #include <stackdb/probe.h>
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* What is counted of the calls of one machine, by number. */
+struct calls {
+	const struct syscall_table *table;
+	bool *wanted;
+	uint64_t *counts, *errors;
+};
+
+enum { MACHINES = 2 }; /* a 64-bit program may call the 32-bit way, too */
+
 struct syscall_command {
 	struct targets targets;
-	char **filter; /* names; NULL: all */
-	size_t filter_count;
-	bool *wanted;  /* by number; NULL: all */
+	struct calls calls[MACHINES];
+	bool filtered; /* only those that are wanted */
 	bool count_only;
 	bool follow;
 	uint64_t strings; /* bytes of a string that are shown */
-	uint64_t *counts, *errors;
 	struct sdb_loop *loop;
 	struct text out;
 };
@@ -33,18 +41,41 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
+static void init_calls(struct syscall_command *command)
+{
+	static const uint16_t machines[MACHINES] = { EM_X86_64, EM_386 };
+	for (unsigned i = 0; i < MACHINES; i++) {
+		struct calls *calls = &command->calls[i];
+		calls->table = syscall_table(machines[i]);
+		calls->wanted = tool_alloc(calls->table->count * sizeof(*calls->wanted));
+		calls->counts = tool_alloc(calls->table->count * sizeof(*calls->counts));
+		calls->errors = tool_alloc(calls->table->count * sizeof(*calls->errors));
+	}
+}
+
+static void deinit_calls(struct syscall_command *command)
+{
+	for (unsigned i = 0; i < MACHINES; i++) {
+		free(command->calls[i].wanted);
+		free(command->calls[i].counts);
+		free(command->calls[i].errors);
+	}
+}
+
 static void add_filter(struct syscall_command *command, struct argp_state *state, char *names)
 {
-	if (!command->wanted)
-		command->wanted = tool_alloc(syscall_count() * sizeof(*command->wanted));
+	command->filtered = true;
 	for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
-		size_t found = syscall_count();
-		for (size_t i = 0; i < syscall_count(); i++)
-			if (syscall_info((int64_t)i) && strcmp(syscall_info((int64_t)i)->name, name) == 0)
-				found = i;
-		if (found == syscall_count())
+		bool found = false;
+		for (unsigned k = 0; k < MACHINES; k++)
+			for (size_t i = 0; i < command->calls[k].table->count; i++) {
+				const struct syscall_info *info = syscall_info(command->calls[k].table, (int64_t)i);
+				if (!info || strcmp(info->name, name) != 0)
+					continue;
+				command->calls[k].wanted[i] = found = true;
+			}
+		if (!found)
 			argp_error(state, "-n: there is no system call '%s'", name);
-		command->wanted[found] = true;
 	}
 }
 
@@ -198,6 +229,8 @@ static void put_call(struct syscall_command *command, const struct sdb_hit *hit,
 		text_add(out, info->name);
 	else
 		text_format(out, "call_%lld", (long long)hit->number);
+	if (hit->machine != sdb_target_machine(hit->target)) /* int $0x80 in a 64-bit program */
+		text_format(out, "@%s", syscall_table(hit->machine)->machine);
 	text_char(out, '(');
 	for (unsigned i = 0; kinds[i] && i < 6; i++) {
 		text_add(out, i ? ", " : "");
@@ -219,6 +252,8 @@ static void json_call(struct syscall_command *command, const struct sdb_hit *hit
 	json_number(&json, "tid", (uint64_t)sdb_thread_id(hit->thread));
 	json_number(&json, "number", (uint64_t)hit->number);
 	json_string(&json, "name", info ? info->name : NULL);
+	if (hit->machine != sdb_target_machine(hit->target))
+		json_string(&json, "machine", syscall_table(hit->machine)->machine);
 	json_array(&json, "arguments");
 	size_t count = info && info->arguments ? strlen(info->arguments) : 6;
 	for (size_t i = 0; i < count && i < 6; i++)
@@ -233,19 +268,30 @@ static struct sdb_error *watch_calls(void *arg, struct sdb_target *target);
 
 /* ---- hits ---------------------------------------------------------------------------------------- */
 
+static struct calls *calls_of(struct syscall_command *command, uint16_t machine)
+{
+	const struct syscall_table *table = syscall_table(machine);
+	for (unsigned i = 0; i < MACHINES; i++)
+		if (command->calls[i].table == table)
+			return &command->calls[i];
+	return &command->calls[0];
+}
+
 static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
 {
 	struct syscall_command *command = arg;
-	bool known = hit->number >= 0 && (uint64_t)hit->number < syscall_count();
-	const struct syscall_info *info = syscall_info(hit->number);
-	bool exits = hit->number == 60 || hit->number == 231; /* these do not return */
-	if (command->wanted && (!known || !command->wanted[hit->number]))
+	struct calls *calls = calls_of(command, hit->machine);
+	bool known = hit->number >= 0 && (uint64_t)hit->number < calls->table->count;
+	const struct syscall_info *info = syscall_info(calls->table, hit->number);
+	/* These do not return. */
+	bool exits = info && (strcmp(info->name, "exit") == 0 || strcmp(info->name, "exit_group") == 0);
+	if (command->filtered && (!known || !calls->wanted[hit->number]))
 		return NULL;
 	if (hit->kind == SDB_HIT_CALL && !exits)
 		return NULL;
 	if (known) {
-		command->counts[hit->number]++;
-		command->errors[hit->number] += hit->kind == SDB_HIT_CALL_EXIT && (int64_t)hit->value < 0
+		calls->counts[hit->number]++;
+		calls->errors[hit->number] += hit->kind == SDB_HIT_CALL_EXIT && (int64_t)hit->value < 0
 			&& (int64_t)hit->value > -4096;
 	}
 	if (command->count_only)
@@ -260,11 +306,15 @@ static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
 static void print_counts(struct syscall_command *command)
 {
 	text_add(&command->out, "    calls    errors  call\n");
-	for (size_t i = 0; i < syscall_count(); i++)
-		if (command->counts[i])
-			text_format(&command->out, "%9llu %9llu  %s\n", (unsigned long long)command->counts[i],
-				    (unsigned long long)command->errors[i],
-				    syscall_info((int64_t)i) ? syscall_info((int64_t)i)->name : "?");
+	for (unsigned k = 0; k < MACHINES; k++) {
+		const struct calls *calls = &command->calls[k];
+		for (size_t i = 0; i < calls->table->count; i++) {
+			const struct syscall_info *info = syscall_info(calls->table, (int64_t)i);
+			if (calls->counts[i])
+				text_format(&command->out, "%9llu %9llu  %s%s\n", (unsigned long long)calls->counts[i],
+					    (unsigned long long)calls->errors[i], info ? info->name : "?", k ? " (i386)" : "");
+		}
+	}
 }
 
 static void stop_loop(void *arg)
@@ -283,8 +333,8 @@ static struct sdb_error *watch_calls(void *arg, struct sdb_target *target)
 	struct syscall_command *command = arg;
 	const struct sdb_probe_options probe_options = { .before = on_call, .after = on_call, .arg = command };
 	struct sdb_probe *probe;
-	if (sdb_target_machine(target) != 62)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "its system calls are known by number only on x86-64");
+	if (!syscall_table(sdb_target_machine(target)))
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "its system calls are known of x86-64 and i386 only");
 	const struct sdb_probe_options child_options = { .before = on_child, .arg = command };
 	struct sdb_error *error = sdb_probe_calls(target, -1, &probe_options, &probe);
 	if (!error && command->follow)
@@ -303,11 +353,10 @@ static struct sdb_error *watch(struct syscall_command *command, struct sdb_targe
 int command_syscall(int argc, char **argv)
 {
 	struct syscall_command command = { .out = text_to(STDOUT_FILENO), .strings = 32 };
+	init_calls(&command);
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
-	command.counts = tool_alloc(syscall_count() * sizeof(*command.counts));
-	command.errors = tool_alloc(syscall_count() * sizeof(*command.errors));
-	for (size_t i = 0; i < command.targets.specs.count; i++)
-		command.targets.specs.items[i].follow_children = command.follow;
+	if (command.follow)
+		targets_follow_all(&command.targets);
 	targets_catch_signals();
 	int status = targets_open(&command.targets);
 	struct sdb_error *error = sdb_loop_create(&command.loop);
@@ -327,8 +376,6 @@ int command_syscall(int argc, char **argv)
 		status = tool_fail(NULL, error);
 	sdb_loop_destroy(command.loop);
 	targets_close(&command.targets);
-	free(command.counts);
-	free(command.errors);
-	free(command.wanted);
+	deinit_calls(&command);
 	return status;
 }

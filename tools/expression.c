@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- places ----------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static void put_bytes(struct text *to, const struct sdb_operation *operation)
 {
@@ -17,17 +17,23 @@ static void put_bytes(struct text *to, const struct sdb_operation *operation)
 }
 
 /* The place described up to STOP: a register, a value, memory. */
-static bool put_simple(struct machine *machine, struct text *to, struct sdb_operation_reader *reader,
-		       struct sdb_operation *stop)
+static bool put_simple(struct machine *machine, struct text *to,
+		       struct sdb_operation_reader *reader, struct sdb_operation *stop)
 {
-	if (stop->name && ((stop->code >= SDB_OP_REG0 && stop->code < SDB_OP_REG0 + 32) || stop->code == SDB_OP_REGX)) {
+	if (stop->name
+	    && ((stop->code >= SDB_OP_REG0 && stop->code < SDB_OP_REG0 + 32)
+		|| stop->code == SDB_OP_REGX)) {
 		text_add(to, "in ");
 		expression_put_register(machine->session, to,
-			     stop->code == SDB_OP_REGX ? stop->value[0] : (uint64_t)stop->code - SDB_OP_REG0);
+					stop->code == SDB_OP_REGX
+						? stop->value[0]
+						: (uint64_t)stop->code - SDB_OP_REG0);
 	} else if (stop->name && stop->code == SDB_OP_IMPLICIT_VALUE) {
 		text_add(to, "bytes ");
 		put_bytes(to, stop);
-	} else if (stop->name && (stop->code == SDB_OP_IMPLICIT_POINTER || stop->code == SDB_OP_GNU_IMPLICIT_POINTER)) {
+	} else if (stop->name
+		   && (stop->code == SDB_OP_IMPLICIT_POINTER
+		       || stop->code == SDB_OP_GNU_IMPLICIT_POINTER)) {
 		text_add(to, "points to ");
 		expression_reference(machine->session, to, stop->value[0], stop->value[1]);
 		text_offset(to, (int64_t)stop->value[2]);
@@ -58,7 +64,8 @@ static bool put_simple(struct machine *machine, struct text *to, struct sdb_oper
 	return true;
 }
 
-static bool put_place(struct session *session, struct text *to, const struct sdb_expression *expression,
+static bool put_place(struct session *session, struct text *to,
+		      const struct sdb_expression *expression,
 		      const struct sdb_expression *frame_base)
 {
 	struct machine machine = { .session = session, .frame_base = frame_base };
@@ -68,8 +75,10 @@ static bool put_place(struct session *session, struct text *to, const struct sdb
 	bool sound = true;
 	do {
 		struct text part = TEXT_EMPTY;
-		sound = terms_evaluate(&machine, &reader, &stop) && put_simple(&machine, &part, &reader, &stop);
-		bool piece = stop.name && (stop.code == SDB_OP_PIECE || stop.code == SDB_OP_BIT_PIECE);
+		sound = terms_evaluate(&machine, &reader, &stop)
+			&& put_simple(&machine, &part, &reader, &stop);
+		bool piece = stop.name
+			&& (stop.code == SDB_OP_PIECE || stop.code == SDB_OP_BIT_PIECE);
 		sound = sound && (piece || (!stop.name && pieces == 0 && reader.at == reader.size));
 		if (sound && pieces++)
 			text_add(to, ", ");
@@ -97,7 +106,8 @@ static void put_place_or_operations(struct session *session, struct text *to,
 	}
 }
 
-static void put_value(struct session *session, struct text *to, const struct sdb_expression *expression,
+static void put_value(struct session *session, struct text *to,
+		      const struct sdb_expression *expression,
 		      const struct sdb_expression *frame_base)
 {
 	struct machine machine = { .session = session, .frame_base = frame_base };
@@ -105,8 +115,12 @@ static void put_value(struct session *session, struct text *to, const struct sdb
 	struct sdb_operation stop;
 	bool sound = terms_evaluate(&machine, &reader, &stop);
 	if (sound && stop.name && machine.depth == 0
-	    && ((stop.code >= SDB_OP_REG0 && stop.code < SDB_OP_REG0 + 32) || stop.code == SDB_OP_REGX))
-		expression_put_register(session, to, stop.code == SDB_OP_REGX ? stop.value[0] : (uint64_t)stop.code - SDB_OP_REG0);
+	    && ((stop.code >= SDB_OP_REG0 && stop.code < SDB_OP_REG0 + 32)
+		|| stop.code == SDB_OP_REGX))
+		expression_put_register(session, to,
+					stop.code == SDB_OP_REGX
+						? stop.value[0]
+						: (uint64_t)stop.code - SDB_OP_REG0);
 	else if (sound && machine.depth && (!stop.name || stop.code == SDB_OP_STACK_VALUE))
 		term_put(to, &machine.stack[machine.depth - 1], true);
 	else
@@ -114,7 +128,7 @@ static void put_value(struct session *session, struct text *to, const struct sdb
 	terms_deinit(&machine);
 }
 
-/* ---- what is remembered ------------------------------------------------------------------------ */
+/* ---- what is remembered ---------------------------------------------------------------------- */
 
 /* The words for an expression: most of a program's are few that come back. */
 struct known {
@@ -138,15 +152,19 @@ static bool is_known(const struct known *known, bool value, const struct sdb_exp
 		     const struct sdb_expression *base)
 {
 	return known && known->value == value && known->length == expression->length
-		&& known->base == base->length && memcmp(known->bytes, expression->bytes, known->length) == 0
+		&& known->base == base->length
+		&& memcmp(known->bytes, expression->bytes, known->length) == 0
 		&& memcmp(known->bytes + known->length, base->bytes, known->base) == 0;
 }
 
-static void remember(struct session *session, uint32_t hash, bool value, const struct sdb_expression *expression,
-		     const struct sdb_expression *base, const struct text *words)
+static void remember(struct session *session, uint32_t hash, bool value,
+		     const struct sdb_expression *expression, const struct sdb_expression *base,
+		     const struct text *words)
 {
-	struct known *known = tool_alloc(sizeof(*known) + expression->length + base->length + words->size);
-	*known = (struct known){ value, (uint8_t)base->length, (uint16_t)expression->length, (uint16_t)words->size };
+	struct known *known = tool_alloc(sizeof(*known) + expression->length + base->length
+					 + words->size);
+	*known = (struct known){ value, (uint8_t)base->length, (uint16_t)expression->length,
+				 (uint16_t)words->size };
 	uint8_t *at = known->bytes;
 	memcpy(at, expression->bytes, expression->length);
 	memcpy(at + expression->length, base->bytes, base->length);
@@ -156,7 +174,8 @@ static void remember(struct session *session, uint32_t hash, bool value, const s
 
 /* The words for the place or the value, remembered when they are short. */
 static void put_words(struct session *session, struct text *to, bool value,
-		      const struct sdb_expression *expression, const struct sdb_expression *frame_base)
+		      const struct sdb_expression *expression,
+		      const struct sdb_expression *frame_base)
 {
 	static const uint8_t nothing[1];
 	struct sdb_expression base = frame_base && frame_base->length ? *frame_base
@@ -164,12 +183,13 @@ static void put_words(struct session *session, struct text *to, bool value,
 	bool is_short = expression->length && (size_t)expression->length + base.length <= MAX_KNOWN;
 	uint32_t hash = 0;
 	if (is_short) {
-		hash = hash_bytes(hash_bytes(value ? 1 : 2, base.bytes, base.length), expression->bytes,
-				  expression->length);
+		hash = hash_bytes(hash_bytes(value ? 1 : 2, base.bytes, base.length),
+				  expression->bytes, expression->length);
 		hash ^= hash >> 15;
 		const struct known *known = session_recall(session, SESSION_EXPRESSIONS, hash);
 		if (is_known(known, value, expression, &base)) {
-			text_addn(to, (const char *)known->bytes + known->length + known->base, known->words);
+			text_addn(to, (const char *)known->bytes + known->length + known->base,
+				  known->words);
 			return;
 		}
 	}
@@ -184,21 +204,24 @@ static void put_words(struct session *session, struct text *to, bool value,
 	free(words.data);
 }
 
-void expression_place(struct session *session, struct text *to, const struct sdb_expression *expression,
+void expression_place(struct session *session, struct text *to,
+		      const struct sdb_expression *expression,
 		      const struct sdb_expression *frame_base)
 {
 	put_words(session, to, false, expression, frame_base);
 }
 
-void expression_value(struct session *session, struct text *to, const struct sdb_expression *expression,
+void expression_value(struct session *session, struct text *to,
+		      const struct sdb_expression *expression,
 		      const struct sdb_expression *frame_base)
 {
 	put_words(session, to, true, expression, frame_base);
 }
 
-/* ---- locations ---------------------------------------------------------------------------------- */
+/* ---- locations ------------------------------------------------------------------------------- */
 
-static const struct sdb_location_entry *entry_at(const struct sdb_location *location, uint64_t address)
+static const struct sdb_location_entry *entry_at(const struct sdb_location *location,
+						 uint64_t address)
 {
 	const struct sdb_location_entry *fallback = NULL;
 	for (size_t i = 0; i < location->entry_count; i++) {
@@ -226,7 +249,8 @@ static void put_list(struct session *session, struct text *to, const struct sdb_
 	}
 }
 
-void expression_location(struct session *session, struct text *to, const struct sdb_location *location,
+void expression_location(struct session *session, struct text *to,
+			 const struct sdb_location *location,
 			 const struct sdb_expression *frame_base, const uint64_t *address,
 			 const struct sdb_location_entry **entry_ret)
 {

@@ -4,7 +4,8 @@
 #include "expression_machine.h"
 #include "names.h"
 
-struct sdb_operation_reader expression_reader(struct session *session, const struct sdb_expression *expression)
+struct sdb_operation_reader expression_reader(struct session *session,
+					      const struct sdb_expression *expression)
 {
 	return (struct sdb_operation_reader){ expression->bytes, expression->length, 0,
 					  session_address_size(session),
@@ -40,30 +41,41 @@ void expression_reference(struct session *session, struct text *to, uint64_t kin
 	struct sdb_variable *variable;
 	struct sdb_function *function;
 	if (kind == SDB_REFERENCE_VARIABLE && number && number <= session_info(session)->variables
-	    && !session_note(session, sdb_variable(session_db(session), (sdb_variable_id)number, &variable))) {
+	    && !session_note(
+		    session,
+		    sdb_variable(session_db(session), (sdb_variable_id)number, &variable))) {
 		text_add(to, session_name(session, variable->name));
 		sdb_variable_free(variable);
-	} else if (kind == SDB_REFERENCE_FUNCTION && number && number <= session_info(session)->functions
-		   && !session_note(session, sdb_function(session_db(session), (sdb_function_id)number,
-							  false, &function))) {
+	} else if (kind == SDB_REFERENCE_FUNCTION && number
+		   && number <= session_info(session)->functions
+		   && !session_note(session,
+				    sdb_function(session_db(session), (sdb_function_id)number,
+						 false, &function))) {
 		text_add(to, session_name(session, function->name));
 		sdb_function_free(function);
 	} else if (kind == SDB_REFERENCE_LOCAL) {
 		text_format(to, "local %llu", (unsigned long long)number);
+	} else if (kind == SDB_REFERENCE_OUTER) {
+		text_format(to, "local %llu of the function around it",
+			    (unsigned long long)(number / SDB_REFERENCE_LEVELS));
+		if (number % SDB_REFERENCE_LEVELS > 1)
+			text_format(to, ", %llu further out",
+				    (unsigned long long)(number % SDB_REFERENCE_LEVELS));
 	} else {
 		text_add(to, "unknown");
 	}
 }
 
-static void put_operation(struct session *session, struct text *to, const struct sdb_operation *operation,
-			  unsigned nesting);
+static void put_operation(struct session *session, struct text *to,
+			  const struct sdb_operation *operation, unsigned nesting);
 
 static void put_operations(struct session *session, struct text *to,
 			   const struct sdb_expression *expression, unsigned nesting)
 {
 	struct sdb_operation_reader reader = expression_reader(session, expression);
 	struct sdb_operation operation;
-	for (unsigned count = 0; count < MAX_OPERATIONS && sdb_operation_next(&reader, &operation); count++) {
+	for (unsigned count = 0; count < MAX_OPERATIONS && sdb_operation_next(&reader, &operation);
+	     count++) {
 		if (count)
 			text_add(to, "; ");
 		put_operation(session, to, &operation, nesting);
@@ -79,10 +91,14 @@ static void put_operations(struct session *session, struct text *to,
 
 static bool has_type_operand(uint8_t code, unsigned *which_ret)
 {
-	*which_ret = code == SDB_OP_CONVERT || code == SDB_OP_GNU_CONVERT || code == SDB_OP_REINTERPRET
-		|| code == SDB_OP_GNU_REINTERPRET || code == SDB_OP_CONST_TYPE || code == SDB_OP_GNU_CONST_TYPE ? 0 : 1;
+	*which_ret = code == SDB_OP_CONVERT || code == SDB_OP_GNU_CONVERT
+			|| code == SDB_OP_REINTERPRET || code == SDB_OP_GNU_REINTERPRET
+			|| code == SDB_OP_CONST_TYPE || code == SDB_OP_GNU_CONST_TYPE
+		? 0
+		: 1;
 	return *which_ret == 0 || code == SDB_OP_REGVAL_TYPE || code == SDB_OP_GNU_REGVAL_TYPE
-		|| code == SDB_OP_DEREF_TYPE || code == SDB_OP_GNU_DEREF_TYPE || code == SDB_OP_XDEREF_TYPE;
+		|| code == SDB_OP_DEREF_TYPE || code == SDB_OP_GNU_DEREF_TYPE
+		|| code == SDB_OP_XDEREF_TYPE;
 }
 
 static bool has_reference(uint8_t code)
@@ -92,12 +108,14 @@ static bool has_reference(uint8_t code)
 		|| code == SDB_OP_GNU_VARIABLE_VALUE;
 }
 
-static void put_operands(struct session *session, struct text *to, const struct sdb_operation *operation)
+static void put_operands(struct session *session, struct text *to,
+			 const struct sdb_operation *operation)
 {
 	unsigned type_operand, first = 0;
 	bool typed = has_type_operand(operation->code, &type_operand);
 	bool register_first = operation->code == SDB_OP_REGX || operation->code == SDB_OP_BREGX
-		|| operation->code == SDB_OP_REGVAL_TYPE || operation->code == SDB_OP_GNU_REGVAL_TYPE;
+		|| operation->code == SDB_OP_REGVAL_TYPE
+		|| operation->code == SDB_OP_GNU_REGVAL_TYPE;
 	if (has_reference(operation->code)) {
 		text_char(to, ' ');
 		expression_reference(session, to, operation->value[0], operation->value[1]);
@@ -118,8 +136,8 @@ static void put_operands(struct session *session, struct text *to, const struct 
 	}
 }
 
-static void put_operation(struct session *session, struct text *to, const struct sdb_operation *operation,
-			  unsigned nesting)
+static void put_operation(struct session *session, struct text *to,
+			  const struct sdb_operation *operation, unsigned nesting)
 {
 	text_add(to, operation->name);
 	if (operation->code >= SDB_OP_REG0 && operation->code < SDB_OP_BREG0 + 32) {

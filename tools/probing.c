@@ -1,197 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+/* Probes by name in several targets, and in the processes that these make. */
+#include "json.h"
 #include "probing.h"
-#include "values.h"
 
-#include <stackdb/expression.h>
-#include <stackdb/frame.h>
+#include <stackdb/space.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES_MAX 64
-
-struct probing_place {
-	struct probing *probing;
-	char *what;
-	struct sdb_target *target;
-	struct sdb_probe *probe;
-	bool watch; /* it is a variable */
-};
-
-/* ---- a hit ---------------------------------------------------------------------------------------- */
-
-static const char *kind_name(enum sdb_hit_kind kind)
-{
-	return kind == SDB_HIT_AFTER ? "after" : kind == SDB_HIT_RETURN ? "return" : kind == SDB_HIT_WATCH ? "write" : "hit";
-}
-
-static void put_frames(struct probing *probing, struct sdb_stack *stack, const struct sdb_frame *frame)
-{
-	for (unsigned i = 0; frame && i < FRAMES_MAX; i++) {
-		text_format(&probing->out, "    #%-3u 0x%llx %s", frame->number, (unsigned long long)frame->pc,
-			    frame->name ? frame->name : "??");
-		if (frame->file)
-			text_format(&probing->out, " at %s:%u", frame->file, frame->line);
-		text_char(&probing->out, '\n');
-		struct sdb_error *error = sdb_stack_next(stack, &frame);
-		if (error) {
-			sdb_error_free(error);
-			return;
-		}
-	}
-}
-
-/* The values of --print in the frame of CONTEXT. */
-static void put_prints(struct probing *probing, const struct sdb_context *context, struct json *json)
-{
-	struct text text = TEXT_EMPTY;
-	if (json && probing->print_count)
-		json_object(json, "prints");
-	for (unsigned i = 0; i < probing->print_count; i++) {
-		struct sdb_value *value = NULL;
-		struct sdb_error *error = sdb_evaluate(context, NULL, probing->prints[i], 0, &value);
-		text.size = 0;
-		if (error)
-			text_format(&text, "<%s>", sdb_error_message(error));
-		else
-			values_put(&text, value, context);
-		if (json)
-			json_stringn(json, probing->prints[i], text.data, text.size);
-		else
-			text_format(&probing->out, "    %s = %s\n", probing->prints[i], text_string(&text));
-		sdb_error_free(error);
-		sdb_value_free(value);
-	}
-	if (json && probing->print_count)
-		json_close(json);
-	free(text.data);
-}
-
-/* Whether the condition holds; one that cannot be evaluated does not, and says so once. */
-static bool holds(struct probing *probing, struct sdb_hit *hit)
-{
-	struct sdb_stack *stack = NULL;
-	const struct sdb_frame *frame;
-	const struct sdb_context *context;
-	struct sdb_value *value = NULL;
-	int64_t number = 0;
-	struct sdb_error *error = sdb_stack_open(hit->thread, NULL, &stack);
-	if (!error)
-		error = sdb_stack_next(stack, &frame);
-	if (!error)
-		error = sdb_stack_context(stack, &context);
-	if (!error)
-		error = sdb_evaluate(context, NULL, probing->condition, 0, &value);
-	if (!error)
-		error = sdb_value_signed(value, context, &number);
-	if (error && !probing->complained) {
-		probing->complained = true;
-		tool_complain("--if", "%s", sdb_error_message(error));
-	}
-	bool held = !error && number != 0;
-	sdb_error_free(error);
-	sdb_value_free(value);
-	sdb_stack_close(stack);
-	return held;
-}
-
-/* Where the thread is, with arguments, locals and callers as they are wanted. */
-static struct sdb_error *put_place(struct probing *probing, struct sdb_hit *hit, struct json *json)
-{
-	struct sdb_stack *stack;
-	const struct sdb_frame *frame;
-	const struct sdb_context *context = NULL;
-	struct sdb_error *error = sdb_stack_open(hit->thread, NULL, &stack);
-	if (error)
-		return error;
-	error = sdb_stack_next(stack, &frame);
-	if (!error && frame && hit->kind != SDB_HIT_RETURN)
-		sdb_error_free(sdb_stack_context(stack, &context)); /* then without values */
-	if (!error && frame && json) {
-		json_string(json, "function", frame->name);
-		json_string(json, "file", frame->file);
-		json_number(json, "line", frame->line);
-		if (context)
-			values_as_json(json, context, true, probing->locals);
-		if (context)
-			put_prints(probing, context, json);
-	} else if (!error && frame) {
-		if (hit->kind != SDB_HIT_RETURN && frame->name)
-			text_format(&probing->out, " %s", frame->name);
-		if (context)
-			values_put_arguments(&probing->out, context);
-		if (frame->file && hit->kind != SDB_HIT_RETURN)
-			text_format(&probing->out, " at %s:%u", frame->file, frame->line);
-		text_char(&probing->out, '\n');
-		if (context && probing->locals)
-			values_put_locals(&probing->out, context, 4);
-		if (context)
-			put_prints(probing, context, NULL);
-		if (probing->backtrace)
-			put_frames(probing, stack, frame);
-	}
-	sdb_stack_close(stack);
-	return error;
-}
-
-static void hit_as_json(struct probing *probing, const struct probing_place *place, struct sdb_hit *hit)
-{
-	struct json json;
-	json_begin(&json, &probing->out);
-	json_number(&json, "target", (uint64_t)sdb_target_id(hit->target));
-	json_number(&json, "tid", (uint64_t)sdb_thread_id(hit->thread));
-	json_string(&json, "probe", place->what);
-	json_string(&json, "kind", kind_name(hit->kind));
-	json_hex(&json, "address", hit->address);
-	if (hit->kind == SDB_HIT_RETURN || hit->kind == SDB_HIT_WATCH)
-		json_hex(&json, "value", hit->value);
-	if (hit->kind == SDB_HIT_WATCH)
-		json_hex(&json, "old_value", hit->old_value);
-	sdb_error_free(put_place(probing, hit, &json));
-	json_end(&json);
-}
-
-static void hit_as_text(struct probing *probing, const struct probing_place *place, struct sdb_hit *hit)
-{
-	struct text *out = &probing->out;
-	if (probing->targets->count > 1)
-		text_format(out, "%d:", sdb_target_id(hit->target));
-	text_format(out, "[%lld] %s %s", (long long)sdb_thread_id(hit->thread), kind_name(hit->kind), place->what);
-	if (hit->kind == SDB_HIT_RETURN)
-		text_format(out, " = 0x%llx (%lld)", (unsigned long long)hit->value, (long long)hit->value);
-	if (hit->kind == SDB_HIT_WATCH)
-		text_format(out, " 0x%llx -> 0x%llx in", (unsigned long long)hit->old_value, (unsigned long long)hit->value);
-	struct sdb_error *error = put_place(probing, hit, NULL);
-	if (error)
-		text_format(out, " (%s)\n", sdb_error_message(error));
-	sdb_error_free(error);
-}
-
-static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
-{
-	struct probing_place *place = arg;
-	struct probing *probing = place->probing;
-	if (probing->done || (probing->limit && probing->hits >= probing->limit && hit->kind != SDB_HIT_RETURN))
-		return NULL;
-	if (probing->condition && hit->kind != SDB_HIT_RETURN && !holds(probing, hit))
-		return NULL;
-	if (hit->kind == SDB_HIT_ADDRESS || hit->kind == SDB_HIT_WATCH)
-		probing->hits++;
-	if (!probing->quiet && probing->targets->json)
-		hit_as_json(probing, place, hit);
-	else if (!probing->quiet)
-		hit_as_text(probing, place, hit);
-	probing->done = probing->limit && probing->hits >= probing->limit
-		&& (!probing->returns || hit->kind == SDB_HIT_RETURN || hit->kind == SDB_HIT_WATCH);
-	if (probing->done)
-		sdb_loop_stop(probing->loop);
-	return NULL;
-}
-
 /* ---- placing them --------------------------------------------------------------------------------------- */
 
 struct variable {
-	uint64_t address;
+	uint64_t address, size;
 	bool found;
 	struct sdb_module *module;
 	sdb_variable_id id;
@@ -202,17 +22,15 @@ static struct sdb_error *take_variable(void *arg, const struct sdb_binding *bind
 	struct variable *variable = arg;
 	if (binding->entity.kind != SDB_ENTITY_VARIABLE)
 		return NULL;
-	*variable = (struct variable){ binding->address, true, binding->module, binding->entity.id };
+	*variable = (struct variable){ binding->address, binding->size, true, binding->module, binding->entity.id };
 	return NULL;
 }
 
-/* The first bytes of a variable, as many as a debug register watches. */
-static struct sdb_error *watch_variable(struct probing_place *place, const struct variable *variable,
-					const struct sdb_probe_options *options)
+/* How many bytes VARIABLE has by its type; 0: that is not known. */
+static struct sdb_error *variable_size(const struct variable *variable, uint64_t *size_ret)
 {
 	struct sdb_db *db;
 	struct sdb_variable *record;
-	unsigned size = 8;
 	struct sdb_error *error = sdb_module_database(variable->module, &db);
 	if (!error)
 		error = sdb_variable(db, variable->id, &record);
@@ -220,83 +38,200 @@ static struct sdb_error *watch_variable(struct probing_place *place, const struc
 		return error;
 	sdb_type_id type = record->type;
 	sdb_variable_free(record);
-	for (unsigned depth = 0; type && depth < 16; depth++) {
+	for (unsigned depth = 0; type && depth < 16 && !*size_ret; depth++) {
 		struct sdb_type *described;
 		error = sdb_type(db, type, &described);
 		if (error)
 			return error;
-		if (described->size == 1 || described->size == 2 || described->size == 4)
-			size = (unsigned)described->size;
-		type = described->size ? 0 : described->target;
+		*size_ret = described->size;
+		type = described->target;
 		sdb_type_free(described);
 	}
+	return NULL;
+}
+
+/* A variable; of a large one the first bytes, as many as a debug register watches. */
+static struct sdb_error *watch_variable(struct probing_place *place, const struct variable *variable,
+					const struct sdb_probe_options *options)
+{
+	uint64_t known = 0;
+	unsigned size = 8;
+	struct sdb_error *error = variable_size(variable, &known);
+	if (error)
+		return error;
+	known = variable->size ? variable->size : known;
+	if (options->software)
+		return sdb_probe_watch(place->target, variable->address, known ? (unsigned)known : size, SDB_WATCH_CHANGE, options,
+				       &place->probe);
+	if (known == 1 || known == 2 || known == 4)
+		size = (unsigned)known;
 	while (variable->address % size)
 		size /= 2;
 	return sdb_probe_watch(place->target, variable->address, size, SDB_WATCH_WRITE, options, &place->probe);
 }
 
-static struct sdb_error *place_probe(struct probing_place *place, const char *what)
+static struct sdb_error *place_named(struct probing_place *place, struct sdb_probe_options *options)
 {
 	struct probing *probing = place->probing;
 	struct variable variable = { .found = false };
-	struct sdb_probe_options options = {
-		.before = on_hit, .arg = place, .thread = probing->thread, .inlined = probing->inlined,
-		.hardware = probing->hardware, .after = probing->after || probing->returns ? on_hit : NULL,
-	};
-	struct sdb_error *error = sdb_target_bind(place->target, what, false, take_variable, &variable);
+	struct sdb_error *error = sdb_target_bind(place->target, place->what, false, take_variable, &variable);
 	/* In a program that was just launched the libraries are still to come. */
 	bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
 	if (error && !missing)
 		return error;
 	sdb_error_free(error);
-	if (missing && sdb_target_status(place->target) == SDB_TARGET_RUNNING)
-		tool_complain(what, "nothing is called so yet; what is loaded later is looked at");
-	options.pending = !probing->hardware;
+	if (missing && sdb_target_status(place->target) == SDB_TARGET_RUNNING && !probing->follow)
+		tool_complain(place->what, "nothing is called so yet; what is loaded later is looked at");
+	options->pending = !probing->hardware;
 	if (variable.found) {
-		options.after = NULL;
+		options->after = NULL;
+		options->software = probing->software;
 		place->watch = true;
-		return watch_variable(place, &variable, &options);
+		return watch_variable(place, &variable, options);
 	}
-	if (probing->returns)
-		return sdb_probe_function(place->target, what, &options, &place->probe);
-	options.body = !probing->after && !probing->hardware;
-	return sdb_probe_pattern(place->target, what, &options, &place->probe);
+	if (options->after && probing->returns)
+		return sdb_probe_function(place->target, place->what, options, &place->probe);
+	options->body = !options->after && !probing->hardware && !probing->actions.abort;
+	return sdb_probe_pattern(place->target, place->what, options, &place->probe);
 }
 
-struct probing_place *probing_room(size_t count)
+static struct sdb_error *place_argument(struct probing_place *place)
 {
-	return tool_alloc((count + 1) * sizeof(struct probing_place));
+	struct probing *probing = place->probing;
+	struct sdb_probe_options options = {
+		.before = probing_on_hit, .arg = place, .thread = probing->thread, .inlined = probing->inlined,
+		.hardware = probing->hardware, .after = probing->after || probing->returns ? probing_on_hit : NULL,
+		.filter = &probing->filter,
+		.disabled = probing->at || probing_begins_off(probing, place->argument),
+	};
+	return place_named(place, &options);
 }
 
-static struct sdb_error *add_to(struct probing *probing, struct sdb_target *target, const char *text, const char *what)
+static struct sdb_error *place_mark(struct probing_place *place, sdb_probe_fn fn, bool off)
 {
-	struct probing_place *place = &probing->places[probing->count];
-	*place = (struct probing_place){ .probing = probing, .what = tool_strdup(text), .target = target };
-	struct sdb_error *error = place_probe(place, what);
-	if (error)
-		free(place->what);
-	else
-		probing->count++;
+	struct sdb_probe_options options = { .before = fn, .arg = place, .disabled = off };
+	return place_named(place, &options);
+}
+
+/* One more place in TARGET; it belongs to PROBING. */
+static struct probing_place *add_place(struct probing *probing, struct sdb_target *target,
+				       struct probing_argument *argument, const char *what)
+{
+	struct probing_place *place = tool_alloc(sizeof(*place));
+	*place = (struct probing_place){ .probing = probing, .argument = argument, .what = what, .target = target };
+	probing->places = tool_realloc(probing->places, probing->count + 1, sizeof(struct probing_place *));
+	probing->places[probing->count++] = place;
+	return place;
+}
+
+static struct sdb_error *on_child(void *arg, struct sdb_hit *hit);
+static struct sdb_error *on_exec(void *arg, struct sdb_hit *hit);
+
+static struct sdb_error *place_all_in(void *arg, struct sdb_target *target)
+{
+	struct probing *probing = arg;
+	struct sdb_error *error = NULL;
+	struct sdb_probe *probe;
+	const struct sdb_probe_options child_options = { .before = on_child, .arg = probing };
+	const struct sdb_probe_options exec_options = { .before = on_exec, .arg = probing };
+	for (size_t i = 0; i < probing->argument_count && !error; i++) {
+		struct probing_argument *argument = &probing->arguments[i];
+		if (argument->id >= 0 && argument->id != sdb_target_id(target))
+			continue;
+		error = place_argument(add_place(probing, target, argument, argument->what));
+	}
+	if (!error && probing->at)
+		error = place_mark(add_place(probing, target, NULL, probing->at), probing_on_at, false);
+	if (!error && probing->until)
+		error = place_mark(add_place(probing, target, NULL, probing->until), probing_on_until, probing->at != NULL);
+	if (!error)
+		error = sdb_probe_events(target, 1u << SDB_HIT_EXEC, &exec_options, &probe);
+	return error || !probing->follow ? error : sdb_probe_events(target, 1u << SDB_HIT_CHILD, &child_options, &probe);
+}
+
+void probing_add(struct probing *probing, const char *text)
+{
+	char *end;
+	long id = strtol(text, &end, 10);
+	bool chosen = end != text && *end == ':' && end[1] != ':';
+	probing->arguments = tool_realloc(probing->arguments, probing->argument_count + 1, sizeof(*probing->arguments));
+	probing->arguments[probing->argument_count++] = (struct probing_argument){
+		.text = text, .what = chosen ? end + 1 : text, .id = chosen ? (int)id : -1,
+	};
+}
+
+static bool has_target(const struct probing *probing, int id)
+{
+	for (size_t i = 0; i < probing->targets->count; i++)
+		if (id < 0 || sdb_target_id(probing->targets->items[i]) == id)
+			return true;
+	return false;
+}
+
+struct sdb_error *probing_place_all(struct probing *probing)
+{
+	struct sdb_error *error = NULL;
+	for (size_t i = 0; i < probing->argument_count; i++)
+		if (!has_target(probing, probing->arguments[i].id))
+			return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no target %d", probing->arguments[i].id);
+	for (size_t i = 0; i < probing->targets->count && !error; i++)
+		error = place_all_in(probing, probing->targets->items[i]);
 	return error;
 }
 
-struct sdb_error *probing_add(struct probing *probing, const char *text)
+/* ---- other programs, other processes ---------------------------------------------------------------------- */
+
+/* What is to be remembered of a place whose target goes. */
+static void note_place(const struct probing_place *place)
 {
-	const char *what = text;
-	char *end;
-	long id = strtol(text, &end, 10);
-	if (end != text && *end == ':' && end[1] != ':')
-		what = end + 1;
-	bool found = false;
-	struct sdb_error *error = NULL;
-	for (size_t i = 0; i < probing->targets->count && !error; i++) {
-		struct sdb_target *target = probing->targets->items[i];
-		if (what != text && sdb_target_id(target) != (int)id)
-			continue;
-		found = true;
-		error = add_to(probing, target, text, what);
+	struct probing_argument *argument = place->argument;
+	const char *failure = place->probe ? sdb_probe_filter_failure(place->probe) : NULL;
+	if (!argument) {
+		if (place->probe && !place->watch && !sdb_probe_places(place->probe) && !place->begun)
+			tool_complain(place->what, "nothing is called so in process %lld", (long long)sdb_target_pid(place->target));
+		return;
 	}
-	return error || found ? error : sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no target %ld", id);
+	argument->there |= place->watch || (place->probe && (sdb_probe_places(place->probe) || sdb_probe_hits(place->probe)));
+	if (failure && !argument->failed)
+		tool_complain(argument->text, "%s", failure);
+	argument->failed |= failure != NULL;
+}
+
+static void target_gone(void *arg, struct sdb_target *target)
+{
+	struct probing *probing = arg;
+	size_t kept = 0;
+	for (size_t i = 0; i < probing->count; i++) {
+		struct probing_place *place = probing->places[i];
+		if (place->target != target) {
+			probing->places[kept++] = place;
+			continue;
+		}
+		note_place(place);
+		free(place);
+	}
+	probing->count = kept;
+}
+
+static struct sdb_error *on_child(void *arg, struct sdb_hit *hit)
+{
+	struct probing *probing = arg;
+	return targets_follow(probing->targets, probing->loop, hit, place_all_in, probing);
+}
+
+/* Patterns are looked for in the new program, which is done already; an address of the old one says nothing there. */
+static struct sdb_error *on_exec(void *arg, struct sdb_hit *hit)
+{
+	struct probing *probing = arg;
+	for (size_t i = 0; i < probing->count; i++) {
+		struct probing_place *place = probing->places[i];
+		if (place->target != hit->target || !place->probe)
+			continue;
+		if (place->watch || probing->hardware || strncmp(place->what, "0x", 2) == 0)
+			tool_complain(place->what, "is lost: process %lld executes another program",
+				      (long long)sdb_target_pid(hit->target));
+	}
+	return NULL;
 }
 
 /* ---- running ---------------------------------------------------------------------------------------------- */
@@ -309,6 +244,8 @@ static void stop_loop(void *arg)
 struct sdb_error *probing_run(struct probing *probing)
 {
 	struct sdb_error *error = NULL;
+	probing->targets->gone = target_gone;
+	probing->targets->gone_arg = probing;
 	for (size_t i = 0; i < probing->targets->count && !error; i++) {
 		error = sdb_loop_add(probing->loop, probing->targets->items[i]);
 		if (!error)
@@ -326,18 +263,16 @@ struct sdb_error *probing_run(struct probing *probing)
 
 void probing_summary(struct probing *probing)
 {
-	for (size_t i = 0; i < probing->count; i++) {
-		const struct probing_place *place = &probing->places[i];
-		unsigned long long hits = sdb_probe_hits(place->probe);
+	for (size_t i = 0; i < probing->argument_count; i++) {
+		const struct probing_argument *argument = &probing->arguments[i];
 		if (probing->targets->json) {
 			struct json json;
 			json_begin(&json, &probing->out);
-			json_number(&json, "target", (uint64_t)sdb_target_id(place->target));
-			json_string(&json, "probe", place->what);
-			json_number(&json, "hits", hits);
+			json_string(&json, "probe", argument->text);
+			json_number(&json, "hits", argument->hits);
 			json_end(&json);
 		} else {
-			text_format(&probing->out, "%9llu  %s\n", hits, place->what);
+			text_format(&probing->out, "%9llu  %s\n", (unsigned long long)argument->hits, argument->text);
 		}
 	}
 }
@@ -345,11 +280,12 @@ void probing_summary(struct probing *probing)
 bool probing_missed(struct probing *probing)
 {
 	bool missed = false;
-	for (size_t i = 0; i < probing->count; i++) {
-		if (sdb_probe_places(probing->places[i].probe) || sdb_probe_hits(probing->places[i].probe)
-		    || probing->places[i].watch)
+	for (size_t i = 0; i < probing->count; i++)
+		note_place(probing->places[i]);
+	for (size_t i = 0; i < probing->argument_count; i++) {
+		if (probing->arguments[i].there)
 			continue;
-		tool_complain(probing->places[i].what, "nothing is called so, and nothing of that name was loaded");
+		tool_complain(probing->arguments[i].text, "nothing is called so, and nothing of that name was loaded");
 		missed = true;
 	}
 	return missed;
@@ -358,8 +294,9 @@ bool probing_missed(struct probing *probing)
 void probing_deinit(struct probing *probing)
 {
 	for (size_t i = 0; i < probing->count; i++)
-		free(probing->places[i].what);
+		free(probing->places[i]);
 	free(probing->places);
+	free(probing->arguments);
 	text_deinit(&probing->out);
 	sdb_loop_destroy(probing->loop);
 }

@@ -2,6 +2,8 @@
 /* System calls of x86-64 by number (arch/x86/entry/syscalls/syscall_64.tbl), and their arguments. */
 #include "syscalls.h"
 
+#include <elf.h>
+
 /*
  * A letter an argument: d number, u size, x flags in hexadecimal, o mode in octal, p pointer, s string,
  * b buffer that is read, B buffer that is written, D directory descriptor, f flags of open(2).
@@ -383,14 +385,16 @@ static const struct syscall_info infos[] = {
 	[462] = { "mseal", NULL },
 };
 
-const struct syscall_info *syscall_info(int64_t number)
+static const struct syscall_table syscalls_x86_64 = { "x86-64", infos, sizeof(infos) / sizeof(infos[0]) };
+
+const struct syscall_table *syscall_table(uint16_t machine)
 {
-	if (number < 0 || (uint64_t)number >= sizeof(infos) / sizeof(infos[0]) || !infos[number].name)
-		return NULL;
-	return &infos[number];
+	return machine == EM_386 ? &syscalls_i386 : machine == EM_X86_64 ? &syscalls_x86_64 : NULL;
 }
 
-size_t syscall_count(void)
+const struct syscall_info *syscall_info(const struct syscall_table *table, int64_t number)
 {
-	return sizeof(infos) / sizeof(infos[0]);
+	if (number < 0 || (uint64_t)number >= table->count || !table->infos[number].name)
+		return NULL;
+	return &table->infos[number];
 }

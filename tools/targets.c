@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "targets.h"
 
+#include <stackdb/system.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { KEY_JSON = 0x5000 };
@@ -87,12 +90,55 @@ int targets_open(struct targets *targets)
 	return STATUS_DONE;
 }
 
+void targets_follow_all(struct targets *targets)
+{
+	for (size_t i = 0; i < targets->specs.count; i++)
+		targets->specs.items[i].follow_children = true;
+}
+
+static void close_followed(struct targets *targets, struct sdb_target *target)
+{
+	if (targets->gone)
+		targets->gone(targets->gone_arg, target);
+	sdb_target_close(target);
+}
+
+/* There may be very many in the course of time. */
+static void close_ended(struct targets *targets, struct sdb_loop *loop)
+{
+	for (size_t i = targets->followed_count; i-- > 0;) {
+		struct sdb_target *target = targets->followed[i];
+		if (sdb_target_status(target) != SDB_TARGET_EXITED)
+			continue;
+		sdb_error_free(sdb_loop_remove(loop, target));
+		targets->followed[i] = targets->followed[--targets->followed_count];
+		close_followed(targets, target);
+	}
+}
+
+/* What PARENT was opened with, for its child PID. */
+static struct sdb_spec spec_of_child(const struct targets *targets, const struct sdb_target *parent, int64_t pid)
+{
+	struct sdb_spec spec = { .id = sdb_target_id(parent) };
+	for (size_t i = 0; i < targets->specs.count; i++)
+		if (targets->specs.items[i].id == spec.id)
+			spec = targets->specs.items[i];
+	spec.pid = pid;
+	spec.program = spec.main_file = spec.input = spec.output = spec.error = NULL;
+	spec.arguments = spec.environment = NULL;
+	spec.pty = false;
+	spec.follow_children = true;
+	if (!spec.log.fn)
+		spec.log = (struct sdb_log){ .fn = tell, .level = SDB_LOG_WARNING };
+	return spec;
+}
+
 struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop, const struct sdb_hit *hit,
 				 struct sdb_error *(*setup)(void *arg, struct sdb_target *target), void *arg)
 {
 	struct sdb_target *target;
-	struct sdb_spec spec = { .id = sdb_target_id(hit->target), .pid = hit->number, .follow_children = true,
-				 .log = { .fn = tell, .level = SDB_LOG_WARNING } };
+	close_ended(targets, loop);
+	struct sdb_spec spec = spec_of_child(targets, hit->target, hit->number);
 	struct sdb_error *error = sdb_target_create(&spec, &target);
 	if (error)
 		return error;
@@ -102,7 +148,7 @@ struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop,
 	if (!error)
 		error = sdb_loop_add(loop, target);
 	if (error) {
-		sdb_target_close(target);
+		close_followed(targets, target);
 		bool gone = sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
 		if (gone)
 			sdb_error_free(error);
@@ -116,7 +162,7 @@ struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop,
 void targets_close(struct targets *targets)
 {
 	for (size_t i = 0; i < targets->followed_count; i++)
-		sdb_target_close(targets->followed[i]);
+		close_followed(targets, targets->followed[i]);
 	free(targets->followed);
 	targets->followed = NULL;
 	targets->followed_count = 0;
@@ -130,6 +176,35 @@ void targets_close(struct targets *targets)
 	targets->items = NULL;
 	targets->count = 0;
 	sdb_specs_deinit(&targets->specs);
+}
+
+bool targets_is_base(const struct targets *targets, size_t index)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (sdb_target_base(targets->items[i]) == targets->items[index])
+			return true;
+	return false;
+}
+
+void targets_put_heading(struct text *to, const struct sdb_target *target)
+{
+	const char *driver = sdb_target_driver(target), *name = sdb_target_name(target);
+	if (strcmp(driver, "ptrace") == 0 || strcmp(driver, "os-process") == 0)
+		text_format(to, "PID %lld - ", (long long)sdb_target_pid(target));
+	else
+		text_format(to, "machine %d - ", sdb_target_id(target));
+	text_escaped(to, name, strlen(name));
+	text_char(to, '\n');
+}
+
+int targets_each(struct targets *targets, int (*fn)(void *arg, struct sdb_target *target), void *arg)
+{
+	targets_catch_signals();
+	int status = targets_open(targets);
+	for (size_t i = 0; i < targets->count && status == STATUS_DONE; i++)
+		status = fn(arg, targets->items[i]);
+	targets_close(targets);
+	return status;
 }
 
 bool targets_alive(const struct targets *targets)

@@ -60,14 +60,16 @@ void values_put_arguments(struct text *to, const struct sdb_context *context)
 {
 	struct putting putting = { .to = to, .context = context };
 	text_add(to, " (");
-	put_result(to, sdb_value_locals(context, SDB_VALUE_PARAMETERS, put_argument, &putting), NULL);
+	put_result(to, sdb_value_locals(context, SDB_VALUE_PARAMETERS, put_argument, &putting),
+		   NULL);
 	text_char(to, ')');
 }
 
 static struct sdb_error *put_local(void *arg, struct sdb_value_local *local)
 {
 	struct putting *putting = arg;
-	text_repeat(putting->to, ' ', putting->indent + 2 * (local->depth < 10 ? local->depth : 10));
+	text_repeat(putting->to, ' ',
+		    putting->indent + 2 * (local->depth < 10 ? local->depth : 10));
 	text_format(putting->to, "%s = ", *local->name ? local->name : "?");
 	values_put(putting->to, local->value, putting->context);
 	text_char(putting->to, '\n');
@@ -107,7 +109,8 @@ static struct sdb_error *json_local(void *arg, struct sdb_value_local *local)
 	return NULL;
 }
 
-static void json_list(struct json *json, const struct sdb_context *context, const char *key, unsigned which)
+static void json_list(struct json *json, const struct sdb_context *context, const char *key,
+		      unsigned which)
 {
 	struct putting putting = { .json = json, .context = context };
 	json_array(json, key);
@@ -116,7 +119,8 @@ static void json_list(struct json *json, const struct sdb_context *context, cons
 	json_close(json);
 }
 
-void values_as_json(struct json *json, const struct sdb_context *context, bool arguments, bool locals)
+void values_as_json(struct json *json, const struct sdb_context *context, bool arguments,
+		    bool locals)
 {
 	if (arguments)
 		json_list(json, context, "arguments", SDB_VALUE_PARAMETERS);

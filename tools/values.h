@@ -12,7 +12,8 @@ void values_put_arguments(struct text *to, const struct sdb_context *context);
 /* A line for each local, `name = value`, indented. */
 void values_put_locals(struct text *to, const struct sdb_context *context, unsigned indent);
 /* The same as members "arguments" and "locals". */
-void values_as_json(struct json *json, const struct sdb_context *context, bool arguments, bool locals);
+void values_as_json(struct json *json, const struct sdb_context *context, bool arguments,
+		    bool locals);
 /* VALUE as text, or why there is none. */
 void values_put(struct text *to, struct sdb_value *value, const struct sdb_context *context);
 

@@ -45,6 +45,8 @@ void attach_remove(struct process *process, struct tracee *tracee)
 {
 	events_unqueue(process, tracee);
 	struct sdb_thread *thread = tracee->thread;
+	if (tracee->child) /* it will not tell of it any more */
+		children_continue(process->target, tracee->child);
 	if (process->peek == (pid_t)thread->id)
 		process->peek = 0;
 	free(tracee);
@@ -132,7 +134,7 @@ static struct sdb_error *seize(void *arg, pid_t tid)
 		return error;
 	}
 	tracee->seized = true;
-	tracee->fresh = !seized;
+	tracee->fresh = !seized && tid != process->target->pid; /* one that was handed over is not new */
 	pass->found = true;
 	return NULL;
 }
@@ -243,8 +245,9 @@ static void drop_queued_ends(struct process *process)
 }
 
 /*
- * Stops that are dealt with are taken, so that they do not hide those of other targets. A thread that was
- * killed in its stop has ended meanwhile, and that is said only once.
+ * Stops that are dealt with are taken, so that they do not hide those of other targets. A thread goes on without
+ * the signal then, should this program die: it has to be where it is to go on from. One that was killed in its stop
+ * has ended meanwhile, and that is said only once.
  */
 static void take_stops(struct process *process)
 {
@@ -255,6 +258,7 @@ static void take_stops(struct process *process)
 		int status;
 		if (!tracee->thread->stopped || tracee->queued)
 			continue;
+		sdb_error_free(thread_flush(tracee->thread));
 		if (waitpid(tid, &status, __WALL | WNOHANG) == tid && !WIFSTOPPED(status)) {
 			tracee->thread->stopped = false;
 			events_queue(process, tracee, status);
@@ -327,6 +331,7 @@ static void detach_one(struct process *process, struct tracee *tracee)
 struct sdb_error *attach_detach(struct sdb_target *target)
 {
 	struct process *process = process_of(target);
+	children_release(process);
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
 		if (tracee->seized && !tracee->thread->stopped && !tracee->interrupting

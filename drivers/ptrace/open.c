@@ -128,6 +128,7 @@ void process_close(struct sdb_target *target)
 	scratch_release(process);
 	if (target->status != SDB_TARGET_EXITED)
 		sdb_error_free(attach_detach(target));
+	children_release(process);
 	guard_close(process);
 	waiter_delist(process);
 	while (target->thread_count)
@@ -173,5 +174,12 @@ struct sdb_error *process_kill(struct sdb_target *target)
 	while (target->thread_count)
 		attach_remove(process, tracee_of(target->threads[target->thread_count - 1]));
 	target->status = SDB_TARGET_EXITED;
+	return NULL;
+}
+
+struct sdb_error *process_signal(struct sdb_thread *thread, int number)
+{
+	if (syscall(SYS_tgkill, (pid_t)thread->target->pid, (pid_t)thread->id, number) != 0)
+		return sdb_error_errno(errno, "cannot send signal %d to thread %lld", number, (long long)thread->id);
 	return NULL;
 }

@@ -60,6 +60,8 @@ struct process {
 	uint64_t scratch[SCRATCH_MAX]; /* areas in the target for displaced instructions */
 	unsigned scratch_count;
 	bool scratch_in_use;  /* a signal handler may return into it: it stays */
+	pid_t *children;      /* that are traced and wait, since nobody was told of them yet */
+	size_t child_count, child_room;
 	uint64_t handler;     /* where the target's memory has the action for SIGTRAP that we set; 0: none */
 };
 
@@ -77,6 +79,7 @@ static inline struct process *process_of(const struct sdb_target *target)
 struct sdb_error *process_open(struct sdb_target *target);
 void process_close(struct sdb_target *target);
 struct sdb_error *process_kill(struct sdb_target *target);
+struct sdb_error *process_signal(struct sdb_thread *thread, int number);
 /* Opens what is bound to the program that runs: its memory. After exec, too. */
 struct sdb_error *process_bind(struct process *process);
 
@@ -115,8 +118,20 @@ struct sdb_error *report_status(struct process *process, struct tracee *tracee, 
  * process is let go, and *CHILD_RET is its number.
  */
 struct sdb_error *report_creation(struct process *process, struct tracee *tracee, int status, pid_t *child_ret);
-void report_continue_child(struct sdb_target *target, int64_t child);
 bool report_is_last(const struct process *process, const struct tracee *tracee);
+
+/* ---- children.c: processes that a target makes */
+/* CHILD is new: it is let go, or waits until children_continue(). */
+void children_met(struct process *process, pid_t child);
+/* CHILD, which ran in the target's memory, has replaced its program. False: it has ended. */
+bool children_executed(struct process *process, pid_t child);
+void children_continue(struct sdb_target *target, int64_t child);
+/* Lets go of all that wait. */
+void children_release(struct process *process);
+/* The target was killed: lets go of children that it had no time to tell of. */
+void children_orphaned(struct process *process);
+/* Whether CHILD runs in the target's memory; VFORK: what to believe when the kernel does not say. */
+bool children_share(const struct process *process, pid_t child, bool vfork);
 
 /* ---- waiter.c: what waits for processes besides, so that a descriptor can be polled */
 void waiter_enlist(struct process *process);
@@ -130,6 +145,10 @@ struct sdb_error *waiter_poll(struct process *process, int timeout, bool fruitle
 void waiter_wake(struct sdb_target *target);
 /* The tracee with number TID of any process that this thread traces. */
 struct tracee *waiter_find(pid_t tid, struct process **process_ret);
+/* The target's parent, when that is a target of this thread, too; else NULL. */
+const struct process *waiter_parent(const struct process *process);
+/* Whether CHILD waits for its parent, one of these processes, to tell of it. */
+bool waiter_waits(pid_t child);
 
 /* ---- memory.c */
 struct sdb_error *memory_read(struct sdb_target *target, uint64_t address, void *buffer, size_t size, size_t *done_ret);
@@ -146,6 +165,7 @@ struct sdb_error *procfs_regions(struct sdb_target *target, struct space *space)
 struct sdb_error *procfs_file_path(struct sdb_target *target, const struct sdb_region *region, char **path_ret);
 struct sdb_error *procfs_thread_name(struct sdb_thread *thread, char **name_ret);
 struct sdb_error *procfs_thread_state(struct sdb_thread *thread, char **state_ret);
+struct sdb_error *procfs_thread_user(struct sdb_thread *thread, uint32_t *user_ret);
 /* The number behind `FIELD:` in the status file of TID; -1: no such thread or field. */
 int64_t procfs_status(pid_t tid, const char *field);
 /* Calls FN with each thread of PID until it returns an error. */
@@ -167,6 +187,11 @@ struct sdb_error *scratch_find(struct sdb_target *target, uint64_t near, struct 
 void scratch_release(struct process *process);
 /* A handler that a signal calls in thread TID may return to where the thread is. */
 void scratch_note_signal(struct process *process, pid_t tid);
+
+/* ---- alone.c */
+struct sdb_error *alone_save(struct sdb_thread *thread, struct driver_saved **saved_ret);
+struct sdb_error *alone_run(struct sdb_thread *thread, int timeout, struct driver_event *event_ret);
+struct sdb_error *alone_restore(struct sdb_thread *thread, struct driver_saved *saved);
 
 /* ---- call.c */
 struct sdb_error *call_system(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],

@@ -3,12 +3,12 @@
 
 #include "process.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <signal.h>
-#include <linux/kcmp.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +55,8 @@ static struct sdb_error *report_end(struct process *process, struct tracee *trac
 	if (!report_is_last(process, tracee))
 		return report(event_ret, reported_ret, DRIVER_GONE, tracee, status);
 	target->exit_status = status;
+	if (WIFSIGNALED(status))
+		children_orphaned(process);
 	report(event_ret, reported_ret, DRIVER_EXITED, tracee, status);
 	event_ret->thread = NULL;
 	return NULL;
@@ -75,36 +77,6 @@ static struct sdb_error *expect_thread(struct process *process, pid_t tid, bool 
 	return error;
 }
 
-/* A child has a copy of the target's memory, with our changes in it; then it is let go. */
-static void release_child(struct process *process, pid_t child)
-{
-	int status;
-	while (waitpid(child, &status, __WALL) < 0)
-		if (errno != EINTR)
-			return;
-	if (!WIFSTOPPED(status))
-		return;
-	guard_restore_child(process, child);
-	if (process->dirty_debug)
-		registers_disarm(child);
-	/* One that is to be followed stops by itself, until report_continue_child(). */
-	if (process->target->spec.follow_children)
-		kill(child, SIGSTOP);
-	ptrace(PTRACE_DETACH, child, 0, 0);
-}
-
-void report_continue_child(struct sdb_target *target, int64_t child)
-{
-	(void)target;
-	kill((pid_t)child, SIGCONT);
-}
-
-static bool shares_memory(const struct process *process, pid_t child, int event)
-{
-	long order = syscall(SYS_kcmp, (pid_t)process->target->pid, child, KCMP_VM, 0, 0);
-	return order < 0 ? event == PTRACE_EVENT_VFORK : order == 0;
-}
-
 static bool is_creation(int status)
 {
 	int event = WIFSTOPPED(status) ? status >> 16 : 0;
@@ -121,11 +93,11 @@ struct sdb_error *report_creation(struct process *process, struct tracee *tracee
 	if (thread)
 		return expect_thread(process, child, tracee->borrowed);
 	/* One that shares the memory meets our breakpoints until it runs another program. It is told of then. */
-	if (process->guard && shares_memory(process, child, status >> 16))
+	if (process->guard && children_share(process, child, status >> 16 == PTRACE_EVENT_VFORK))
 		return expect_thread(process, child, true);
 	*child_ret = child;
 	if (!target_find_thread(process->target, child))
-		release_child(process, child);
+		children_met(process, child);
 	return NULL;
 }
 
@@ -143,15 +115,34 @@ static struct sdb_error *report_child(struct process *process, struct tracee *tr
 	return child ? report(event_ret, reported_ret, DRIVER_CHILD, tracee, child) : go_on(tracee);
 }
 
+/*
+ * Out of the system call, to before the first instruction of the new program: there memory can be mapped in it,
+ * and so breakpoints be made safe, before it runs. Where system calls are told of this one's end is awaited.
+ */
+static void leave_exec(struct process *process, struct tracee *tracee)
+{
+	pid_t tid = (pid_t)tracee->thread->id;
+	int status, signal;
+	if (process->calls_reported)
+		return;
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	tracee->thread->stopped = false;
+	if (ptrace(PTRACE_CONT, tid, 0, 0) != 0 || !events_look(tracee, true, &status))
+		return;
+	tracee->in_kernel = false;
+	tracee->thread->stopped = WIFSTOPPED(status);
+	if (!event_is_stop(status, &signal))
+		events_queue(process, tracee, status);
+}
+
 static struct sdb_error *report_exec(struct process *process, struct tracee *tracee,
 				     struct driver_event *event_ret, bool *reported_ret)
 {
 	struct sdb_target *target = process->target;
 	if (tracee->borrowed) { /* it is a process of its own now */
-		if (target->spec.follow_children)
-			kill((pid_t)tracee->thread->id, SIGSTOP);
-		ptrace(PTRACE_DETACH, (pid_t)tracee->thread->id, 0, 0);
-		report(event_ret, reported_ret, DRIVER_CHILD, tracee, tracee->thread->id);
+		pid_t child = (pid_t)tracee->thread->id;
+		if (children_executed(process, child))
+			report(event_ret, reported_ret, DRIVER_CHILD, tracee, child);
 		event_ret->thread = NULL;
 		attach_remove(process, tracee);
 		return NULL;
@@ -161,6 +152,7 @@ static struct sdb_error *report_exec(struct process *process, struct tracee *tra
 		if (target->threads[i] != tracee->thread && !tracee_of(target->threads[i])->borrowed)
 			attach_remove(process, tracee_of(target->threads[i]));
 	tracee->fresh = false;
+	leave_exec(process, tracee);
 	guard_close(process);
 	process->scratch_count = 0;
 	process->handler = 0;
@@ -215,6 +207,7 @@ static struct sdb_error *report_call(struct tracee *tracee, struct driver_event 
 	report(event_ret, reported_ret, kind, tracee, 0);
 	if (kind == DRIVER_SYSCALL) {
 		event_ret->number = (int64_t)info.entry.nr;
+		event_ret->machine = info.arch == AUDIT_ARCH_I386 ? EM_386 : EM_X86_64;
 		for (unsigned i = 0; i < 6; i++)
 			event_ret->arguments[i] = info.entry.args[i];
 	} else {
@@ -236,6 +229,9 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 		return NULL; /* killed meanwhile: its end comes */
 	if (info.si_code == SI_KERNEL) /* an int3 instruction */
 		return report(event_ret, reported_ret, DRIVER_BREAKPOINT, tracee, 0);
+	/* Instead of the instruction a signal handler was entered (ptrace_notify() in signal_setup_done()). */
+	if (info.si_code == SIGTRAP && tracee->step == DRIVER_STEP)
+		return report(event_ret, reported_ret, DRIVER_STEPPED, tracee, 1);
 	/* A step over a system call has TRAP_BRKPT (user_single_step_report() of x86). */
 	if (info.si_code != TRAP_TRACE && info.si_code != TRAP_HWBKPT && info.si_code != TRAP_BRKPT) {
 		tracee->thread->signal = SIGTRAP; /* somebody sent it */

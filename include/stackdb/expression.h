@@ -8,10 +8,10 @@
  *
  * Names are variables, functions and enumerators of C or C++ (`ns::klass::member`). In front of one
  * may stand a file or a module: `file.c:name`, `libc.so.6:environ`; as gdb has it, a file in quotes
- * with `::` behind it; a module that is no word goes in quotes, too. There are the operators of C but
- * for calls and the comma: members, subscripts, `* & + - ! ~ sizeof`, casts, arithmetic, shifts,
- * comparisons, logic, `?:`, and `=` where it is allowed; gdb's `*pointer@count` makes an array. `$name`
- * is a register.
+ * with `::` behind it; a module that is no word goes in quotes, too. There are the operators of C and
+ * C++ but for the comma: members, subscripts, `* & + - ! ~ sizeof`, casts, pointers to members,
+ * arithmetic (of complex numbers, too), shifts, comparisons, logic, `?:`, and `=` and calls where they
+ * are allowed; gdb's `*pointer@count` makes an array. `$name` is a register.
  */
 
 #include "value.h"
@@ -37,6 +37,13 @@ struct sdb_names {
 /** What sdb_evaluate() may do. */
 enum sdb_evaluate_flags {
 	SDB_EVALUATE_ASSIGN = 1 << 0, /**< `=` changes the target */
+	/**
+	 * `function(argument)` runs a function of the target, in the thread of the context's frame, while
+	 * all other threads stay as they are. It has five seconds; when it does not return, meets a
+	 * breakpoint that cannot be passed or gets a signal like SIGSEGV, the error (NOT_FOUND) says so.
+	 * The thread's registers are as they were then; what the function did to memory stays.
+	 */
+	SDB_EVALUATE_CALL = 1 << 1,
 };
 
 /**

@@ -19,6 +19,7 @@ enum sdb_frame_kind {
 	SDB_FRAME_NORMAL = 0, /**< a function that was called */
 	SDB_FRAME_INLINED, /**< a function inlined into the one of a frame further out */
 	SDB_FRAME_SIGNAL,  /**< the kernel's call of a signal handler */
+	SDB_FRAME_EXCEPTION, /**< entered by an exception or interrupt: the next frame did not call it, but was interrupted */
 };
 
 /** How it is known that a frame is where it is. */
@@ -74,6 +75,14 @@ struct sdb_error *sdb_stack_next(struct sdb_stack *stack, const struct sdb_frame
 const char *sdb_stack_end(const struct sdb_stack *stack);
 /** The value of a register in the frame given last, by its DWARF number; NOT_FOUND: not known there. */
 struct sdb_error *sdb_stack_register(const struct sdb_stack *stack, unsigned dwarf, uint64_t *value_ret);
+/**
+ * Changes a register in the frame given last, by its DWARF number: where a function further in has saved it on
+ * the stack, or in the thread as long as none has. It takes effect when the functions further in return. For
+ * the program counter that is where they return to. Frames further out that depend on it are to be walked
+ * anew. NOT_FOUND: it was not saved, as registers that a callee need not preserve are not; the stack pointer is
+ * not saved either.
+ */
+struct sdb_error *sdb_stack_set_register(struct sdb_stack *stack, unsigned dwarf, uint64_t value);
 /** The canonical frame address of the frame given last; NOT_FOUND. */
 struct sdb_error *sdb_stack_cfa(struct sdb_stack *stack, uint64_t *cfa_ret);
 

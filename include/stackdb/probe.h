@@ -31,7 +31,11 @@ enum sdb_hit_kind {
 	SDB_HIT_THREAD,        /**< a thread begins */
 	SDB_HIT_THREAD_EXIT,   /**< a thread is about to end: `number` is its exit status */
 	SDB_HIT_SIGNAL,        /**< `number` is about to be delivered; set it to 0 to suppress it */
-	SDB_HIT_EXEC,          /**< the target is another program now; its probes of places are gone */
+	/**
+	 * The target is another program now. Pending probes have been looked for in it already and are on
+	 * when it runs; all other probes of places, and watchpoints, are off and have no place any more.
+	 */
+	SDB_HIT_EXEC,
 	/**
 	 * It made process `number`. With `follow_children` of its specification that one waits, so that a
 	 * handler can open a target for it, and place probes, before it does anything.
@@ -39,6 +43,7 @@ enum sdb_hit_kind {
 	SDB_HIT_CHILD,
 	SDB_HIT_LIBRARY,       /**< libraries were loaded or unloaded */
 	SDB_HIT_EXIT,          /**< the target has ended: `number` is its wait status; no thread */
+	SDB_HIT_STEP,          /**< an instruction was executed since a handler asked for `steps` */
 };
 
 /** A hit, valid during the call of the handler. */
@@ -53,14 +58,44 @@ struct sdb_hit {
 	uint64_t value;            /**< what was returned, or the variable's value now */
 	uint64_t old_value;        /**< of a watchpoint: the variable's value before */
 	uint64_t arguments[6];     /**< of a system call */
+	uint16_t machine;          /**< of a system call: EM_* of its numbers, EM_386 for int $0x80 in any program */
+	/* Of a watchpoint, valid during the call. */
+	const void *old_bytes;     /**< all that is watched, before */
+	const void *bytes;         /**< and now */
+	size_t size;               /**< how many bytes each is */
 	/* What the handler wants; false and 0 at first. */
 	bool pause;                /**< the target is to be paused then */
 	bool abort;                /**< at a function's entry: return from it at once, with `abort_value` */
 	uint64_t abort_value;      /**< what the function returns then */
+	/**
+	 * So many instructions of this thread are executed one by one, with a call of `before` (STEP) after
+	 * each. In such a call it is how many are left, and may be changed.
+	 */
+	unsigned steps;
 };
 
 /** A handler; an error it returns ends sdb_target_poll() and is returned by it. */
 typedef struct sdb_error *(*sdb_probe_fn)(void *arg, struct sdb_hit *hit);
+
+/** A value that has to look like something. */
+struct sdb_probe_match {
+	const char *expression; /**< in C; evaluated where the thread is */
+	const char *regex;      /**< POSIX extended; is looked for in the text of a string, or in the value as it is printed */
+};
+
+/**
+ * Which hits count: those for which all of this holds; NULL and 0 ask for nothing. The others are not
+ * told of and not counted. Of a function and of a system call the entry is judged, and what comes later
+ * belongs to it. Copied when a probe is made.
+ */
+struct sdb_probe_filter {
+	const char *condition;   /**< an expression in C that is not 0 (expression.h) */
+	const struct sdb_probe_match *matches;
+	size_t match_count;
+	const char *thread_name; /**< POSIX extended regular expression, looked for in the thread's name */
+	bool by_user;            /**< only threads whose effective user is `user` */
+	uint32_t user;
+};
 
 /** What a probe is to do. */
 struct sdb_probe_options {
@@ -71,8 +106,15 @@ struct sdb_probe_options {
 	bool hardware;         /**< use a debug register, and do not change the target's memory */
 	bool inlined;          /**< of functions: where they were inlined, too */
 	bool body;             /**< of functions: behind their prologue, where arguments have their places */
-	bool pending;          /**< of patterns: also in libraries that are loaded later; to find nothing now is no error */
+	/**
+	 * Of patterns: also in libraries that are loaded later, and in the program that the target executes
+	 * instead of its own (an address only as long as that is not another one); to find nothing now is no
+	 * error.
+	 */
+	bool pending;
 	bool disabled;         /**< begins disabled */
+	bool software;         /**< of watchpoints: single-step instead of a debug register, see sdb_probe_watch() */
+	const struct sdb_probe_filter *filter; /**< NULL: all hits count */
 };
 
 /** At ADDRESS. NOT_FOUND: nothing is mapped there. */
@@ -100,11 +142,21 @@ enum sdb_watch {
 /**
  * Watches SIZE (1, 2, 4, 8) bytes at ADDRESS, a multiple of SIZE, by a debug register. MEMORY: there
  * are no more of them (x86 has four).
+ *
+ * With `software` in OPTIONS any number of bytes (up to 64 MiB) at any address, and as many probes as are wanted:
+ * every thread is stepped instruction by instruction, one at a time, and the bytes are compared after
+ * each. So the target is thousands of times slower, its threads do not run side by side, and what is
+ * noticed is a change: ACCESS has to be SDB_WATCH_CHANGE. What the kernel writes during a system call is
+ * noticed when that returns, or when another thread has executed its next instruction. NOT_FOUND: the
+ * bytes cannot be read.
  */
 struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, unsigned size,
 				  enum sdb_watch access, const struct sdb_probe_options *options,
 				  struct sdb_probe **probe_ret);
-/** System calls: all, or the one with number NUMBER (-1: all). `before` at entry, `after` at exit. */
+/**
+ * System calls: all, or the one with number NUMBER of the target's machine (-1: all, also those that a 64-bit
+ * program makes the 32-bit way). `before` at entry, `after` at exit.
+ */
 struct sdb_error *sdb_probe_calls(struct sdb_target *target, int64_t number,
 				  const struct sdb_probe_options *options, struct sdb_probe **probe_ret);
 /** Events: KINDS is a set of `1 << enum sdb_hit_kind`, from THREAD on. `before` is called. */
@@ -122,6 +174,8 @@ struct sdb_error *sdb_probe_remove(struct sdb_probe *probe);
 
 /** How often it was met: for functions, calls. */
 uint64_t sdb_probe_hits(const struct sdb_probe *probe);
+/** Why its filter could not be evaluated the last time that it could not; NULL: it always could. Owned by PROBE. */
+const char *sdb_probe_filter_failure(const struct sdb_probe *probe);
 /** In how many places it is. */
 size_t sdb_probe_places(const struct sdb_probe *probe);
 /** The target that PROBE is in. */

@@ -29,6 +29,11 @@ struct sdb_error *sdb_thread_name(struct sdb_thread *thread, char **name_ret);
 /** What it does in the words of its system (`sleeping`, `running`); malloc'ed. */
 struct sdb_error *sdb_thread_state(struct sdb_thread *thread, char **state_ret);
 
+/** The number of its effective user. UNSUPPORTED: this kind of target has none. */
+struct sdb_error *sdb_thread_user(struct sdb_thread *thread, uint32_t *user_ret);
+/** Sends it signal NUMBER. UNSUPPORTED: this kind of target has none. */
+struct sdb_error *sdb_thread_signal(struct sdb_thread *thread, int number);
+
 /** A register as it is described, by index from 0; false behind the last one. */
 struct sdb_register_info {
 	const char *name;    /**< such as `rax`; static */

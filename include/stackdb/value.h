@@ -67,7 +67,9 @@ enum sdb_value_locals {
 struct sdb_error *sdb_value_locals(const struct sdb_context *context, unsigned which,
 				   sdb_value_local_fn fn, void *arg);
 
-/** The innermost variable called NAME of CONTEXT's frame, inner scopes hiding outer ones; NOT_FOUND. */
+/**
+ * The innermost variable called NAME of CONTEXT's frame, inner scopes hiding outer ones; NOT_FOUND.
+ */
 struct sdb_error *sdb_value_local(const struct sdb_context *context, const char *name,
 				  struct sdb_value **value_ret);
 
@@ -96,11 +98,17 @@ bool sdb_value_bit_field(const struct sdb_value *value, uint32_t *bits_ret);
 struct sdb_error *sdb_value_absence(struct sdb_value *value, const struct sdb_context *context,
 				    enum sdb_absence *absence_ret, bool *partly_ret, const char **text_ret);
 
-/** The content: sdb_value_size() bytes in the target's order, owned by VALUE, valid until it changes. */
+/**
+ * The content: sdb_value_size() bytes in the target's order, owned by VALUE, valid until it
+ * changes.
+ */
 struct sdb_error *sdb_value_bytes(struct sdb_value *value, const struct sdb_context *context,
 				  const uint8_t **bytes_ret);
 
-/** Integers, enumerations, booleans, pointers; INVALID for others, and when more than 64 bits matter. */
+/**
+ * Integers, enumerations, booleans, pointers; INVALID for others, and when more than 64 bits
+ * matter.
+ */
 struct sdb_error *sdb_value_unsigned(struct sdb_value *value, const struct sdb_context *context,
 				     uint64_t *number_ret);
 /** The same for signed numbers. */

@@ -10,7 +10,7 @@
 enum operand {
 	OP_NONE, OP_U1, OP_U2, OP_U4, OP_U8, OP_ADDRESS, OP_ULEB, OP_ULEB_ULEB, OP_BLOCK, OP_EXPRESSION,
 	OP_ADDRX, OP_CONSTX, OP_TYPE, OP_REG_TYPE, OP_DEREF_TYPE, OP_CONST_TYPE, OP_REF2, OP_REF4, OP_REF,
-	OP_REF_SLEB, OP_PARAMETER_REF, OP_BAD
+	OP_REF_SLEB, OP_PARAMETER_REF, OP_ENCODED, OP_BAD
 };
 
 static enum operand operand_of(unsigned op)
@@ -48,6 +48,7 @@ static enum operand operand_of(unsigned op)
 	case DW_OP_call_ref: case DW_OP_GNU_variable_value: return OP_REF;
 	case DW_OP_implicit_pointer: case DW_OP_GNU_implicit_pointer: return OP_REF_SLEB;
 	case DW_OP_GNU_parameter_ref: return OP_PARAMETER_REF;
+	case DW_OP_GNU_encoded_addr: return OP_ENCODED;
 	default: return OP_BAD;
 	}
 }
@@ -131,11 +132,27 @@ static void put_entry(struct translator *translator, die_ref ref)
 		put_u8(translator->to, (uint8_t)((ref >> 7 * i & 0x7f) | (i + 1 < ENTRY_SIZE ? 0x80 : 0)));
 }
 
-/* Entries have no numbers in the database but for a function's own locals, and variables. */
+/* A local of a function around the inlined one at hand; 0: REF is none. */
+static uint32_t outer_local(struct worker *worker, const struct function_info *function, die_ref ref)
+{
+	const struct function_info *outer = function->outer;
+
+	for (uint32_t level = 1; outer && level < SDB_REFERENCE_LEVELS; level++, outer = outer->outer) {
+		uint32_t local = function_local(worker, outer, ref);
+		if (local < UINT32_MAX / SDB_REFERENCE_LEVELS)
+			return local * SDB_REFERENCE_LEVELS + level;
+	}
+	return 0;
+}
+
+/*
+ * Entries have no numbers in the database but for a function's own locals, those of the functions
+ * that it is inlined into, and variables.
+ */
 static void reference(struct translator *translator, die_ref ref)
 {
 	struct worker *worker = translator->worker;
-	uint32_t local = SDB_LOCAL_OWN;
+	uint32_t local = SDB_LOCAL_OWN, outer = 0;
 	struct die die;
 
 	if (translator->hash_entry) {
@@ -146,8 +163,12 @@ static void reference(struct translator *translator, die_ref ref)
 		local = function_local(worker, translator->function, ref);
 	else if (translator->numbering && !bound_local(worker, ref, &local))
 		local = SDB_LOCAL_OWN;
+	if (translator->function && local == SDB_LOCAL_OWN)
+		outer = outer_local(worker, translator->function, ref);
 	if (local != SDB_LOCAL_OWN)
 		put_reference(translator->to, SDB_REFERENCE_LOCAL, local);
+	else if (outer)
+		put_reference(translator->to, SDB_REFERENCE_OUTER, outer);
 	else if (translator->numbering)
 		put_reference(translator->to, SDB_REFERENCE_VARIABLE,
 			      translator->numbering->variables[variable_find(worker, ref)]);
@@ -169,6 +190,21 @@ static void indexed(struct translator *translator, bool address)
 	bool big = translator->unit->dwarf->big_endian;
 	for (unsigned i = 0; i < size; i++)
 		put_u8(translator->to, (uint8_t)(value >> 8 * (big ? size - 1 - i : i)));
+}
+
+/* DW_EH_PE_*: the format of the number is in the low four bits. */
+static void encoded(struct translator *translator)
+{
+	static const uint8_t sizes[] = { 0, 0, 2, 4, 8 };
+	unsigned encoding = (unsigned)take(translator, 1), format = encoding & 7;
+
+	put_u8(translator->to, (uint8_t)encoding);
+	if (format == 1)
+		copy_leb(translator);
+	else if (format < sizeof(sizes))
+		copy(translator, format ? sizes[format] : translator->unit->address_size);
+	else
+		copy(translator, (uint64_t)(translator->end - translator->at));
 }
 
 static bool translate_all(struct translator *translator);
@@ -239,6 +275,7 @@ static void translate(struct translator *translator)
 		if (operand == OP_REF_SLEB)
 			copy_leb(translator);
 		break;
+	case OP_ENCODED: encoded(translator); break;
 	case OP_BAD: copy(translator, (uint64_t)(translator->end - translator->at)); break;
 	}
 }

@@ -46,6 +46,18 @@ struct architecture {
 	/* Calls: DWARF numbers of integer arguments; -1 ends the list. */
 	const int8_t *arguments;
 	uint8_t return_value;
+	/* Calls that are made in the target's name. Numbers are DWARF's; -1: there is none. */
+	struct {
+		const int8_t *vectors;     /* floating-point arguments; -1 ends the list */
+		int8_t high;               /* upper half of an integer result of two words */
+		int8_t real, extended;     /* floating-point results; the second of x87 */
+		bool real_is_extended;     /* all of those are in the second */
+		int8_t vector_count;       /* number of vector registers that are used */
+		const char *flags;         /* register, and what has to be 0 in it */
+		uint32_t flags_cleared;
+		const char *restart;       /* all ones: no system call is begun again */
+		uint16_t red_zone;
+	} calls;
 	/* System calls: register names of number, result and arguments. */
 	const char *syscall_number, *syscall_result;
 	const char *syscall_arguments[6];

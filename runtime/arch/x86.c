@@ -68,6 +68,8 @@ static const struct register_entry registers32[] = {
 
 static const int8_t arguments64[] = { 5, 4, 1, 2, 8, 9, -1 }; /* psABI 3.2.3 */
 static const int8_t arguments32[] = { -1 };
+static const int8_t vectors64[] = { 17, 18, 19, 20, 21, 22, 23, 24, -1 };
+static const int8_t vectors32[] = { -1 };
 
 const struct architecture architecture_x86_64 = {
 	.machine = 62, .name = "x86-64", .address_size = 8, .file_size = sizeof(struct x86_registers),
@@ -75,6 +77,8 @@ const struct architecture architecture_x86_64 = {
 	.unwind_columns = 17, .pc = 16, .sp = 7, .fp = 6,
 	.preserved = 1u << 3 | 1u << 6 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 15,
 	.arguments = arguments64, .return_value = 0,
+	.calls = { .vectors = vectors64, .high = 1, .real = 17, .extended = 33, .vector_count = 0, .flags = "rflags",
+		   .flags_cleared = X86_FLAG_TRAP | X86_FLAG_DIRECTION, .restart = "orig_rax", .red_zone = 128 },
 	.syscall_number = "orig_rax", .syscall_result = "rax",
 	.syscall_arguments = { "rdi", "rsi", "rdx", "r10", "r8", "r9" },
 };
@@ -85,6 +89,9 @@ const struct architecture architecture_i386 = {
 	.unwind_columns = 9, .pc = 8, .sp = 4, .fp = 5,
 	.preserved = 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7,
 	.arguments = arguments32, .return_value = 0,
+	.calls = { .vectors = vectors32, .high = 2, .real = 11, .extended = 11, .real_is_extended = true,
+		   .vector_count = -1, .flags = "eflags", .flags_cleared = X86_FLAG_TRAP | X86_FLAG_DIRECTION,
+		   .restart = "orig_eax" },
 	.syscall_number = "orig_eax", .syscall_result = "eax",
 	.syscall_arguments = { "ebx", "ecx", "edx", "esi", "edi", "ebp" },
 };

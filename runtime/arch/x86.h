@@ -21,5 +21,6 @@ struct x86_registers {
 };
 
 #define X86_FLAG_TRAP 0x100u
+#define X86_FLAG_DIRECTION 0x400u
 
 #endif

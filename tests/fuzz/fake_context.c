@@ -82,8 +82,17 @@ static struct sdb_error *symbol(void *arg, uint64_t address, char **name_ret, ui
 	return *name_ret ? NULL : sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 }
 
+static struct sdb_error *call(void *arg, struct context_call *made)
+{
+	(void)arg;
+	if (made->function % 7 == 6)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "it did not return");
+	memset(made->result, (int)made->argument_count, sizeof(made->result));
+	return NULL;
+}
+
 const struct sdb_context_ops fake_ops = {
 	.read_memory = read_memory, .write_memory = write_memory, .read_register = read_register,
 	.write_register = write_register, .cfa = cfa, .tls_address = tls_address, .caller = caller,
-		.symbol = symbol,
+	.symbol = symbol, .call = call,
 };

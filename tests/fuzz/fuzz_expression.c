@@ -8,7 +8,7 @@
 #include "ask.h"
 #include "fake_context.h"
 #include "runtime/value.h"
-#include "symdb/writer.h"
+#include "tests/lib/small_database.h"
 
 #include <err.h>
 #include <stackdb/expression.h>
@@ -18,21 +18,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(struct sdb_error *error)
-{
-	if (error)
-		errx(1, "%s", sdb_error_message(error));
-}
-
 /* ---- a small database --------------------------------------------------------------------------- */
 
 enum { NAME_INT = 1, NAME_CHAR, NAME_DOUBLE, NAME_POINT, NAME_X, NAME_Y, NAME_NEXT, NAME_G, NAME_P,
-       NAME_TEXT, NAMES };
+       NAME_TEXT, NAME_WAVE, NAME_M, NAME_V, NAME_METHOD, NAME_F, NAMES };
 static const char *const texts[NAMES] = { "", "int", "char", "double", "point", "x", "y", "next",
-					  "g", "p", "text" };
+					  "g", "p", "text", "wave", "m", "v", "method", "f" };
 static uint32_t ranks[NAMES];
 
-enum { TYPE_INT = 1, TYPE_CHAR, TYPE_DOUBLE, TYPE_POINT, TYPE_POINTER, TYPE_TEXT, TYPES };
+enum { TYPE_INT = 1, TYPE_CHAR, TYPE_DOUBLE, TYPE_POINT, TYPE_POINTER, TYPE_TEXT,
+       TYPE_COMPLEX, TYPE_METHOD, TYPE_MEMBER_POINTER, TYPE_METHOD_POINTER, TYPE_VARIANTS, TYPES };
 
 static void add_types(struct sdb_writer *writer)
 {
@@ -43,6 +38,13 @@ static void add_types(struct sdb_writer *writer)
 		{ .name = ranks[NAME_NEXT], .type = TYPE_POINTER, .bit_offset = 64 },
 	};
 	struct sdb_dimension dimension = { .kind = SDB_DIMENSION_COUNT, .count = 8 };
+	struct sdb_member variants[] = {
+		{ .kind = SDB_MEMBER_DISCRIMINANT, .type = TYPE_CHAR },
+		{ .kind = SDB_MEMBER_VARIANT, .name = ranks[NAME_X], .type = TYPE_INT, .variant = 1,
+		  .bit_offset = 32, .value = 0 },
+		{ .kind = SDB_MEMBER_VARIANT, .name = ranks[NAME_Y], .type = TYPE_POINTER,
+		  .variant = 2, .flags = SDB_MEMBER_DEFAULT_VARIANT },
+	};
 	struct sdb_type types[TYPES] = {
 		[TYPE_INT] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED,
 			       .name = ranks[NAME_INT], .size = 4,
@@ -60,17 +62,29 @@ static void add_types(struct sdb_writer *writer)
 				   .target = TYPE_POINT },
 		[TYPE_TEXT] = { .kind = SDB_TYPE_ARRAY, .target = TYPE_CHAR, .dimension_count = 1,
 				.dimensions = &dimension },
+		[TYPE_COMPLEX] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 16,
+				   .encoding = 3 },
+		[TYPE_METHOD] = { .kind = SDB_TYPE_FUNCTION, .target = TYPE_DOUBLE },
+		[TYPE_MEMBER_POINTER] = { .kind = SDB_TYPE_MEMBER_POINTER, .flags = SDB_TYPE_SIZED,
+					  .size = 8, .target = TYPE_INT, .containing = TYPE_POINT },
+		[TYPE_METHOD_POINTER] = { .kind = SDB_TYPE_MEMBER_POINTER, .flags = SDB_TYPE_SIZED,
+					  .size = 16, .target = TYPE_METHOD,
+					  .containing = TYPE_POINT },
+		[TYPE_VARIANTS] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 8,
+				    .member_count = 3, .members = variants },
 	};
 	for (sdb_type_id id = 1; id < TYPES; id++) {
 		types[id].id = id;
-		must(sdb_writer_add_type(writer, &types[id]));
+		small_database_must(sdb_writer_add_type(writer, &types[id]));
 	}
 }
 
 static void add_variables(struct sdb_writer *writer)
 {
 	static const struct { int name; sdb_type_id type; } variables[] = {
-		{ NAME_G, TYPE_INT }, { NAME_P, TYPE_POINTER }, { NAME_TEXT, TYPE_TEXT } };
+		{ NAME_G, TYPE_INT }, { NAME_P, TYPE_POINTER }, { NAME_TEXT, TYPE_TEXT },
+		{ NAME_WAVE, TYPE_COMPLEX }, { NAME_M, TYPE_MEMBER_POINTER },
+		{ NAME_V, TYPE_METHOD_POINTER }, { NAME_Y, TYPE_VARIANTS } };
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		struct sdb_variable variable =
 			{ .id = (sdb_variable_id)i + 1, .name = ranks[variables[i].name],
@@ -79,41 +93,44 @@ static void add_variables(struct sdb_writer *writer)
 						 .location =
 						 { .kind = SDB_LOCATION_ADDRESS, .address = 0x1000
 						   + 16 * i } };
-		must(sdb_writer_add_variable(writer, &variable));
+		small_database_must(sdb_writer_add_variable(writer, &variable));
 	}
+}
+
+/* `method` of class `point`, which is virtual, and `f`, which is not a member. */
+static void add_functions(struct sdb_writer *writer)
+{
+	struct sdb_parameter parameters[] = {
+		{ .type = TYPE_POINTER, .flags = SDB_LOCAL_ARTIFICIAL }, { .type = TYPE_DOUBLE } };
+	struct sdb_function functions[] = {
+		{ .id = 1, .name = ranks[NAME_METHOD], .scope = { SDB_SCOPE_TYPE, TYPE_POINT },
+		  .unit = 1, .type = TYPE_INT, .flags = SDB_FUNCTION_VIRTUAL, .virtual_index = 2,
+		  .parameter_count = 2, .parameters = parameters },
+		{ .id = 2, .name = ranks[NAME_F], .unit = 1, .type = TYPE_COMPLEX,
+		  .flags = SDB_FUNCTION_EXTERNAL, .virtual_index = UINT32_MAX,
+		  .parameter_count = 1, .parameters = parameters + 1 } };
+	for (size_t i = 0; i < 2; i++) {
+		struct sdb_range range = { 0x100 * (i + 1), 0x100 * (i + 2) };
+		struct sdb_code_scope scope = { .function = functions[i].id, .range_count = 1,
+						.ranges = &range, .entry = range.low };
+		struct sdb_code code = { .unit = 1, .scope_count = 1, .scopes = &scope };
+		small_database_must(sdb_writer_add_function(writer, &functions[i]));
+		small_database_must(sdb_writer_add_code(writer, &code));
+	}
+}
+
+static void fill(struct sdb_writer *writer)
+{
+	add_types(writer);
+	add_functions(writer);
+	add_variables(writer);
 }
 
 static struct sdb_db *make_database(void)
 {
 	char path[256];
 	snprintf(path, sizeof(path), "%s/types.sdb", scratch_directory());
-	struct sdb_writer_options options = { .path = path, .detail = SDB_DETAIL_FULL };
-	struct sdb_db_info info = { .module_name = "m", .module_path = "/m", .indexer = "fuzz",
-				    .elf_machine = 62,
-				    .elf_class = 2, .elf_data = 1, .detail = SDB_DETAIL_FULL };
-	struct sdb_unit unit = { .language = 12, .version = 5 };
-	struct sdb_names *names = sdb_names_create();
-	struct sdb_writer *writer;
-	const uint32_t *all;
-	uint32_t provisional[NAMES] = { 0 };
-	struct sdb_db *db;
-
-	must(sdb_writer_create(&options, &writer));
-	must(sdb_writer_info(writer, &info));
-	for (int i = 1; i < NAMES; i++)
-		provisional[i] = sdb_names_intern(names, texts[i], strlen(texts[i]));
-	must(sdb_writer_freeze_names(writer, names, &all));
-	for (int i = 1; i < NAMES; i++)
-		ranks[i] = all[provisional[i]];
-	must(sdb_writer_files(writer, NULL, 0));
-	must(sdb_writer_expressions(writer, NULL, 0));
-	must(sdb_writer_add_unit(writer, &unit));
-	add_types(writer);
-	add_variables(writer);
-	must(sdb_writer_finish(writer, NULL));
-	sdb_names_destroy(names);
-	must(sdb_db_open(path, NULL, &db));
-	return db;
+	return small_database_make(&(struct small_database){ path, 4, texts, NAMES, ranks, fill });
 }
 
 /* ---- inputs ------------------------------------------------------------------------------------- */
@@ -162,7 +179,8 @@ static void ask_c(const struct sdb_context *context, const uint8_t *data, size_t
 
 	if (!text)
 		return;
-	struct sdb_error *error = sdb_evaluate(context, NULL, text, SDB_EVALUATE_ASSIGN, &value);
+	struct sdb_error *error = sdb_evaluate(context, NULL, text, SDB_EVALUATE_ASSIGN | SDB_EVALUATE_CALL,
+					       &value);
 	if (!error) {
 		print(value, context);
 		sdb_value_free(value);

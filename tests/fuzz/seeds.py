@@ -80,7 +80,8 @@ def mini_debuginfo(work, out):
 
 
 EXPRESSIONS = ["p->next->x + g * 2", "*p@3", "text[2] == 'a' && !g || p", "(struct point *)text", "&p->next",
-               "sizeof(struct point [3])", "g = 7", "1.5f / 2 > 0 ? -1 : ~0x7f", "\"abc\"[1]", "m:g", "'f.c'::p"]
+               "sizeof(struct point [3])", "g = 7", "1.5f / 2 > 0 ? -1 : ~0x7f", "\"abc\"[1]", "wave * 2.5i - g", "p->method(1.5)", "(p->*v)()", "*p .* m",
+               "&point::x", "&point::method", "point::method", "f(g, \"text\")", "p->point::method(f(2))", "y.x", "~wave == 1", "m:g", "'f.c'::p"]
 OPERATIONS = ["31 32 22 9f", "91 70", "50 93 04 51 93 02 93 03", "a3 01 55 9f", "77 00 06 23 08", "9e 03 01 02 03",
               "08 05 a8 03 31 a8 03 1e a8 00 9f", "f2 01 00 04", "31 28 01 00 96 2f fa ff", "a5 05 01 9f", "9c 23 10"]
 

@@ -16,6 +16,8 @@ Everything a guest has lies in WORK: the RAM file, the sockets, console.log. It 
 
 usage: guest.py boot [OPTION...]     boots one and stays until a signal
        guest.py ask DIRECTORY QUESTION...    such as `sh ps`, `files /proc/modules`, `tasks`, `log`
+       guest.py index [VERSION...]   makes the databases of the kernels, their modules and the guest's programs in
+                                     the cache's store, for `STACKDB_STORE=.../store` ($STACKDB is the program)
        guest.py kernels              what can be booted
 """
 
@@ -42,6 +44,7 @@ from oracle import CACHE, Failure, Unavailable, need  # noqa: E402
 from witness import Witness  # noqa: E402
 
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
+STORE = f"{CACHE}/store"
 BOOT_SECONDS = float(os.environ.get("STACKDB_BOOT_SECONDS", "120"))
 
 
@@ -63,9 +66,21 @@ class Kernel:
 
     def module_debug(self, name):
         """The file with the debuginfo of a module (its .ko.debug or .ko), or None."""
-        for path in glob.glob(f"{self.directory}/usr/lib/debug/**/{name.replace('_', '[-_]')}.ko*", recursive=True):
-            return path
-        return None
+        return next(glob.iglob(f"{self.directory}/usr/lib/debug/**/{name.replace('_', '[-_]')}.ko*", recursive=True), None)
+
+    def index(self, stackdb, store=STORE):
+        """Makes databases of everything that a guest with this kernel has; what is up to date stays.
+        Returns what stackdb says. A database is of the program's own format: another program's is made again."""
+        root = initramfs.build(self.directory, CACHE)[1]
+        modules = [os.path.basename(path)[:-len(".ko")] for path in glob.glob(f"{root}/lib/modules/*.ko")]
+        files = [self.vmlinux, *filter(None, map(self.module_debug, sorted(modules))),
+                 *glob.glob(f"{root}/bin/actor*"), f"{root}/bin/target", f"{root}/sbin/witness",
+                 *sorted(glob.glob(f"{root}/lib*/**/*.so*", recursive=True))]
+        done = subprocess.run([stackdb, "index", *files], env=dict(os.environ, STACKDB_STORE=store), capture_output=True,
+                              text=True)
+        if done.returncode:
+            raise Failure(f"{stackdb} index: {done.stderr}")
+        return done.stdout
 
 
 def kernels():
@@ -186,7 +201,8 @@ class Guest:
 
         def settled():
             seen.append(self.witness.states())
-            return len(seen) > 1 and seen[-1] == seen[-2] and set(seen[-1].values()) <= {"S", "D", "T", "t", "Z"}
+            time.sleep(0.1)
+            return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3] and "R" not in seen[-1].values()
 
         self._until(settled, 60, "the rest of its processes")
         return self
@@ -340,6 +356,7 @@ def main():
     ask = commands.add_parser("ask")
     ask.add_argument("directory")
     ask.add_argument("question", nargs=argparse.REMAINDER)
+    commands.add_parser("index").add_argument("versions", nargs="*")
     commands.add_parser("kernels")
     arguments = parser.parse_args()
     try:
@@ -347,6 +364,11 @@ def main():
             return boot_command(arguments)
         if arguments.command == "ask":
             return ask_command(arguments)
+        if arguments.command == "index":
+            for version in arguments.versions or kernels():
+                print(Kernel(version).index(os.environ.get("STACKDB", "stackdb")), end="", flush=True)
+            print(f"store: {STORE}")
+            return 0
         print("\n".join(kernels()))
         return 0
     except (Failure, Unavailable) as error:

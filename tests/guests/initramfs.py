@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = f"{HERE}/programs"
@@ -21,6 +22,7 @@ TARGET = f"{HERE}/../programs/target.c"
 MODULES = ("qemu_fw_cfg", "crc7", "configfs", "dummy", "overlay", "loop", "veth", "virtio_console")
 DYNAMIC = ["-g", "-O2", "-pthread", "-Wl,--build-id"]
 STATIC = [*DYNAMIC, "-static"]
+KEPT_SECONDS = 7 * 86400  # what was not booted for so long is made again
 CC = os.environ.get("CC", "gcc")
 
 
@@ -172,6 +174,12 @@ def build(kernel, cache, files=None):
         made = tree(kernel, scratch, files or {})
     archive = made.archive()
     place = f"{cache}/guests/{hashlib.sha256(archive).hexdigest()[:24]}"
+    for other in glob.glob(f"{cache}/guests/*"):
+        with contextlib.suppress(OSError):
+            if time.time() - os.stat(other).st_mtime > KEPT_SECONDS:
+                shutil.rmtree(other)
+    with contextlib.suppress(OSError):
+        os.utime(place)
     if not os.path.exists(f"{place}/initramfs.cpio"):
         os.makedirs(f"{cache}/guests", exist_ok=True)
         new = tempfile.mkdtemp(dir=f"{cache}/guests", prefix="new-")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Live targets: what is left of a debugger that was killed, system calls against strace, and bad input."""
 
+import json
 import os
 import random
 import re
@@ -60,6 +61,101 @@ def killed(stackdb, report, count, number, *watch):
                 process.kill()
                 out = "no end"
             check.compare("the target", (0, f"4 threads, {CALLS} calls each, 0 wrong\n"), (process.returncode, out))
+        check.close(count)
+
+
+def left_behind(program):
+    """Processes of PROGRAM that are still there, with their states."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/exe") == program:
+                found.append((pid, open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]))
+        except OSError:
+            pass
+    return found
+
+
+def killed_command(stackdb, report, count):
+    """`dumptarget` killed while it follows children, steps threads, watches: what it left goes on."""
+    with report.guard("a command killed"):
+        check = report.check("a command killed while it follows, steps and watches: its targets go on")
+        os.makedirs(f"{stackdb.work}/killed", exist_ok=True)
+        target = os.path.realpath(compile_target(f"{stackdb.work}/killed"))
+        ways = ((["counted", "-f", "-r"], ["programs", "30"], "30 programs, 0 bad"),
+                (["counted", "-f"], ["fork", "60"], "60 children, 0 bad"),
+                (["counted", "-f"], ["bomb", "6"], "burnt out"),
+                (["counted", "-f", "-P"], ["mix", "300", "4"], "0 wrong, 0 bad"),
+                (["counted", "--step", "5"], ["signals", "300", "4"], "4 threads, 300 calls each, 0 wrong"),
+                (["wide", "--software-watch"], ["write", "120", "4"], "480 writes"),
+                (["counted"], ["exec", "300"], "300 calls"))
+        for turn in range(count):
+            options, mode, says = ways[turn % len(ways)]
+            process = start(target, *mode)
+            debugger = subprocess.Popen([stackdb.program, "dumptarget", "-q", *options, "-p", str(process.pid)], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, env=stackdb.env)
+            while "--software-watch" not in options and debugger.poll() is None \
+                    and b"stackdb-guard" not in b"".join(names_of_children(debugger.pid)):
+                time.sleep(0.01)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            time.sleep(random.random() * 0.2)
+            debugger.kill()
+            debugger.wait()
+            try:
+                out = process.communicate(timeout=60)[0].decode()
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out = "no end"
+            check.compare(f"{options} {mode}", (0, True), (process.returncode, says in out), out)
+            check.compare(f"{options} {mode}: processes", [], left_behind(target))
+            for pid, _ in left_behind(target):
+                os.kill(int(pid), signal.SIGKILL)
+        check.close(count)
+
+
+def names_of_children(pid):
+    for child in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if f"PPid:\t{pid}\n" in open(f"/proc/{child}/status").read():
+                yield open(f"/proc/{child}/comm", "rb").read()
+        except OSError:
+            pass
+
+
+def killed_target(stackdb, report, count):
+    """The target is killed while it makes threads and children: the command ends, and leaves nothing stopped."""
+    with report.guard("a target killed"):
+        check = report.check("a target killed while it makes children: nothing is left of it")
+        os.makedirs(f"{stackdb.work}/killed", exist_ok=True)
+        target = os.path.realpath(compile_target(f"{stackdb.work}/killed"))
+        ways = ((["counted", "-f", "-r"], ["programs", "1000"]), (["counted"], ["fork", "10000"]), (["counted", "-f"], ["fork", "10000"]),
+                (["counted", "-f"], ["bomb", "8"]), (["counted", "-P"], ["mix", "100000", "8"]),
+                (["wide", "--software-watch"], ["write", "10000", "8"]))
+        for turn in range(count):
+            options, mode = ways[turn % len(ways)]
+            process = start(target, *mode)
+            debugger = subprocess.Popen([stackdb.program, "dumptarget", "-q", *options, "-p", str(process.pid)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env=stackdb.env)
+            time.sleep(0.05)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            time.sleep(random.random() * 0.2)
+            process.kill()
+            process.communicate()
+            # Those of its children that follow nobody's example end by themselves.
+            try:
+                errors = debugger.communicate(timeout=60)[1].decode()
+            except subprocess.TimeoutExpired:
+                debugger.kill()
+                errors = "no end"
+            check.compare(f"{options} {mode}", (0, ""), (debugger.returncode, errors))
+            deadline = time.time() + 20
+            while left_behind(target) and time.time() < deadline:
+                time.sleep(0.05)
+            check.compare(f"{options} {mode}: processes", [], left_behind(target))
+            for pid, _ in left_behind(target):
+                os.kill(int(pid), signal.SIGKILL)
         check.close(count)
 
 
@@ -123,7 +219,75 @@ def system_calls(stackdb, report):
         for name in sorted(set(calls) | set(mine) - unsteady):
             if name not in unsteady:
                 check.compare(f"{name} with its children", calls.count(name), mine.count(name), "other calls")
-        check.close(10)
+        # A 64-bit program may call the 32-bit way; a 32-bit one has numbers of its own.
+        target = compile_target(stackdb.work)
+        found = [(r["name"], r.get("machine")) for r in stackdb.json("syscall", "-n", "getpid", "--json", "-O", "/dev/null", "--",
+                                                                      target, "narrow")]
+        check.compare("int $0x80", [("getpid", "i386"), ("getpid", None)], found)
+        os.makedirs(f"{stackdb.work}/32", exist_ok=True)
+        try:
+            narrow = compile_target(f"{stackdb.work}/32", "-m32")
+        except subprocess.CalledProcessError:
+            report.skip("system calls of a 32-bit program: gcc -m32 cannot link")
+        else:
+            command = [narrow, "calls", "3"]
+            mine = [r["name"] for r in stackdb.json("syscall", "--json", "-O", "/dev/null", "--", *command)]
+            subprocess.run(["strace", "-f", "-o", log, *command], stdout=subprocess.DEVNULL, check=False, env=stackdb.env)
+            check.compare("of a 32-bit program", re.findall(r"^\d+\s+(\w+)\(", open(log).read(), re.M)[1:], mine, "other calls")
+        check.close(12)
+
+
+def hits(stackdb, target, *arguments, mode=("calls", "3")):
+    """What dumptarget prints as JSON of TARGET, and what it complains of."""
+    status, out, errors = stackdb.outcome("dumptarget", "--json", "-I", "/dev/null", "-O", "/dev/null", *arguments, "--", target, *mode)
+    return [json.loads(line) for line in out.splitlines()], errors, status
+
+
+def commands(stackdb, report):
+    """What dumptarget can do, beside what the target says of it."""
+    with report.guard("probes of the commands"):
+        target = compile_target(stackdb.work)
+        check = report.check("filters, actions and children of dumptarget")
+        count = lambda *arguments, **more: len(hits(stackdb, target, *arguments, **more)[0])
+        check.compare("all", 12, count("counted", mode=("count", "4", "3")))
+        check.compare("--if", 3, count("counted", "--if", "a == 2", mode=("count", "4", "3")))
+        check.compare("--match", 6, count("counted", "--match", "a=^[13]$", mode=("count", "4", "3")))
+        check.compare("--match of a string", 5, count("looked_up", "--match", "named->name=^(beta|gamma)$", mode=("lookup", "10")))
+        check.compare("--thread-name", 4, count("counted", "--thread-name", "caller-1", mode=("names", "4", "3")))
+        check.compare("--user", 12, count("counted", "--user", str(os.geteuid()), mode=("count", "4", "3")))
+        check.compare("--user of another", 0, count("counted", "--user", str(os.geteuid() + 1), mode=("count", "4", "3")))
+        found, _, _ = hits(stackdb, target, "counted", "stay", "--at", "call_in_threads", mode=("count", "4", "1"))
+        check.compare("--at", ["call_in_threads"] + ["counted"] * 4, [hit["probe"] for hit in found])
+        found, _, _ = hits(stackdb, target, "main", "counted", "--until", "call_in_threads", mode=("count", "4", "3"))
+        check.compare("--until", ["main", "call_in_threads"], [hit["probe"] for hit in found])
+        found, _, _ = hits(stackdb, target, "counted", "looked_up", "--enable", "looked_up,counted", mode=("count", "4", "1"))
+        check.compare("--enable: it begins off", [], found)
+        check.compare("--disable", 1, count("counted", "--disable", "1,1", mode=("count", "4", "1")))
+        found, _, _ = hits(stackdb, target, "counted", "--step", "4", "-n", "2", mode=("count", "4", "1"))
+        check.compare("--step", ["hit"] + ["step"] * 4 + ["hit"] + ["step"] * 4, [hit["kind"] for hit in found])
+        found, _, _ = hits(stackdb, target, "counted", "--set", "sink = 7", "--print", "sink", mode=("count", "4", "1"))
+        check.compare("--set", ["0", "8", "9", "10"], [hit["prints"]["sink"] for hit in found])
+        for arguments, says in ((["--abort", "0"], "1 wrong"), (["--set", "$rdi=100"], "1 wrong"), ([], "0 wrong")):
+            out = stackdb.outcome("dumptarget", "-q", "counted", *arguments, "-I", "/dev/null", "--", target, "count", "4", "1")[1]
+            check.compare(f"{arguments}", True, says in out, out)
+        check.compare("--signal", 1, count("counted", "--signal", "KILL", mode=("count", "4", "1")))
+        for flag, name in (("--signal", "NOTHING"), ("--enable", "1"), ("--match", "a"), ("--user", "nobody-is-called-so")):
+            check.compare(f"{flag} {name}", 2, stackdb.outcome("dumptarget", "counted", flag, name, "-p", "1")[0])
+        _, errors, status = hits(stackdb, target, "counted", "--match", "a=(", mode=("count", "4", "1"))
+        check.compare("a bad expression", (True, True), (status != 0, "regular expression" in errors), errors)
+        _, errors, _ = hits(stackdb, target, "counted", "--if", "nonsense", mode=("count", "4", "1"))
+        check.compare("a bad condition", True, "nonsense" in errors or "no variable" in errors, errors)
+        found, _, _ = hits(stackdb, target, "wide", "--software-watch", mode=("write", "20", "3"))
+        check.compare("--software-watch", 61, len(found))
+        check.compare("the last one is the kernel's", ("21", 100), (found[-1]["value"], found[-1]["offset"]))
+        check.compare("children", sum(range(1, 7)) + 6, count("counted", "-f", mode=("programs", "6")))
+        check.compare("children that are forked", 2 * 20, count("counted", "-f", mode=("fork", "20")))
+        check.compare("children of children", 127, count("counted", "-f", mode=("bomb", "6")))
+        check.compare("without -f", 6, count("counted", mode=("programs", "6")))
+        found, errors, _ = hits(stackdb, target, "counted", "sink", mode=("exec", "3"))
+        check.compare("another program", (6, 3), tuple(sum(hit["kind"] == kind for hit in found) for kind in ("hit", "write")))
+        check.compare("what is lost there", True, "sink: is lost" in errors, errors)
+        check.close(25)
 
 
 def bad_input(stackdb, report):
@@ -169,8 +333,11 @@ def run(stackdb, report, arguments):
     killed(stackdb, report, count, signal.SIGKILL, "watch")
     killed(stackdb, report, max(3, count // 10), signal.SIGSEGV)
     killed(stackdb, report, max(3, count // 10), signal.SIGTERM)
+    killed_command(stackdb, report, max(7, int(42 * arguments.scale)))
+    killed_target(stackdb, report, max(6, int(30 * arguments.scale)))
     every_instruction(stackdb, report, int(2000 * arguments.scale) + 100)
     system_calls(stackdb, report)
+    commands(stackdb, report)
     bad_input(stackdb, report)
 
 

@@ -6,7 +6,7 @@
 
 #include "runtime/context.h"
 #include "runtime/types.h"
-#include "symdb/writer.h"
+#include "tests/lib/small_database.h"
 
 #include <err.h>
 #include <stackdb/expression.h>
@@ -16,24 +16,26 @@
 #include <string.h>
 #include <unistd.h>
 
-static void must(struct sdb_error *error)
-{
-	if (error)
-		errx(1, "%s", sdb_error_message(error));
-}
-
 /* ---- the database -------------------------------------------------------------------------- */
 
 static const char *const texts[] = { "", "int", "empty", "empties", "self", "heir", "loop",
 				     "giants", "giant", "member",
-				     "pointer", "text", "char", "fields" };
+				     "pointer", "text", "char", "variants", "wave", "to_method",
+				     "to_member", "fields", "method", "virtually" };
 enum { INT = 1, EMPTY, EMPTIES, SELF, HEIR, LOOP, GIANTS, GIANT, MEMBER, POINTER, TEXT, CHAR,
-       FIELDS, NAMES };
+       VARIANTS, WAVE, METHOD_POINTER, MEMBER_POINTER, FIELDS, METHOD, VIRTUAL, NAMES };
+enum { METHOD_TYPE = MEMBER_POINTER + 1 };
 static uint32_t ranks[NAMES];
 
 static void add_types(struct sdb_writer *writer)
 {
 	struct sdb_dimension many = { .kind = SDB_DIMENSION_COUNT, .count = UINT64_C(1) << 40 };
+	struct sdb_member variants[] = {
+		{ .kind = SDB_MEMBER_DISCRIMINANT, .type = VARIANTS },
+		{ .kind = SDB_MEMBER_DISCRIMINANT, .type = GIANT, .bit_offset = UINT64_MAX },
+		{ .kind = SDB_MEMBER_VARIANT, .type = VARIANTS, .name = ranks[MEMBER], .variant = 9 },
+		{ .kind = SDB_MEMBER_VARIANT, .type = INT, .variant = UINT32_MAX, .value = 3 },
+	};
 	struct sdb_member inside[8], bases[8], far[3] = {
 		{ .name = ranks[MEMBER], .type = INT, .bit_offset = UINT64_C(1) << 62 },
 		{ .name = ranks[FIELDS], .type = INT, .bit_offset = UINT64_MAX, .bit_size = 7,
@@ -66,51 +68,48 @@ static void add_types(struct sdb_writer *writer)
 			   .target = CHAR },
 		[CHAR] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 1,
 			   .encoding = 6 },
+		[VARIANTS] = { .kind = SDB_TYPE_STRUCT, .flags = SDB_TYPE_SIZED, .size = 8,
+			       .member_count = 4, .members = variants },
+		[WAVE] = { .kind = SDB_TYPE_BASE, .flags = SDB_TYPE_SIZED, .size = 63,
+			   .encoding = 3 },
+		[METHOD_POINTER] = { .kind = SDB_TYPE_MEMBER_POINTER, .flags = SDB_TYPE_SIZED,
+				     .size = 16, .target = METHOD_TYPE, .containing = HEIR },
+		[MEMBER_POINTER] = { .kind = SDB_TYPE_MEMBER_POINTER, .flags = SDB_TYPE_SIZED,
+				     .size = 8, .target = GIANT, .containing = SELF },
+		[METHOD_TYPE] = { .kind = SDB_TYPE_FUNCTION, .target = METHOD_TYPE },
 	};
 	for (sdb_type_id id = 1; id < sizeof(types) / sizeof(types[0]); id++) {
 		types[id].id = id;
-		types[id].name = id == POINTER || id == TEXT ? 0 : ranks[id];
-		must(sdb_writer_add_type(writer, &types[id]));
+		bool named = id != POINTER && id != TEXT && id < METHOD_POINTER;
+		types[id].name = named ? ranks[id] : 0;
+		small_database_must(sdb_writer_add_type(writer, &types[id]));
 	}
 }
 
-static struct sdb_db *make_database(const char *path)
+/* Each type is that of a variable with its name; a class has methods, one of them without end. */
+static void fill(struct sdb_writer *writer)
 {
-	struct sdb_writer_options options = { .path = path, .detail = SDB_DETAIL_FULL };
-	struct sdb_db_info info = { .module_name = "m", .module_path = "/m", .indexer = "test",
-				    .elf_machine = 62,
-				    .elf_class = 2, .elf_data = 1, .detail = SDB_DETAIL_FULL };
-	struct sdb_unit unit = { .language = 4, .version = 5 };
-	struct sdb_names *names = sdb_names_create();
-	uint32_t provisional[NAMES] = { 0 };
-	struct sdb_writer *writer;
-	const uint32_t *all;
-	struct sdb_db *db;
-
-	must(sdb_writer_create(&options, &writer));
-	must(sdb_writer_info(writer, &info));
-	for (int i = 1; i < NAMES; i++)
-		provisional[i] = sdb_names_intern(names, texts[i], strlen(texts[i]));
-	must(sdb_writer_freeze_names(writer, names, &all));
-	for (int i = 1; i < NAMES; i++)
-		ranks[i] = all[provisional[i]];
-	must(sdb_writer_files(writer, NULL, 0));
-	must(sdb_writer_expressions(writer, NULL, 0));
-	must(sdb_writer_add_unit(writer, &unit));
+	struct sdb_parameter self = { .type = POINTER, .flags = SDB_LOCAL_ARTIFICIAL };
+	struct sdb_range range = { 0x100, 0x200 };
+	struct sdb_code_scope scope = { .range_count = 1, .ranges = &range, .entry = 0x100,
+					.function = 3 };
+	struct sdb_code code = { .unit = 1, .scope_count = 1, .scopes = &scope };
 	add_types(writer);
-	for (sdb_variable_id id = 1; id < CHAR; id++) {
-		struct sdb_variable variable =
-			{ .id = id, .name = ranks[id], .type = id, .flags = SDB_VARIABLE_EXTERNAL,
-						 .unit = 1,
-						 .location =
-						 { .kind = SDB_LOCATION_ADDRESS,
-						   .address = 0x1000 } };
-		must(sdb_writer_add_variable(writer, &variable));
+	for (sdb_function_id id = 1; id <= 3; id++) {
+		struct sdb_function function = {
+			.id = id, .name = ranks[id == 3 ? METHOD : VIRTUAL], .unit = 1, .type = id,
+			.scope = { SDB_SCOPE_TYPE, id == 2 ? SELF : HEIR }, .virtual_index = 1u << 20,
+			.flags = id == 3 ? SDB_FUNCTION_EXTERNAL : SDB_FUNCTION_VIRTUAL,
+			.parameter_count = 1, .parameters = &self };
+		small_database_must(sdb_writer_add_function(writer, &function));
 	}
-	must(sdb_writer_finish(writer, NULL));
-	sdb_names_destroy(names);
-	must(sdb_db_open(path, NULL, &db));
-	return db;
+	for (sdb_variable_id id = 1; id <= MEMBER_POINTER; id++) {
+		struct sdb_variable variable = {
+			.id = id, .name = ranks[id], .type = id, .flags = SDB_VARIABLE_EXTERNAL,
+			.unit = 1, .location = { .kind = SDB_LOCATION_ADDRESS, .address = 0x1000 } };
+		small_database_must(sdb_writer_add_variable(writer, &variable));
+	}
+	small_database_must(sdb_writer_add_code(writer, &code));
 }
 
 /* ---- a target where every address is there and holds its own ------------------------------------- */
@@ -123,7 +122,14 @@ static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, 
 	return NULL;
 }
 
-static const struct sdb_context_ops ops = { .read_memory = read_memory };
+static struct sdb_error *call(void *arg, struct context_call *made)
+{
+	(void)arg;
+	memset(made->result, 'x', sizeof(made->result));
+	return NULL;
+}
+
+static const struct sdb_context_ops ops = { .read_memory = read_memory, .call = call };
 static struct sdb_context context = { .ops = &ops };
 static unsigned answers, errors;
 
@@ -133,7 +139,7 @@ static void ask(const char *text)
 		{ .depth = 64, .elements = 1000000, .size = 100000, .top = true };
 	struct sdb_value *value, *copy;
 	char *shown;
-	struct sdb_error *error = sdb_evaluate(&context, NULL, text, 0, &value);
+	struct sdb_error *error = sdb_evaluate(&context, NULL, text, SDB_EVALUATE_CALL, &value);
 	if (error) {
 		errors++;
 		sdb_error_free(error);
@@ -180,6 +186,16 @@ int main(void)
 			"(-9223372036854775807 - 1) % -1", "18446744073709551616",
 		"'", "'a", "\"", "$", "1.", "1.e", "0x", "a::", "::", "sizeof", "sizeof(", "(int",
 			"(int)", "*", "&", "[", "]", "",
+		"variants", "variants.member", "variants == variants", "wave", "wave + 1", "-wave",
+		"wave * 1.5i", "1i / 0i", "(_Complex double)text", "2.5i == 2.5i ? 1 : 2", "1.5ix",
+		"heir.method", "heir.method()", "heir.virtually()", "self.virtually()",
+		"self.virtually", "heir.method(1)", "heir.method(1,,)", "heir.method(", "heir.nothing()",
+		"(*heir.method)()", "heir.heir::virtually()", "&heir::method", "&heir::virtually",
+		"&self::member", "&heir::nothing", "&member::fields", "&nothing::at::all", "&::",
+		"heir.*to_method", "(heir.*to_method)()", "self.*to_member", "heir.*to_member",
+		"self->*to_member", "to_member.*self", "1 .* 2", "heir .* &heir::method", "int(1)",
+		"to_method", "to_member", "!to_member", "to_method()", "heir.method()()()()",
+		"pointer()", "text(text)", "self.*to_member.*to_member",
 	};
 	char path[] = "/tmp/stackdb-hostile-XXXXXX";
 	int file = mkstemp(path);
@@ -188,7 +204,8 @@ int main(void)
 		err(1, "%s", path);
 	close(file);
 	alarm(120);
-	context.db = make_database(path);
+	context.db = small_database_make(&(struct small_database){
+		path, 4, texts, NAMES, ranks, fill });
 	context.types = types_create(0);
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
 		ask(questions[i]);

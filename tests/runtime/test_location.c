@@ -215,6 +215,12 @@ static void test_stack(void)
 	IS(3, 0x31, 0x32, 0x33, SDB_OP_ROT, SDB_OP_DROP, SDB_OP_DROP);
 	IS(0x0706050403020100, SDB_OP_BREG0 + 7, 0, SDB_OP_DEREF);
 	IS(0x0201, SDB_OP_BREG0 + 7, 1, SDB_OP_DEREF_SIZE, 2);
+	IS(0x0706050403020100, SDB_OP_LIT0, SDB_OP_BREG0 + 7, 0, SDB_OP_XDEREF);
+	IS(0x0201, SDB_OP_LIT0, SDB_OP_BREG0 + 7, 1, SDB_OP_XDEREF_SIZE, 2);
+	IS(0x5000 + 0x1234, SDB_OP_GNU_ENCODED_ADDR, 0x02, 0x34, 0x12);
+	IS(0x5000 - 2, SDB_OP_GNU_ENCODED_ADDR, 0x0a, 0xfe, 0xff);
+	IS(0x5000 + 300, SDB_OP_GNU_ENCODED_ADDR, 0x01, 0xac, 0x02);
+	IS(0x5000 + 7, SDB_OP_GNU_ENCODED_ADDR, 0x00, 7, 0, 0, 0, 0, 0, 0, 0);
 	IS(5, 0x31, SDB_OP_BRA, 2, 0, 0x33, SDB_OP_NOP, 0x35);
 	IS(0x33, 0x30, SDB_OP_BRA, 2, 0, 0x08, 0x33);
 	IS(4, SDB_OP_SKIP, 1, 0, 0x33, 0x34);
@@ -479,7 +485,11 @@ static void test_harm(void)
 	BAD("too short", SDB_OP_DUP);
 	BAD("too short", 0x31, SDB_OP_PICK, 255);
 	BAD("too short", 0x31, SDB_OP_ROT);
-	BAD("cannot be evaluated", 0x31, 0x32, SDB_OP_XDEREF);
+	BAD("address space 1", 0x31, SDB_OP_BREG0 + 7, 0, SDB_OP_XDEREF);
+	BAD("is empty", SDB_OP_BREG0 + 7, 0, SDB_OP_XDEREF);
+	BAD("encoded as 0x1b", SDB_OP_GNU_ENCODED_ADDR, 0x1b, 1, 2, 3, 4);
+	BAD("cut off", SDB_OP_GNU_ENCODED_ADDR, 0x05, 1, 2, 3, 4);
+	BAD("cut off", SDB_OP_GNU_ENCODED_ADDR, 0x04, 1, 2, 3, 4);
 	BAD("cannot be evaluated", SDB_OP_ADDRX, 0);
 	BAD("follows", SDB_OP_REG0, 0x31);
 	BAD("reads 0 bytes", 0x31, SDB_OP_DEREF_SIZE, 0);

@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* ---- what is looked at: the names are those of the questions ------------------------------------- */
+/* ---- what is looked at: the names are those of the questions --------------------------------- */
 
 enum level { LOW, HIGH = 7 };
 struct inner { char text[8]; double real; };
@@ -42,11 +42,18 @@ static const char *volatile const keep = (const char *)words;
 
 static __attribute__((noinline)) void fill(struct outer *to)
 {
-	*to = (struct outer){ -5, 17, 1000, HIGH, { { "first", 0.5 }, { "sec\"ond", -2 } }, words[1], to,
-			      INT64_C(1) << 60, 1 };
+	*to = (struct outer){ -5,
+			      17,
+			      1000,
+			      HIGH,
+			      { { "first", 0.5 }, { "sec\"ond", -2 } },
+			      words[1],
+			      to,
+			      INT64_C(1) << 60,
+			      1 };
 }
 
-/* ---- a context on this process ----------------------------------------------------------------------- */
+/* ---- a context on this process --------------------------------------------------------------- */
 
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
@@ -77,7 +84,7 @@ static int take_bias(struct dl_phdr_info *info, size_t size, void *arg)
 
 static struct sdb_context context = { .ops = &ops };
 
-/* ---- checks -------------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static unsigned checks, failures;
 
@@ -188,7 +195,8 @@ static void test_json(void)
 	char expected[600];
 	says("numbers", "[10,20,30,40,50]");
 	says("thing.level", "{\"number\":7,\"enum\":\"HIGH\"}");
-	says("thing.inner", "[{\"text\":\"first\",\"real\":0.5},{\"text\":\"sec\\\"ond\",\"real\":-2}]");
+	says("thing.inner",
+	     "[{\"text\":\"first\",\"real\":0.5},{\"text\":\"sec\\\"ond\",\"real\":-2}]");
 	says("thing.huge", "\"1152921504606846976\"");
 	says("thing.flag", "true");
 	says("nothing", "{\"pointer\":\"0x0\"}");

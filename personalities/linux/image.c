@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kernel says of itself in memory: its banner and the note with its build-id, found before
+ * anything is known of it. The tables tell which part of the gigabyte that is set aside for the image is
+ * mapped; that is searched from the interrupt handler on, since read-only data lies behind the code.
+ */
+
+#include "linux.h"
+
+#include <stackdb/store.h>
+#include <stdlib.h>
+
+#define EXTENTS_MAX 64
+#define SEARCHED_MAX ((uint64_t)128 << 20) /* bytes: no kernel is larger */
+#define NOTES_AROUND 512
+#define VDSO_PAGES 2                       /* that its notes may lie behind its begin */
+
+/* A part of the image that is contiguous, in virtual and in physical memory. */
+struct extent {
+	uint64_t low, physical, size;
+};
+
+struct image {
+	struct linux_system *system;
+	const struct paging *paging;
+	struct extent extents[EXTENTS_MAX];
+	unsigned count;
+	uint64_t searched;
+	bool have_note;   /* it is the kernel's: another one stays only for want of that */
+	bool have_banner;
+};
+
+/* ---- what is mapped ----------------------------------------------------------------------------- */
+
+static void add_extent(struct image *image, uint64_t low, uint64_t physical, uint64_t size)
+{
+	struct extent *last = image->count ? &image->extents[image->count - 1] : NULL;
+	if (last && last->low + last->size == low && last->physical + last->size == physical)
+		last->size += size;
+	else if (image->count < EXTENTS_MAX)
+		image->extents[image->count++] = (struct extent){ low, physical, size };
+}
+
+static void find_extents(struct image *image)
+{
+	uint64_t at = LINUX_IMAGE_LOW;
+	image->count = 0;
+	while (at < LINUX_IMAGE_HIGH) {
+		struct translation translation;
+		uint64_t left;
+		if (guest_translate(image->system->target, image->paging, at, &translation)) {
+			left = translation.left;
+			add_extent(image, at, translation.physical, left < LINUX_IMAGE_HIGH - at ? left : LINUX_IMAGE_HIGH - at);
+		} else {
+			/* An entry of that level is missing, and all that it could lead to. */
+			uint64_t span = translation.level ? 1ull << (12 + 9 * (translation.level - 1)) : 4096;
+			left = span - (at & (span - 1));
+		}
+		at += left;
+	}
+}
+
+/* ---- what is in it --------------------------------------------------------------------------------- */
+
+/* The kernel carries its vDSOs: ELF files, with notes of their own. */
+static bool is_in_vdso(const uint8_t *begin, const uint8_t *note, uint64_t address)
+{
+	const uint8_t *page = note - (address & 4095);
+	for (unsigned i = 0; i < VDSO_PAGES && page >= begin; i++, page -= 4096)
+		if (memcmp(page, "\177ELF", 4) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the store has a database for a build-id that is one of a kernel: with all notes in one section. */
+static bool is_known_kernel(const uint8_t *build_id, size_t length)
+{
+	const struct sdb_section *sections = NULL;
+	struct sdb_db *db = NULL;
+	char *path = NULL;
+	size_t count = 0;
+	bool is = false;
+	struct sdb_error *error = sdb_store_find(build_id, length, &path);
+	if (!error)
+		error = sdb_db_open(path, NULL, &db);
+	if (!error)
+		error = sdb_sections(db, &sections, &count);
+	for (size_t i = 0; !error && i < count && !is; i++)
+		is = strcmp(sections[i].name, ".notes") == 0;
+	sdb_error_free(error);
+	sdb_db_close(db);
+	free(path);
+	return is;
+}
+
+/*
+ * Pages of the image that were freed after the boot are still mapped there, and may hold the notes of a
+ * module. Those of a kernel stand together: Xen's are beside it (arch/x86/xen/xen-head.S).
+ */
+static bool is_of_kernel(const uint8_t *data, size_t size, size_t at)
+{
+	size_t low = at > NOTES_AROUND ? at - NOTES_AROUND : 0, high = size - at > NOTES_AROUND ? at + NOTES_AROUND : size;
+	return memmem(data + low, high - low, "Xen\0", 4) || is_known_kernel(data + at + 16, 20);
+}
+
+static void look_for_note(struct image *image, uint64_t address, const uint8_t *data, size_t size)
+{
+	/* Name of 4 bytes, 20 of them described, NT_GNU_BUILD_ID, and the name: as linkers write it. */
+	static const uint32_t head[4] = { 4, 20, 3, 0x00554e47 };
+	uint64_t first;
+	memcpy(&first, head, sizeof(first));
+	for (size_t i = 0; i + sizeof(head) + 20 <= size; i += 4) {
+		uint64_t word;
+		memcpy(&word, data + i, sizeof(word));
+		if (word != first || memcmp(data + i, head, sizeof(head)) != 0 || is_in_vdso(data, data + i, address + i))
+			continue;
+		struct linux_system *system = image->system;
+		image->have_note = is_of_kernel(data, size, i);
+		if (!image->have_note && system->build_id_length)
+			continue;
+		memcpy(system->build_id, data + i + sizeof(head), 20);
+		system->build_id_length = 20;
+		system->note_address = address + i;
+		if (image->have_note)
+			return;
+	}
+}
+
+static void look_for_banner(struct image *image, uint64_t address, const uint8_t *data, size_t size)
+{
+	static const char begin[] = "Linux version ";
+	const uint8_t *end = data + size;
+	for (const uint8_t *at = data; (at = memmem(at, (size_t)(end - at), begin, sizeof(begin) - 1)); at++) {
+		const uint8_t *number = at + sizeof(begin) - 1;
+		size_t length = 0;
+		if (number == end || *number < '0' || *number > '9')
+			continue;
+		while (at + length < end && length < 1024 && at[length] >= ' ' && at[length] < 127)
+			length++;
+		if (at + length == end || at[length] != '\n')
+			continue;
+		/*
+		 * One without a build number is what the linker put the real one over, that comes later (since v6.1,
+		 * 2df8220cc511 "kbuild: build init/built-in.a just once").
+		 */
+		image->have_banner = !memmem(at, length, " # ", 3);
+		if (image->system->banner && !image->have_banner)
+			continue;
+		free(image->system->banner);
+		image->system->banner = strndup((const char *)at, length);
+		image->system->banner_address = address + (uint64_t)(at - data);
+		if (image->have_banner)
+			return;
+	}
+}
+
+static void search(struct image *image, uint64_t address, const uint8_t *data, size_t size)
+{
+	image->searched += size;
+	if (!image->have_banner)
+		look_for_banner(image, address, data, size);
+	if (!image->have_note)
+		look_for_note(image, address, data, size);
+}
+
+/* In pieces, that overlap by what a banner may be long: a driver maps small ones only, or nothing. */
+static struct sdb_error *search_range(struct image *image, const struct extent *extent, uint64_t low, uint64_t high)
+{
+	const size_t piece = (size_t)256 << 10, overlap = 1024 + 64;
+	if (low < extent->low)
+		low = extent->low;
+	if (high > extent->low + extent->size)
+		high = extent->low + extent->size;
+	uint8_t *buffer = low < high ? malloc(piece) : NULL;
+	struct sdb_error *error = low < high && !buffer ? NO_MEMORY() : NULL;
+	while (!error && low < high && !(image->have_note && image->have_banner) && image->searched < SEARCHED_MAX) {
+		size_t want = high - low < piece ? (size_t)(high - low) : piece, got;
+		error = guest_read_physical(image->system->target, extent->physical + (low - extent->low), buffer, want, &got);
+		if (error || !got)
+			break;
+		search(image, low, buffer, got);
+		low += got > 2 * overlap ? got - overlap : got;
+	}
+	free(buffer);
+	return error;
+}
+
+struct sdb_error *linux_find_image(struct linux_system *system, const struct paging *paging, uint64_t handler,
+				   bool *found_ret)
+{
+	struct image image = { .system = system, .paging = paging };
+	struct sdb_error *error = NULL;
+	find_extents(&image);
+	handler &= ~(uint64_t)4095;
+	for (unsigned i = 0; i < image.count && !error; i++)
+		error = search_range(&image, &image.extents[i], handler, UINT64_MAX);
+	for (unsigned i = 0; i < image.count && !error; i++)
+		error = search_range(&image, &image.extents[i], 0, handler);
+	*found_ret = system->build_id_length || system->banner;
+	if (error || !*found_ret)
+		return error;
+	/* The image is what is mapped around them; holes are pages that were freed after the boot. */
+	uint64_t inside = system->banner ? system->banner_address : system->note_address;
+	for (unsigned i = 0; i < image.count; i++) {
+		const struct extent *extent = &image.extents[i];
+		if (inside - extent->low < extent->size) {
+			system->image_low = system->base = extent->low;
+			system->image_high = extent->low + extent->size;
+			system->physical_base = extent->physical;
+		}
+	}
+	return NULL;
+}
