@@ -18,6 +18,9 @@
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
 	struct frame_context *frame = arg;
+	/* The kernel's frames hold addresses of their process, too. */
+	if (frame->thread && frame->thread->key && !(address >> 63))
+		return sdb_thread_read(frame->thread, address, buffer, size);
 	return sdb_target_read(frame->unwinder.target, address, buffer, size);
 }
 
@@ -126,18 +129,22 @@ static struct sdb_error *consider_type(void *arg, sdb_name_id name, const char *
 	return search->found ? sdb_error_new(SDB_ERROR_STOPPED, "found") : NULL;
 }
 
-/* Modules whose databases are open already: no database is opened for the sake of a type. */
+/* In all modules but FRAME's that have a database: none is made for the sake of a type. */
 static struct sdb_error *find_type(void *arg, const char *qualified, enum sdb_type_kind kind, struct sdb_db **db_ret,
 				   sdb_type_id *type_ret)
 {
 	struct frame_context *frame = arg;
 	struct space *space = frame->unwinder.space;
 	for (size_t i = 0; i < space->module_count; i++) {
-		struct type_search search = { .db = space->modules[i]->db, .kind = kind };
-		if (!search.db || search.db == frame->context.db)
+		struct type_search search = { .kind = kind };
+		if (!module_has_database(space->modules[i]))
 			continue;
-		struct sdb_error *error = sdb_lookup(search.db, qualified, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE,
-						     consider_type, &search);
+		struct sdb_error *error = sdb_module_database(space->modules[i], &search.db);
+		if (error || search.db == frame->context.db) {
+			sdb_error_free(error); /* one that is damaged knows nothing */
+			continue;
+		}
+		error = sdb_lookup(search.db, qualified, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, consider_type, &search);
 		if (search.found) {
 			sdb_error_free(error);
 			*db_ret = search.db;
@@ -181,6 +188,8 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
 {
 	struct frame_context *frame = arg;
+	if (frame->context.sections) /* its area has a place for each module that was given one when it was loaded */
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "where a module has its per-CPU variables is not known");
 	return system_cpu_area(frame->unwinder.target, frame->thread, area_ret);
 }
 

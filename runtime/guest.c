@@ -8,30 +8,69 @@
 #include <string.h>
 
 #define UPPER_HALF (1ull << 63)
+#define KEPT 1024u /* translations; a power of two */
+
+/* A translation of the 4 KiB that ADDRESS is in; void when another generation has begun. */
+struct kept {
+	uint64_t page; /* its number */
+	uint64_t root;
+	uint32_t generation;
+	uint8_t form; /* of the tables */
+	struct translation translation; /* of its first byte */
+};
 
 struct guest {
 	struct paging kernel;
 	bool have_kernel;
-	struct paging cpus[1]; /* of CPU 0, while nothing changes */
+	struct paging cpu; /* of CPU number CPU_NUMBER, while nothing changes */
 	bool have_cpu;
+	unsigned cpu_number;
+	uint32_t generation; /* from 1 on */
+	struct kept *kept;   /* KEPT of them, by the page's number; NULL: none yet */
 };
 
 struct guest *guest_get(struct sdb_target *target)
 {
-	if (!target->guest && target->driver->cpu_state)
+	if (!target->guest && target->driver->cpu_state) {
 		target->guest = calloc(1, sizeof(*target->guest));
+		if (target->guest)
+			target->guest->generation = 1;
+	}
 	return target->guest;
 }
 
 void guest_destroy(struct guest *guest)
 {
+	if (guest)
+		free(guest->kept);
 	free(guest);
+}
+
+static void forget_translations(struct guest *guest)
+{
+	if (++guest->generation)
+		return;
+	/* All numbers have been used: those of the first time must not come back. */
+	guest->generation = 1;
+	if (guest->kept)
+		memset(guest->kept, 0, KEPT * sizeof(*guest->kept));
 }
 
 void guest_forget(struct sdb_target *target)
 {
-	if (target->guest)
-		target->guest->have_cpu = false;
+	if (!target->guest)
+		return;
+	target->guest->have_cpu = false;
+	forget_translations(target->guest);
+}
+
+void guest_set_cpu(struct sdb_target *target, unsigned cpu)
+{
+	struct guest *guest = guest_get(target);
+	if (!guest || guest->cpu_number == cpu)
+		return;
+	guest->cpu_number = cpu;
+	guest->have_cpu = false;
 }
 
 void guest_set_kernel_paging(struct sdb_target *target, const struct paging *paging)
@@ -63,10 +102,45 @@ struct sdb_error *guest_cpu_paging(struct sdb_target *target, unsigned cpu, stru
 	return error;
 }
 
+/* What beside the root says how tables are read. */
+static uint8_t form_of(const struct paging *paging)
+{
+	return (uint8_t)(paging->levels | paging->large << 6 | paging->no_execute << 7);
+}
+
+/* The place for the translation of ADDRESS; NULL: none is kept. */
+static struct kept *find_place(struct sdb_target *target, const struct paging *paging, uint64_t address)
+{
+	struct guest *guest = target->status == SDB_TARGET_PAUSED ? guest_get(target) : NULL;
+	if (!guest || (!guest->kept && !(guest->kept = calloc(KEPT, sizeof(*guest->kept)))))
+		return NULL;
+	/* Processes have the same addresses: their roots spread them. */
+	return &guest->kept[((address ^ paging->root) >> 12) & (KEPT - 1)];
+}
+
 bool guest_translate(struct sdb_target *target, const struct paging *paging, uint64_t address,
 		     struct translation *translation_ret)
 {
-	return paging_walk(target, paging, address, translation_ret);
+	struct kept *kept = find_place(target, paging, address);
+	if (!kept)
+		return paging_walk(target, paging, address, translation_ret);
+	uint64_t page = address >> 12, inside = address & 4095;
+	if (kept->generation != target->guest->generation || kept->page != page || kept->root != paging->root
+	    || kept->form != form_of(paging)) {
+		kept->generation = 0;
+		if (!paging_walk(target, paging, address & ~4095ull, &kept->translation)) {
+			*translation_ret = kept->translation;
+			return false;
+		}
+		kept->page = page;
+		kept->root = paging->root;
+		kept->form = form_of(paging);
+		kept->generation = target->guest->generation;
+	}
+	*translation_ret = kept->translation;
+	translation_ret->physical += inside;
+	translation_ret->left -= inside;
+	return true;
 }
 
 /* ---- physical ------------------------------------------------------------------------------------- */
@@ -76,34 +150,40 @@ const uint8_t *guest_map_physical(struct sdb_target *target, uint64_t address, s
 	return target->driver->map_physical ? target->driver->map_physical(target, address, size_ret) : NULL;
 }
 
+/* Of a driver that only maps. */
+static size_t copy_mapped(struct sdb_target *target, uint64_t address, uint8_t *buffer, size_t size)
+{
+	size_t done = 0, there;
+	while (done < size) {
+		const uint8_t *mapped = guest_map_physical(target, address + done, &there);
+		if (!mapped)
+			break;
+		if (there > size - done)
+			there = size - done;
+		memcpy(buffer + done, mapped, there);
+		done += there;
+	}
+	return done;
+}
+
 struct sdb_error *guest_read_physical(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 				      size_t *done_ret)
 {
 	*done_ret = 0;
-	while (*done_ret < size) {
-		size_t there;
-		const uint8_t *mapped = guest_map_physical(target, address + *done_ret, &there);
-		if (!mapped)
-			break;
-		if (there > size - *done_ret)
-			there = size - *done_ret;
-		memcpy((uint8_t *)buffer + *done_ret, mapped, there);
-		*done_ret += there;
-	}
-	if (*done_ret == size || !target->driver->read_physical)
-		return NULL;
-	size_t more;
-	struct sdb_error *error = target->driver->read_physical(target, address + *done_ret, (uint8_t *)buffer + *done_ret,
-								size - *done_ret, &more);
-	if (!error)
-		*done_ret += more;
-	return error;
+	/* A driver can tell when what is mapped was no longer there as it was copied. */
+	if (target->driver->read_physical)
+		return target->driver->read_physical(target, address, buffer, size, done_ret);
+	*done_ret = copy_mapped(target, address, buffer, size);
+	return NULL;
 }
 
 struct sdb_error *guest_write_physical(struct sdb_target *target, uint64_t address, const void *buffer, size_t size)
 {
 	if (!target->driver->write_physical)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "the memory of %s cannot be written", target->name);
+	/* It may be a table. */
+	if (target->guest)
+		forget_translations(target->guest);
 	return target->driver->write_physical(target, address, buffer, size);
 }
 
@@ -120,23 +200,39 @@ const uint8_t *guest_map(struct sdb_target *target, const struct paging *paging,
 	return mapped;
 }
 
+/* How many of SIZE bytes from ADDRESS on are one piece of physical memory, that begins at *PHYSICAL_RET; 0: none. */
+static size_t find_piece(struct sdb_target *target, const struct paging *paging, uint64_t address, size_t size,
+			 uint64_t *physical_ret)
+{
+	size_t piece = 0;
+	while (piece < size) {
+		struct translation translation;
+		if (!guest_translate(target, paging, address + piece, &translation)
+		    || (piece && translation.physical != *physical_ret + piece))
+			break;
+		if (!piece)
+			*physical_ret = translation.physical;
+		piece += translation.left < size - piece ? (size_t)translation.left : size - piece;
+		if (address + piece < address)
+			break; /* behind the last address there is nothing */
+	}
+	return piece;
+}
+
 struct sdb_error *guest_read(struct sdb_target *target, const struct paging *paging, uint64_t address, void *buffer,
 			     size_t size, size_t *done_ret)
 {
 	*done_ret = 0;
 	while (*done_ret < size) {
-		struct translation translation;
-		size_t want = size - *done_ret, got;
-		if (!guest_translate(target, paging, address + *done_ret, &translation))
+		uint64_t physical;
+		size_t got, piece = find_piece(target, paging, address + *done_ret, size - *done_ret, &physical);
+		if (!piece)
 			return NULL;
-		if (want > translation.left)
-			want = (size_t)translation.left;
-		struct sdb_error *error = guest_read_physical(target, translation.physical, (uint8_t *)buffer + *done_ret,
-							      want, &got);
+		struct sdb_error *error = guest_read_physical(target, physical, (uint8_t *)buffer + *done_ret, piece, &got);
 		if (error)
 			return error;
 		*done_ret += got;
-		if (got < want)
+		if (got < piece || address + *done_ret < address)
 			return NULL;
 	}
 	return NULL;
@@ -176,12 +272,13 @@ static struct sdb_error *choose(struct sdb_target *target, uint64_t address, str
 		return NULL;
 	}
 	if (!guest->have_cpu) {
-		struct sdb_error *error = guest_cpu_paging(target, 0, &guest->cpus[0]);
+		struct sdb_error *error = guest_cpu_paging(target, guest->cpu_number, &guest->cpu);
 		if (error)
 			return error;
-		guest->have_cpu = true;
+		/* A CPU that runs is in another process the next time. */
+		guest->have_cpu = target->status == SDB_TARGET_PAUSED;
 	}
-	*paging_ret = guest->cpus[0];
+	*paging_ret = guest->cpu;
 	return NULL;
 }
 

@@ -32,9 +32,11 @@ struct guest;
 
 /* What the runtime keeps of TARGET as a machine; made when it is first asked for. NULL: no memory. */
 struct guest *guest_get(struct sdb_target *target);
-void guest_destroy(struct guest *machine);
+void guest_destroy(struct guest *guest);
 /* Translations are void: the guest may have changed its tables. */
 void guest_forget(struct sdb_target *target);
+/* CPU, by number from 0, is the one whose tables guest_read_memory() uses, until another one is set; else it is 0. */
+void guest_set_cpu(struct sdb_target *target, unsigned cpu);
 
 /* The kernel's own tables, once a personality knows them; until then those of the CPU are used. */
 void guest_set_kernel_paging(struct sdb_target *target, const struct paging *paging);
@@ -46,8 +48,10 @@ struct sdb_error *guest_cpu_paging(struct sdb_target *target, unsigned cpu, stru
 
 /*
  * Translates ADDRESS. False: it is not mapped; TRANSLATION_RET says where that ended. Nothing is
- * allocated for it. Recent translations are kept until guest_forget(), for a running machine for a
- * call that reads only.
+ * allocated for it. Of a paused machine recent translations are kept, until guest_forget() or a write to its
+ * physical memory by guest_write_physical(): nobody else changes its tables then. Of one that runs nothing is: it may
+ * change any level of its tables at any time, and tells nobody but its own CPUs; four reads of mapped memory are
+ * cheaper than anything that would find out.
  */
 bool guest_translate(struct sdb_target *target, const struct paging *paging, uint64_t address,
 		       struct translation *translation_ret);
@@ -56,7 +60,10 @@ bool guest_translate(struct sdb_target *target, const struct paging *paging, uin
 struct sdb_error *guest_read_physical(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 					size_t *done_ret);
 struct sdb_error *guest_write_physical(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);
-/* Where this program has it: *SIZE_RET bytes from ADDRESS on. NULL: the driver does not map it, or it is not RAM. */
+/*
+ * Where this program has it: *SIZE_RET bytes from ADDRESS on. NULL: the driver does not map it, or it is not RAM. Good while the
+ * target is open; but when the machine ends as it is looked at there may be zeros, which only guest_read_physical() can tell.
+ */
 const uint8_t *guest_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret);
 
 /* Through tables; as driver.read_memory: *DONE_RET bytes, 0 when the first is not there. */
@@ -69,7 +76,7 @@ const uint8_t *guest_map(struct sdb_target *target, const struct paging *paging,
 
 /*
  * What a machine's driver has for read_memory and write_memory: addresses of the upper half by the kernel's
- * tables, others by those of the CPU that stopped last.
+ * tables, others by those of the CPU of guest_set_cpu().
  */
 struct sdb_error *guest_read_memory(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 				      size_t *done_ret);

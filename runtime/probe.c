@@ -357,6 +357,8 @@ static struct sdb_error *create(struct sdb_target *target, enum probe_type type,
 	if (!probe)
 		return NO_MEMORY();
 	*probe = (struct sdb_probe){ .target = target, .options = *options, .type = type, .watch = -1, .number = -1 };
+	/* Breakpoints that the driver keeps are such already. */
+	probe->options.hardware &= !target->driver->insert_breakpoint;
 	error = options->filter ? filter_create(options->filter, &probe->filter) : NULL;
 	if (error) {
 		free(probe);

@@ -97,6 +97,8 @@ static inline uint64_t module_to_target(const struct sdb_module *module, uint64_
 
 /* Finds the file, the build-id and the bias of MODULE. What fails is its `trouble`. */
 void module_examine(struct sdb_module *module);
+/* Whether its database is open or in the store: nothing has to be made to ask it. */
+bool module_has_database(struct sdb_module *module);
 void module_free(struct sdb_module *module);
 /*
  * Identity and bias of MODULE from the image that is mapped, for targets whose files are not this program's. A

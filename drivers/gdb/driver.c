@@ -3,7 +3,8 @@
 
 static bool claims(const struct sdb_spec *spec)
 {
-	return (spec->gdb_port || spec->gdb_socket || spec->qemu || spec->domain) && !spec->overlay;
+	return (spec->gdb_port || spec->gdb_socket || spec->qemu || spec->qemu_pid || spec->qemu_memory || spec->qmp_socket
+		|| spec->qmp_port || spec->domain) && !spec->overlay;
 }
 
 #define COMMON \

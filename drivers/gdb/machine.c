@@ -103,8 +103,6 @@ bool stub_ram(struct sdb_target *target, unsigned index, uint64_t *low_ret, uint
 	return stub->qemu && qemu_ram(stub->qemu, index, low_ret, high_ret);
 }
 
-#define HELPED(stub, call) do { if ((stub)->qemu) return (call); } while (0)
-
 static struct sdb_error *read_by_stub(void *arg, uint64_t address, void *buffer, size_t size, size_t *done_ret)
 {
 	struct stub *stub = arg;
@@ -127,15 +125,14 @@ static struct sdb_error *write_by_stub(void *arg, uint64_t address, const void *
 struct sdb_error *stub_read_physical(struct sdb_target *target, uint64_t address, void *buffer, size_t size, size_t *done_ret)
 {
 	struct stub *stub = stub_of(target);
-	HELPED(stub, qemu_read_physical(stub->qemu, address, buffer, size, done_ret));
-	return read_by_stub(stub, address, buffer, size, done_ret);
+	return stub->qemu ? qemu_read_physical(stub->qemu, address, buffer, size, done_ret)
+		: read_by_stub(stub, address, buffer, size, done_ret);
 }
 
 struct sdb_error *stub_write_physical(struct sdb_target *target, uint64_t address, const void *buffer, size_t size)
 {
 	struct stub *stub = stub_of(target);
-	HELPED(stub, qemu_write_physical(stub->qemu, address, buffer, size));
-	return write_by_stub(stub, address, buffer, size);
+	return stub->qemu ? qemu_write_physical(stub->qemu, address, buffer, size) : write_by_stub(stub, address, buffer, size);
 }
 
 /* With physical memory at hand tables are walked here, for a CPU and address space that is known; else the stub does. */

@@ -39,6 +39,8 @@ static void open_any(struct qemu *qemu)
 	}
 	if (error)
 		qemu->no_monitor = strdup(sdb_error_message(error));
+	else if (!qemu->pid)
+		qemu->no_monitor = strdup("no QEMU of this machine uses that file");
 	else if (!qemu->qmp)
 		qemu->no_monitor = strdup(qemu->line.foreign
 			? "its monitor is in the hands of another program, such as libvirt (give -m DOMAIN)"
@@ -49,15 +51,14 @@ static void open_any(struct qemu *qemu)
 /* ---- the process ------------------------------------------------------------------------------------- */
 
 /* The process of the thread that CPU 0 is, if it is one of this machine. */
-static int64_t process_of_cpu(struct qemu *qemu)
+static struct sdb_error *find_by_cpu(struct qemu *qemu)
 {
 	struct jsontext cpus, cpu = { 0 }, thread;
 	int64_t tid;
 	struct sdb_error *error = qmp_execute(qemu->qmp, "query-cpus-fast", NULL, &cpus);
 	if (!error && jsontext_next(cpus, &cpu) && jsontext_member(cpu, "thread-id", &thread) && jsontext_integer(thread, &tid))
-		return qemu_process_of_thread(tid);
-	sdb_error_free(error);
-	return 0;
+		qemu->pid = qemu_process_of_thread(tid);
+	return error;
 }
 
 static bool is_local(const char *host)
@@ -65,18 +66,20 @@ static bool is_local(const char *host)
 	return !host || strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
-static int64_t process_of_monitor(struct qemu *qemu)
+static struct sdb_error *find_by_monitor(struct qemu *qemu)
 {
 	const struct sdb_spec *spec = &qemu->target->spec;
 	int64_t peer = qmp_peer(qemu->qmp);
 	if (peer && qemu_process_of_thread(peer) == peer)
-		return peer;
+		qemu->pid = peer;
 	/* A number from another machine may be that of some QEMU here. */
-	return spec->domain || spec->qmp_socket || is_local(spec->qmp_host) ? process_of_cpu(qemu) : 0;
+	else if (spec->domain || spec->qmp_socket || is_local(spec->qmp_host))
+		return find_by_cpu(qemu);
+	return NULL;
 }
 
 /* Without a monitor or process: by a RAM file or stub. */
-static struct sdb_error *process_of_parts(struct qemu *qemu)
+static struct sdb_error *find_by_parts(struct qemu *qemu)
 {
 	const struct sdb_spec *spec = &qemu->target->spec;
 	struct stat status;
@@ -102,6 +105,11 @@ static struct sdb_error *use_process(struct qemu *qemu)
 	return qemu_process_command_line(qemu->pid, &qemu->line);
 }
 
+static bool is_stopped(const struct qemu *qemu)
+{
+	return qemu->pid && qemu_process_stopped(qemu->pid);
+}
+
 struct sdb_error *qemu_find(struct qemu *qemu)
 {
 	const struct sdb_spec *spec = &qemu->target->spec;
@@ -111,15 +119,15 @@ struct sdb_error *qemu_find(struct qemu *qemu)
 	if (given)
 		error = open_given(qemu);
 	if (!error && !qemu->pid && qemu->qmp)
-		qemu->pid = process_of_monitor(qemu);
+		error = find_by_monitor(qemu);
 	else if (!error && !qemu->pid)
-		error = process_of_parts(qemu);
+		error = find_by_parts(qemu);
 	if (!error && qemu->pid)
 		error = use_process(qemu);
-	if (!error && qemu->pid && qemu_process_stopped(qemu->pid))
-		return sdb_error_new(SDB_ERROR_SYSTEM, "QEMU, process %lld, is stopped by a signal or a debugger: it answers "
-				     "nothing (kill -CONT %lld)", (long long)qemu->pid, (long long)qemu->pid);
-	if (!error && !given)
+	if (!error && !given && !is_stopped(qemu))
 		open_any(qemu);
+	if (!error && !qemu->qmp && is_stopped(qemu))
+		error = sdb_error_new(SDB_ERROR_SYSTEM, "QEMU, process %lld, is stopped by a signal or a debugger: it answers "
+				      "nothing (kill -CONT %lld)", (long long)qemu->pid, (long long)qemu->pid);
 	return error;
 }

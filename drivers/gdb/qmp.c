@@ -26,6 +26,15 @@ static struct sdb_error *not_json(const struct qmp *qmp)
 	return sdb_error_new(SDB_ERROR_CORRUPT, "%s does not speak QMP: what it sent is not JSON", qmp->name);
 }
 
+/* To the rest of the program a deadline that has passed is one more thing that the system could not do. */
+static struct sdb_error *command_error(struct sdb_error *error, const char *command)
+{
+	struct sdb_error *told = sdb_error_new(sdb_error_code(error) == SDB_ERROR_STOPPED ? SDB_ERROR_SYSTEM
+					       : sdb_error_code(error), "%s: %s", command, sdb_error_message(error));
+	sdb_error_free(error);
+	return told;
+}
+
 /* ---- replies ------------------------------------------------------------------------------------ */
 
 /* What REPLY returns, or its error. */
@@ -56,7 +65,7 @@ static struct sdb_error *await_reply(struct qmp *qmp, const char *command, struc
 		int64_t number;
 		struct sdb_error *error = channel_receive(qmp->channel, deadline, MAX_MESSAGE, &text, &size);
 		if (error)
-			return sdb_error_prefix(error, "%s", command);
+			return command_error(error, command);
 		if (!jsontext_check(text, size, &message))
 			return not_json(qmp);
 		if (jsontext_member(message, "id", &id) && jsontext_integer(id, &number) && number == qmp->id)
@@ -93,8 +102,7 @@ struct sdb_error *qmp_execute(struct qmp *qmp, const char *command, const char *
 		error = execute_libvirt(qmp, text, command, value_ret);
 	} else {
 		error = channel_send(qmp->channel, channel_deadline(PATIENCE), text, (size_t)length);
-		if (!error)
-			error = await_reply(qmp, command, value_ret);
+		error = error ? command_error(error, command) : await_reply(qmp, command, value_ret);
 	}
 	free(text);
 	return error;

@@ -13,7 +13,7 @@
 
 #define BLOCK_BITS 14 /* what is brought in at once */
 #define BLOCK (1u << BLOCK_BITS)
-#define BULK (64u << 10) /* from there on the kernel copies: nothing gets resident, and nothing can fault */
+#define BULK (64u << 10) /* from there on neighbours may come in, too */
 #define MAX_RANGES 64
 #define HUGETLBFS 0x958458f6
 
@@ -169,18 +169,19 @@ static void let_go(struct ram *ram)
 
 /*
  * A block that is looked at for the first time. Different advice makes it a mapping of its own, and the kernel brings
- * in no pages of another mapping.
+ * in no pages of another mapping; not worth it when the neighbours are read, too.
  */
-static void touch(struct ram *ram, struct ram_range *range, uint64_t place)
+static void touch(struct ram *ram, struct ram_range *range, uint64_t place, bool alone)
 {
 	size_t block = (size_t)(place >> BLOCK_BITS), size = (size_t)(range->high - range->low);
 	uint64_t bit = 1ull << (block % 64);
-	if (!range->touched || range->touched[block / 64] & bit)
+	if (range->touched[block / 64] & bit)
 		return;
 	if (ram->resident >= ram->limit)
 		let_go(ram);
 	size_t begin = block << BLOCK_BITS, length = size - begin < BLOCK ? size - begin : BLOCK;
-	madvise(range->base + begin, length, MADV_RANDOM);
+	if (alone)
+		madvise(range->base + begin, length, MADV_RANDOM);
 	range->touched[block / 64] |= bit;
 	ram->resident++;
 }
@@ -192,7 +193,7 @@ const uint8_t *ram_at(struct ram *ram, uint64_t address, size_t *size_ret)
 		return NULL;
 	uint64_t place = address - range->low, left = range->high - address;
 	if (range->touched) {
-		touch(ram, range, place);
+		touch(ram, range, place, true);
 		uint64_t block_left = BLOCK - (place & (BLOCK - 1));
 		if (left > block_left)
 			left = block_left;
@@ -207,21 +208,19 @@ static struct sdb_error *lost(const struct ram_range *range)
 			     "has quit, or was started anew", range->path ? range->path : "its file");
 }
 
-static struct sdb_error *read_file(const struct ram_range *range, uint64_t place, void *buffer, size_t size)
+/* Copies SIZE bytes at PLACE, in parts that may be resident at once. */
+static void copy_bulk(struct ram *ram, struct ram_range *range, uint64_t place, uint8_t *buffer, size_t size)
 {
+	size_t most = range->touched ? ram->limit << BLOCK_BITS : SIZE_MAX;
 	while (size) {
-		ssize_t got = pread(range->fd, buffer, size, (off_t)(range->offset + place));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return sdb_error_errno(errno, "cannot read %s", range->path);
-		if (got == 0)
-			return lost(range);
-		buffer = (uint8_t *)buffer + got;
-		place += (size_t)got;
-		size -= (size_t)got;
+		size_t part = size < most ? size : most;
+		for (size_t i = 0; range->touched && i < part; i += BLOCK)
+			touch(ram, range, place + i, false);
+		memcpy(buffer, range->base + place, part);
+		buffer += part;
+		place += part;
+		size -= part;
 	}
-	return NULL;
 }
 
 struct sdb_error *ram_read(struct ram *ram, uint64_t address, void *buffer, size_t size, size_t *done_ret)
@@ -232,21 +231,18 @@ struct sdb_error *ram_read(struct ram *ram, uint64_t address, void *buffer, size
 		if (!range || !range->base)
 			return NULL;
 		size_t part = size - *done_ret, there;
-		struct sdb_error *error = NULL;
+		uint8_t *to = (uint8_t *)buffer + *done_ret;
 		if (part > range->high - address)
 			part = (size_t)(range->high - address);
+		const uint8_t *at = part < BULK ? ram_at(ram, address, &there) : NULL;
 		if (part >= BULK) {
-			error = read_file(range, address - range->low, (uint8_t *)buffer + *done_ret, part);
-		} else {
-			const uint8_t *at = ram_at(ram, address, &there);
+			copy_bulk(ram, range, address - range->low, to, part);
+		} else if (at) {
 			part = part < there ? part : there;
-			if (at)
-				memcpy((uint8_t *)buffer + *done_ret, at, part);
-			if (!at || mapped_fault_happened(range->guard))
-				error = lost(range);
+			memcpy(to, at, part);
 		}
-		if (error)
-			return error;
+		if (mapped_fault_happened(range->guard))
+			return lost(range);
 		*done_ret += part;
 		address += part;
 	}

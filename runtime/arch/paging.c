@@ -121,7 +121,9 @@ bool paging_walk(struct sdb_target *target, const struct paging *paging, uint64_
 			translation->user &= (entry & USER) != 0;
 			translation->execute &= !(paging->no_execute && entry & NO_EXECUTE);
 		}
-		if (level == 1 || (entry & LARGE && level <= 3 && !pointers))
+		if (level > 1 && entry & LARGE && (level > 3 || pointers))
+			return miss(translation, entry, level); /* reserved there: the CPU faults */
+		if (level == 1 || entry & LARGE)
 			return hit(translation, entry & ADDRESS, 1ull << shift, address);
 		table = entry & ADDRESS;
 	}
