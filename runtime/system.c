@@ -90,17 +90,17 @@ struct sdb_error *sdb_target_system_calls(struct sdb_target *target, sdb_system_
 	return personality->calls ? personality->calls(target, fn, arg) : unsupported(personality, "system calls");
 }
 
-struct sdb_error *sdb_target_select_cpu(struct sdb_target *target, int cpu)
+struct sdb_error *sdb_target_select_cpu(struct sdb_target *target, unsigned cpu)
 {
 	const struct personality *personality;
 	uint64_t area;
-	struct sdb_error *error = cpu < 0 ? NULL : find(target, &personality);
-	if (!error && cpu >= 0 && !personality->percpu_offset)
+	struct sdb_error *error = find(target, &personality);
+	if (!error && !personality->percpu_offset)
 		error = unsupported(personality, "per-CPU variables");
-	if (!error && cpu >= 0)
-		error = personality->percpu_offset(target, (unsigned)cpu, &area);
 	if (!error)
-		target->selected_cpu = cpu < 0 ? 0 : cpu + 1;
+		error = personality->percpu_offset(target, cpu, &area);
+	if (!error)
+		target->selected_cpu = cpu;
 	return error;
 }
 
@@ -115,13 +115,11 @@ struct sdb_error *system_cpu_area(struct sdb_target *target, struct sdb_thread *
 		return error;
 	if (thread && thread->cpu)
 		return personality->percpu_offset(target, (unsigned)thread->cpu->id, area_ret);
-	if (thread && personality->describe) {
+	if (thread && thread->key && personality->describe) {
 		error = personality->describe(thread, &task);
 		return error || task.cpu < 0 ? error : personality->percpu_offset(target, (unsigned)task.cpu, area_ret);
 	}
-	if (!target->selected_cpu)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "a per-CPU variable: of which CPU?");
-	return personality->percpu_offset(target, (unsigned)target->selected_cpu - 1, area_ret);
+	return personality->percpu_offset(target, target->selected_cpu, area_ret);
 }
 
 struct sdb_target *sdb_target_base(const struct sdb_target *target)

@@ -59,7 +59,7 @@ struct sdb_target {
 	/* With a personality `threads` are tasks, and these the driver's threads. */
 	struct sdb_thread **cpus;
 	size_t cpu_count;
-	int selected_cpu;        /* 1 and on: per-CPU variables are those of this one, less 1 */
+	unsigned selected_cpu;   /* whose per-CPU variables are meant where nothing else says it */
 	bool tasks_current;      /* `threads` has all tasks, and it has not run since */
 	struct sdb_target *base; /* that this is laid over */
 	struct overlay *overlays;/* laid over this */

@@ -25,7 +25,9 @@ static struct sdb_error *per_cpu(const struct sdb_context *context,
 		sdb_error_free(error);
 		return failed;
 	}
-	place.address += variable->location.address;
+	/* In kernels since v6.15 they have addresses like others (9d7de2aa8b41 "x86/percpu/64: Use relative percpu offsets"). */
+	place.address += variable->location.address >> 63
+		? context_to_target(context, variable->location.address) : variable->location.address;
 	return location_single(&place, location_ret);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct ps {
 	bool threads, namespaces;
 	int64_t pid; /* only this one; 0: all */
 	struct text out;
+	size_t width; /* of a terminal; 0: lines are as long as they are */
 	uint64_t boot_time;
 	struct sdb_task *tasks;
 	size_t count, room;
@@ -122,12 +124,15 @@ static const char *const namespace_names[SDB_NAMESPACES] = { "cgroup", "ipc", "m
 static void task_as_text(struct ps *command, const struct sdb_task *task, const char *words, size_t size)
 {
 	struct text *out = &command->out;
+	size_t line = out->size;
 	text_format(out, "%7lld ", (long long)task->tgid);
 	if (command->threads)
 		text_format(out, "%7lld ", (long long)task->tid);
 	text_format(out, "%7lld %7u %c%s  ", (long long)task->ppid, task->uid, task->letter, task->on_cpu ? "+" : " ");
 	put_start(command, task);
 	put_command(command, task, words, size);
+	if (command->width && out->size - line > command->width)
+		out->size = line + command->width;
 	text_char(out, '\n');
 	for (unsigned i = 0; command->namespaces && i < SDB_NAMESPACES; i++)
 		if (task->namespaces[i])
@@ -209,9 +214,16 @@ static int show(void *arg, struct sdb_target *target)
 	return error ? tool_fail(sdb_target_name(target), error) : STATUS_DONE;
 }
 
+/* As ps: long command lines are cut on a terminal, and only there. */
+static size_t terminal_width(void)
+{
+	struct winsize size;
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 int command_ps(int argc, char **argv)
 {
-	struct ps command = { .out = text_to(STDOUT_FILENO) };
+	struct ps command = { .out = text_to(STDOUT_FILENO), .width = terminal_width() };
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	int status = targets_each(&command.targets, show, &command);
 	text_deinit(&command.out);

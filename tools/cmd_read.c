@@ -24,7 +24,7 @@ struct read_command {
 enum { KEY_CPU = 0x100, KEY_TID, KEY_FRAME };
 
 static const struct argp_option options[] = {
-	{ "cpu", KEY_CPU, "CPU", 0, "Per-CPU variables of this CPU (from 0)", 1 },
+	{ "cpu", KEY_CPU, "CPU", 0, "Per-CPU variables of this CPU (default: 0)", 1 },
 	{ "tid", KEY_TID, "TID", 0, "In the innermost frame of this thread; the target is stopped for that", 1 },
 	{ "frame", KEY_FRAME, "NUMBER", 0, "In this frame of it (0: the innermost)", 1 },
 	{ "hex", 'x', NULL, 0, "Print integers in hexadecimal", 1 },
@@ -183,7 +183,11 @@ static int show(void *arg, struct sdb_target *target)
 {
 	struct read_command *command = arg;
 	struct place place = { .context = NULL };
-	struct sdb_error *error = command->cpu >= 0 ? sdb_target_select_cpu(target, command->cpu) : NULL;
+	/* A machine that is given for the sake of a process in it is not meant. */
+	for (size_t i = 0; i < command->targets.count; i++)
+		if (command->targets.items[i] == target && targets_is_base(&command->targets, i))
+			return STATUS_DONE;
+	struct sdb_error *error = command->cpu >= 0 ? sdb_target_select_cpu(target, (unsigned)command->cpu) : NULL;
 	if (!error && command->thread)
 		error = sdb_target_pause(target);
 	if (!error && command->thread)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "targets.h"
 
+#include <stackdb/system.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +176,14 @@ void targets_close(struct targets *targets)
 	targets->items = NULL;
 	targets->count = 0;
 	sdb_specs_deinit(&targets->specs);
+}
+
+bool targets_is_base(const struct targets *targets, size_t index)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (sdb_target_base(targets->items[i]) == targets->items[index])
+			return true;
+	return false;
 }
 
 void targets_put_heading(struct text *to, const struct sdb_target *target)

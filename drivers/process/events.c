@@ -50,6 +50,15 @@ bool guest_process_is_queued(const struct guest_process *process, const struct s
 	return false;
 }
 
+void guest_process_drop_events(struct guest_process *process)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < process->queued; i++)
+		if (process->queue[i].kind == DRIVER_EXITED || process->queue[i].kind == DRIVER_EXECUTED)
+			process->queue[kept++] = process->queue[i];
+	process->queued = kept;
+}
+
 static bool take_from_queue(struct guest_process *process, struct driver_event *event_ret)
 {
 	if (!process->queued)
@@ -62,6 +71,23 @@ static bool take_from_queue(struct guest_process *process, struct driver_event *
 
 /* ---- events of the machine -------------------------------------------------------------------------- */
 
+struct sdb_error *guest_process_stop(struct guest_process *process, struct sdb_thread *thread, enum driver_event_kind kind,
+				     int64_t number)
+{
+	if (!thread->state) {
+		struct sdb_error *error = overlay_hold(process->base);
+		if (error)
+			return error;
+		thread->state = process;
+	}
+	process->have_paging = false;
+	if (!thread->dirty)
+		thread_forget(thread);
+	thread->stopped = true;
+	guest_process_queue(process, &(struct driver_event){ .kind = kind, .thread = thread, .number = number });
+	return NULL;
+}
+
 static void note_trouble(struct guest_process *process, struct sdb_error *error)
 {
 	if (!error)
@@ -70,18 +96,6 @@ static void note_trouble(struct guest_process *process, struct sdb_error *error)
 		sdb_error_free(error);
 	else
 		process->trouble = error;
-}
-
-/* EVENT of the base's TASK happened to THREAD, which stays where it is. */
-static void queue_for(struct guest_process *process, struct sdb_thread *thread, struct sdb_thread *task,
-		      enum driver_event_kind kind, int64_t number)
-{
-	process->have_paging = false;
-	if (!thread->dirty)
-		thread_forget(thread);
-	thread->stopped = true;
-	task->held = true;
-	guest_process_queue(process, &(struct driver_event){ .kind = kind, .thread = thread, .number = number });
 }
 
 /* Another process over the same machine that has a breakpoint at ADDRESS and TASK as a thread. */
@@ -109,7 +123,7 @@ static bool take_breakpoint(struct guest_process *process, struct sdb_thread *ta
 		return false;
 	}
 	if (guest_process_owns(process, task, &thread)) {
-		queue_for(process, thread, task, DRIVER_BREAKPOINT, 0);
+		note_trouble(process, guest_process_stop(process, thread, DRIVER_BREAKPOINT, 0));
 		return true;
 	}
 	if (is_others(process, task, pc))
@@ -123,7 +137,7 @@ static bool take_watch(struct guest_process *process, struct sdb_thread *task, i
 	struct sdb_thread *thread;
 	if (!guest_process_watches(process, (uint64_t)address) || !guest_process_owns(process, task, &thread))
 		return false;
-	queue_for(process, thread, task, DRIVER_WATCHED, address);
+	note_trouble(process, guest_process_stop(process, thread, DRIVER_WATCHED, address));
 	return true;
 }
 

@@ -7,7 +7,8 @@
  *
  * All that it knows of the system in the machine it asks the personality of its base for; all that it
  * does to the machine it does through the base's driver. The machine stops and goes on as a whole: a
- * process that is paused holds it (runtime/overlay.h), and so may several.
+ * process that is paused holds it (runtime/overlay.h), and so does a thread that has met something until it
+ * goes on (its `state` is set then); several may.
  */
 
 #include "runtime/overlay.h"
@@ -89,6 +90,11 @@ struct sdb_error *guest_process_wait(struct sdb_target *target, int timeout, str
 struct sdb_error *guest_process_descriptor(struct sdb_target *target, int *descriptor_ret);
 void guest_process_wake(struct sdb_target *target);
 void guest_process_queue(struct guest_process *process, const struct driver_event *event);
+/* KIND happened to THREAD, that stands there, and the machine with it, until it is resumed. */
+struct sdb_error *guest_process_stop(struct guest_process *process, struct sdb_thread *thread, enum driver_event_kind kind,
+				     int64_t number);
+/* Those of threads are void, since nobody looks for them any more. */
+void guest_process_drop_events(struct guest_process *process);
 bool guest_process_is_queued(const struct guest_process *process, const struct sdb_thread *thread);
 /* What the base offers: see struct overlay. */
 bool guest_process_take(struct sdb_target *target, const struct driver_event *event);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stopping and going on. The machine does so as a whole: a process that is paused holds it, and has it go
- * on with its first thread that goes on; the others' registers are written then. A thread that met
- * something is held by itself meanwhile (`held` of its task) until it is let go.
+ * on with its first thread that goes on; the others' registers are written then.
  */
 
 #include "guest_process.h"
@@ -45,14 +44,14 @@ struct sdb_error *guest_process_pause(struct sdb_target *target)
 	return error;
 }
 
-/* Lets the task of THREAD go, if it is one that stands for an event. */
-static struct sdb_error *let_task_go(struct guest_process *process, struct sdb_thread *thread)
+/* What it stands for has been dealt with. */
+static struct sdb_error *let_thread_go(struct guest_process *process, struct sdb_thread *thread)
 {
-	struct sdb_thread *task = target_find_thread(process->base, thread->id);
-	if (!task || !task->held)
+	if (!thread->state)
 		return NULL;
-	task->held = false;
-	return task->stopped && process->base->status == SDB_TARGET_RUNNING ? probes_go(task) : NULL;
+	thread->state = NULL;
+	process->have_paging = false;
+	return overlay_release(process->base);
 }
 
 struct sdb_error *guest_process_detach(struct sdb_target *target)
@@ -61,12 +60,11 @@ struct sdb_error *guest_process_detach(struct sdb_target *target)
 	struct sdb_error *error = NULL;
 	for (size_t i = 0; i < target->thread_count && !error; i++)
 		error = target->threads[i]->stopped ? thread_flush(target->threads[i]) : NULL;
+	guest_process_drop_events(process);
 	for (size_t i = 0; i < target->thread_count && !error; i++) {
-		if (guest_process_is_queued(process, target->threads[i]))
-			continue;
 		target->threads[i]->stopped = false;
 		thread_forget(target->threads[i]);
-		error = let_task_go(process, target->threads[i]);
+		error = let_thread_go(process, target->threads[i]);
 	}
 	if (!error && process->holding)
 		error = let_machine_go(process);
@@ -95,8 +93,6 @@ struct sdb_error *guest_process_step_task(struct sdb_target *base, struct sdb_th
 	*executed_ret = false;
 	struct sdb_error *error = thread_pc(task, &pc);
 	bool call = !error && is_call(task, pc);
-	bool held = task->held;
-	task->held = false;
 	if (!error)
 		error = thread_resume(task, DRIVER_STEP);
 	for (unsigned turn = 0; !error; turn++) {
@@ -119,7 +115,9 @@ struct sdb_error *guest_process_step_task(struct sdb_target *base, struct sdb_th
 		*executed_ret = user || call;
 		break;
 	}
-	task->held = held;
+	/* The others stand still all the time, and now this one does. */
+	if (base->status == SDB_TARGET_RUNNING && base->holds)
+		base->status = SDB_TARGET_PAUSED;
 	return error;
 }
 
@@ -140,11 +138,8 @@ static struct sdb_error *step(struct sdb_thread *thread)
 	if (error)
 		return error;
 	error = guest_process_step_task(base, task, &executed);
-	task->held = true; /* until its thread goes on */
-	process->have_paging = false;
-	if (!error && base->status != SDB_TARGET_EXITED)
-		guest_process_queue(process, &(struct driver_event){ .kind = DRIVER_STEPPED, .thread = thread,
-								      .number = executed ? 0 : 1 });
+	if (!error && base->status == SDB_TARGET_PAUSED)
+		error = guest_process_stop(process, thread, DRIVER_STEPPED, executed ? 0 : 1);
 	struct sdb_error *other = overlay_release(base);
 	if (error)
 		sdb_error_free(other);
@@ -161,6 +156,9 @@ struct sdb_error *guest_process_resume(struct sdb_thread *thread, enum driver_st
 	if (how == DRIVER_STEP)
 		return step(thread);
 	thread->stopped = false;
-	struct sdb_error *error = let_task_go(process, thread);
-	return error || !process->holding ? error : let_machine_go(process);
+	struct sdb_error *error = process->holding ? let_machine_go(process) : NULL;
+	struct sdb_error *other = let_thread_go(process, thread);
+	if (error)
+		sdb_error_free(other);
+	return error ? error : other;
 }

@@ -61,5 +61,7 @@ const struct personality personality_linux = {
 	.command_line = linux_command_line,
 	.information = linux_information,
 	.modules = linux_modules,
+	.log = linux_log,
+	.calls = linux_system_calls,
 	.percpu_offset = linux_percpu_offset,
 };
