@@ -304,9 +304,12 @@ static struct sdb_error *open_database(struct linux_system *system)
 {
 	const struct sdb_open_options options = { .cache_size = system->target->spec.database_cache };
 	struct translation base;
-	struct sdb_error *error = find_database(system, &system->db_path);
-	if (!error)
-		error = sdb_db_open(system->db_path, &options, &system->db);
+	char *path = NULL;
+	struct sdb_error *error = find_database(system, &path);
+	if (error)
+		return error;
+	system->db_path = path;
+	error = sdb_db_open(system->db_path, &options, &system->db);
 	if (!error)
 		error = find_bias(system);
 	if (!error)

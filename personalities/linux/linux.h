@@ -37,6 +37,7 @@ struct linux_task_layout {
 	struct linux_member uts, ipc, mnt, net, time, cgroup;
 	struct linux_member uts_inum, ipc_inum, mnt_inum, net_inum, time_inum, cgroup_inum, user_inum, pid_inum;
 	struct linux_member pid_level, pid_numbers, upid_size, upid_ns;
+	struct linux_member kthread, kthread_name, kthread_data, worker_desc, worker_pool, worker_work;
 	struct linux_member idle;
 	char letters[16];        /* of the bits of the state, as the kernel's own table has them */
 	unsigned letter_count;
