@@ -81,12 +81,29 @@ static void look_for_note(struct image *image, uint64_t address, const uint8_t *
 		if (word != first || memcmp(data + i, head, sizeof(head)) != 0 || is_in_vdso(data, data + i, address + i))
 			continue;
 		struct linux_system *system = image->system;
-		memcpy(system->build_id, data + i + sizeof(head), 20);
-		system->build_id_length = 20;
-		system->note_address = address + i;
-		image->have_note = true;
-		return;
+		unsigned last = system->note_count;
+		if (last == sizeof(system->notes) / sizeof(system->notes[0]) || (last && system->notes[last - 1].address == address + i))
+			continue;
+		system->notes[last].address = address + i;
+		memcpy(system->notes[last].id, data + i + sizeof(head), 20);
+		system->note_count++;
+		/*
+		 * The banner begins the read-only data, the notes end it (since v5.5, eaf937075c9a "vmlinux.lds.h: Move NOTES
+		 * into RO_DATA"; before, they were behind the code).
+		 */
+		image->have_note = system->banner && address + i > system->banner_address;
+		if (image->have_note) {
+			linux_take_note(system, last);
+			return;
+		}
 	}
+}
+
+void linux_take_note(struct linux_system *system, unsigned index)
+{
+	memcpy(system->build_id, system->notes[index].id, sizeof(system->notes[index].id));
+	system->build_id_length = sizeof(system->notes[index].id);
+	system->note_address = system->notes[index].address;
 }
 
 static void look_for_banner(struct image *image, uint64_t address, const uint8_t *data, size_t size)
@@ -159,7 +176,9 @@ struct sdb_error *linux_find_image(struct linux_system *system, const struct pag
 		error = search_range(&image, &image.extents[i], handler, UINT64_MAX);
 	for (unsigned i = 0; i < image.count && !error; i++)
 		error = search_range(&image, &image.extents[i], 0, handler);
-	*found_ret = image.have_note || system->banner;
+	if (!image.have_note && system->note_count)
+		linux_take_note(system, 0);
+	*found_ret = system->note_count || system->banner;
 	if (error || !*found_ret)
 		return error;
 	/* The image is what is mapped around them; holes are pages that were freed after the boot. */

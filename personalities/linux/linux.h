@@ -59,6 +59,9 @@ struct linux_system {
 	char *banner;            /* NULL: none */
 	char *release;
 	uint64_t banner_address, note_address;
+	/* All that could be its note: pages of the image that were freed are used for anything, modules with notes too. */
+	struct { uint64_t address; uint8_t id[20]; } notes[8];
+	unsigned note_count;
 	uint64_t image_low, image_high;
 	uint64_t base, bias, physical_base;
 	struct paging paging;    /* the kernel's */
@@ -103,6 +106,9 @@ void linux_format_id(const uint8_t *id, size_t length, char text_ret[129]);
 /* Finds banner and build-id in the kernel image that PAGING maps; HANDLER (0: none) is an address in it. */
 struct sdb_error *linux_find_image(struct linux_system *system, const struct paging *paging, uint64_t handler,
 				   bool *found_ret);
+
+/* Takes NOTES[INDEX] for the kernel's. */
+void linux_take_note(struct linux_system *system, unsigned index);
 
 /* ---- access.c: the kernel's memory ----------------------------------------------------------------------- */
 
