@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "debugfile.h"
+#include "symdb/hex.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,9 +43,7 @@ const char *path_basename(const char *path)
 
 void format_build_id(const uint8_t *id, size_t length, char text_ret[129])
 {
-	for (size_t i = 0; i < length && i < 64; i++)
-		sprintf(text_ret + 2 * i, "%02x", id[i]);
-	text_ret[length < 64 ? 2 * length : 128] = '\0';
+	hex_of_bytes(id, length < 64 ? length : 64, text_ret);
 }
 
 static bool ends_with(const char *text, size_t length, const char *end)

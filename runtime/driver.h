@@ -27,7 +27,7 @@ enum driver_step {
 /* What has happened to a thread, that is stopped then. */
 enum driver_event_kind {
 	DRIVER_NOTHING = 0,
-	DRIVER_BREAKPOINT,  /* a breakpoint instruction was executed; the program counter is behind it */
+	DRIVER_BREAKPOINT,  /* one was met: the program counter is behind it, at it if the driver keeps it (insert_breakpoint) */
 	DRIVER_STEPPED,     /* after DRIVER_STEP; `number` is not 0: it was moved to a signal handler instead */
 	DRIVER_HARDWARE,    /* `number`: bits of the debug registers that fired */
 	DRIVER_SIGNAL,      /* `number` is about to be delivered; see thread->signal */
@@ -133,7 +133,7 @@ struct driver {
 	 * there until the target is closed.
 	 */
 	const uint8_t *(*map_physical)(struct sdb_target *target, uint64_t address, size_t *size_ret);
-	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. For what cannot be mapped; NULL: all can. */
+	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. NULL: what is mapped is all. */
 	struct sdb_error *(*read_physical)(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 					   size_t *done_ret);
 	struct sdb_error *(*write_physical)(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);

@@ -22,12 +22,21 @@ struct elf_image {
 	size_t segment_count;
 	struct elf_segment segments[32]; /* that are loaded */
 	uint64_t tls_size, tls_alignment; /* PT_TLS; 0: none */
+	size_t note_count;
+	struct { uint64_t address, size; } notes[4]; /* PT_NOTE */
 };
+
+/* Reads SIZE bytes at OFFSET of the file; false: they are not all there. */
+typedef bool (*elf_image_read_fn)(void *arg, void *to, size_t size, uint64_t offset);
 
 /* Reads the headers of the file PATH. CORRUPT: not an ELF file of this byte order. */
 struct sdb_error *elf_image_read(const char *path, struct elf_image *image_ret);
 /* The same from the open file FD, called NAME in errors. */
 struct sdb_error *elf_image_read_fd(int fd, const char *name, struct elf_image *image_ret);
+/* The same through READ: of an image in a target's memory, say. */
+struct sdb_error *elf_image_read_by(elf_image_read_fn read, void *arg, const char *name, struct elf_image *image_ret);
+/* The build-id among SIZE bytes of notes; *LENGTH_RET 0: none. */
+void elf_image_build_id(const uint8_t *notes, size_t size, uint8_t id_ret[64], size_t *length_ret);
 
 /*
  * What is to be added to the file's addresses where OFFSET of the file is mapped at ADDRESS; false

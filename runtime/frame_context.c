@@ -6,8 +6,8 @@
 
 #include "call.h"
 #include "frame_context.h"
-#include "personality.h"
 #include "saved.h"
+#include "system.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -18,6 +18,9 @@
 static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, size_t size)
 {
 	struct frame_context *frame = arg;
+	/* The kernel's frames hold addresses of their process, too. */
+	if (frame->thread && frame->thread->key && !(address >> 63))
+		return sdb_thread_read(frame->thread, address, buffer, size);
 	return sdb_target_read(frame->unwinder.target, address, buffer, size);
 }
 
@@ -89,25 +92,6 @@ static struct sdb_error *find_tls(void *arg, uint64_t offset, uint64_t *address_
 	return tls_address(frame->thread, frame->self.region->module, offset, address_ret);
 }
 
-/* The area of the CPU that the frame's thread is on, or was on last; without a thread that of CPU 0. */
-static struct sdb_error *find_percpu(void *arg, uint64_t *base_ret)
-{
-	struct frame_context *frame = arg;
-	struct sdb_target *target = frame->unwinder.target;
-	const struct personality *personality = target->personality;
-	struct sdb_task task = { 0 };
-	struct sdb_error *error = NULL;
-	if (!personality || !personality->percpu_offset)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "a per-CPU variable, and no CPU");
-	if (frame->context.sections) /* its area has a place for each module that was given one when it was loaded */
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "where a module has its per-CPU variables is not known");
-	if (frame->thread && frame->thread->cpu)
-		task.cpu = (int)frame->thread->cpu->id;
-	else if (frame->thread && frame->thread->key && personality->describe)
-		error = personality->describe(frame->thread, &task);
-	return error ? error : personality->percpu_offset(target, (unsigned)task.cpu, base_ret);
-}
-
 /* ---- names ------------------------------------------------------------------------------------------ */
 
 static struct sdb_error *find_symbol(void *arg, uint64_t address, char **name_ret, uint64_t *offset_ret)
@@ -145,18 +129,22 @@ static struct sdb_error *consider_type(void *arg, sdb_name_id name, const char *
 	return search->found ? sdb_error_new(SDB_ERROR_STOPPED, "found") : NULL;
 }
 
-/* Modules whose databases are open already: no database is opened for the sake of a type. */
+/* In all modules but FRAME's that have a database: none is made for the sake of a type. */
 static struct sdb_error *find_type(void *arg, const char *qualified, enum sdb_type_kind kind, struct sdb_db **db_ret,
 				   sdb_type_id *type_ret)
 {
 	struct frame_context *frame = arg;
 	struct space *space = frame->unwinder.space;
 	for (size_t i = 0; i < space->module_count; i++) {
-		struct type_search search = { .db = space->modules[i]->db, .kind = kind };
-		if (!search.db || search.db == frame->context.db)
+		struct type_search search = { .kind = kind };
+		if (!module_has_database(space->modules[i]))
 			continue;
-		struct sdb_error *error = sdb_lookup(search.db, qualified, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE,
-						     consider_type, &search);
+		struct sdb_error *error = sdb_module_database(space->modules[i], &search.db);
+		if (error || search.db == frame->context.db) {
+			sdb_error_free(error); /* one that is damaged knows nothing */
+			continue;
+		}
+		error = sdb_lookup(search.db, qualified, SDB_MATCH_EXACT, 1u << SDB_ENTITY_TYPE, consider_type, &search);
 		if (search.found) {
 			sdb_error_free(error);
 			*db_ret = search.db;
@@ -197,13 +185,21 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 	return NULL;
 }
 
+static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
+{
+	struct frame_context *frame = arg;
+	if (frame->context.sections) /* its area has a place for each module that was given one when it was loaded */
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "where a module has its per-CPU variables is not known");
+	return system_cpu_area(frame->unwinder.target, frame->thread, area_ret);
+}
+
 /* ---- making one ---------------------------------------------------------------------------------------- */
 
 static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
-	.cfa = find_cfa, .tls_address = find_tls, .percpu_base = find_percpu, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type, .call = call_function,
+	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
+	.symbol = find_symbol, .find_type = find_type, .call = call_function, .percpu_base = find_cpu_area,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)
@@ -290,8 +286,8 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 {
 	/* What needs a frame is not there: the others of these take no notice of it. */
 	static const struct sdb_context_ops global_ops = {
-		.read_memory = read_memory, .write_memory = write_memory, .percpu_base = find_percpu,
-		.symbol = find_symbol, .find_type = find_type,
+		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
+		.percpu_base = find_cpu_area,
 	};
 	struct sdb_db *db;
 	struct sdb_target *target = module->target;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define UPPER_HALF (1ull << 63)
-#define BULK 65536u
 #define KEPT 1024u /* translations; a power of two */
 
 /* A translation of the 4 KiB that ADDRESS is in; void when another generation has begun. */
@@ -151,29 +150,31 @@ const uint8_t *guest_map_physical(struct sdb_target *target, uint64_t address, s
 	return target->driver->map_physical ? target->driver->map_physical(target, address, size_ret) : NULL;
 }
 
+/* Of a driver that only maps. */
+static size_t copy_mapped(struct sdb_target *target, uint64_t address, uint8_t *buffer, size_t size)
+{
+	size_t done = 0, there;
+	while (done < size) {
+		const uint8_t *mapped = guest_map_physical(target, address + done, &there);
+		if (!mapped)
+			break;
+		if (there > size - done)
+			there = size - done;
+		memcpy(buffer + done, mapped, there);
+		done += there;
+	}
+	return done;
+}
+
 struct sdb_error *guest_read_physical(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 				      size_t *done_ret)
 {
 	*done_ret = 0;
-	/* A driver knows better what to do with much at once. */
-	while (*done_ret < size && (size < BULK || !target->driver->read_physical)) {
-		size_t there;
-		const uint8_t *mapped = guest_map_physical(target, address + *done_ret, &there);
-		if (!mapped)
-			break;
-		if (there > size - *done_ret)
-			there = size - *done_ret;
-		memcpy((uint8_t *)buffer + *done_ret, mapped, there);
-		*done_ret += there;
-	}
-	if (*done_ret == size || !target->driver->read_physical)
-		return NULL;
-	size_t more;
-	struct sdb_error *error = target->driver->read_physical(target, address + *done_ret, (uint8_t *)buffer + *done_ret,
-								size - *done_ret, &more);
-	if (!error)
-		*done_ret += more;
-	return error;
+	/* A driver can tell when what is mapped was no longer there as it was copied. */
+	if (target->driver->read_physical)
+		return target->driver->read_physical(target, address, buffer, size, done_ret);
+	*done_ret = copy_mapped(target, address, buffer, size);
+	return NULL;
 }
 
 struct sdb_error *guest_write_physical(struct sdb_target *target, uint64_t address, const void *buffer, size_t size)

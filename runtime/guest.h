@@ -56,12 +56,14 @@ struct sdb_error *guest_cpu_paging(struct sdb_target *target, unsigned cpu, stru
 bool guest_translate(struct sdb_target *target, const struct paging *paging, uint64_t address,
 		       struct translation *translation_ret);
 
-/* Physical memory: all of SIZE bytes, else as many as there are: *DONE_RET. What is mapped is copied, the driver asked for
- * the rest. */
+/* Physical memory: all of SIZE bytes, else as many as there are: *DONE_RET. */
 struct sdb_error *guest_read_physical(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 					size_t *done_ret);
 struct sdb_error *guest_write_physical(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);
-/* Where this program has it: *SIZE_RET bytes from ADDRESS on. NULL: the driver does not map it, or it is not RAM. */
+/*
+ * Where this program has it: *SIZE_RET bytes from ADDRESS on. NULL: the driver does not map it, or it is not RAM. Good while the
+ * target is open; but when the machine ends as it is looked at there may be zeros, which only guest_read_physical() can tell.
+ */
 const uint8_t *guest_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret);
 
 /* Through tables; as driver.read_memory: *DONE_RET bytes, 0 when the first is not there. */

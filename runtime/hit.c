@@ -66,7 +66,10 @@ static struct sdb_error *call_sites(struct probes *probes, struct sdb_thread *th
 	return error;
 }
 
-/* A breakpoint that is none of ours: it was one until a moment ago, or the program has its own. */
+/*
+ * A breakpoint that is none of ours: it was one until a moment ago, or the program has its own, and is to find
+ * itself behind it.
+ */
 static struct sdb_error *foreign_breakpoint(struct sdb_thread *thread, uint64_t address)
 {
 	uint8_t byte = 0;
@@ -74,10 +77,10 @@ static struct sdb_error *foreign_breakpoint(struct sdb_thread *thread, uint64_t 
 	struct sdb_error *error = sdb_target_read_some(thread->target, address, &byte, 1, &got);
 	if (error)
 		return error;
-	if (got == 1 && byte == 0xcc)
+	bool own = got == 1 && byte == 0xcc && !thread->target->driver->cpus; /* a machine deals with it itself */
+	if (own)
 		thread->signal = SIGTRAP;
-	else
-		error = thread_set_pc(thread, address);
+	error = thread_set_pc(thread, own ? address + 1 : address);
 	return error ? error : probes_go(thread);
 }
 
@@ -129,10 +132,13 @@ static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thr
 	struct sdb_error *error = thread_pc(thread, &pc);
 	if (error)
 		return error;
-	struct point *point = point_find(probes, pc - 1);
+	if (!probes->target->driver->insert_breakpoint) /* the instruction has been executed */
+		pc--;
+	struct point *point = point_find(probes, pc);
 	if (!point || (!point->inserted && !point->sites && !point->returns))
-		return foreign_breakpoint(thread, pc - 1);
-	thread_put(thread, probes->target->architecture->pc, pc - 1);
+		return foreign_breakpoint(thread, pc);
+	if (!probes->target->driver->insert_breakpoint)
+		thread_put(thread, probes->target->architecture->pc, pc);
 	error = complete(probes, point);
 	probes->depth++;
 	if (!error && !thread->foreign && !met_before(thread, point)) {
@@ -145,7 +151,7 @@ static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thr
 		error = thread_pc(thread, &now);
 	if (error)
 		return error;
-	outcome.moved |= now != pc - 1;
+	outcome.moved |= now != pc;
 	return leave(probes, thread, outcome.moved || !point->inserted ? NULL : point, outcome.pause);
 }
 
@@ -231,8 +237,8 @@ static struct sdb_error *handle_call(struct probes *probes, const struct driver_
 /* A watchpoint fires behind the instruction, a breakpoint in a debug register before it. */
 static struct sdb_error *handle_hardware(struct probes *probes, const struct driver_event *event, bool *pause_ret)
 {
-	bool executed = false;
-	for (unsigned i = 0; i < WATCHES; i++)
+	bool executed = event->kind == DRIVER_WATCHED;
+	for (unsigned i = 0; i < WATCHES && !executed; i++)
 		executed |= event->number & 1 << i && probes->watches[i] && probes->watches[i]->type == PROBE_WATCH;
 	struct sdb_error *error = watch_met(probes, event, pause_ret);
 	if (error || !executed || !step_wanted(probes, event->thread))
@@ -268,7 +274,7 @@ static struct sdb_error *dispatch(struct probes *probes, const struct driver_eve
 	case DRIVER_EXECUTED:
 		error = probes_replaced(probes);
 		return error ? error : tell(probes, SDB_HIT_EXEC, event->thread, &number, pause_ret);
-	case DRIVER_HARDWARE:
+	case DRIVER_HARDWARE: case DRIVER_WATCHED:
 		return handle_hardware(probes, event, pause_ret);
 	default:
 		return NULL;

@@ -106,6 +106,13 @@ struct sdb_error *sdb_indexing_start(const char *file, const char *output, const
 	return NULL;
 }
 
+bool sdb_indexing_ended(const struct sdb_indexing *indexing)
+{
+	siginfo_t info = { .si_pid = 0 };
+	/* An error: somebody else has waited for it. */
+	return waitid(P_PID, (id_t)indexing->pid, &info, WEXITED | WNOWAIT | WNOHANG) != 0 || info.si_pid != 0;
+}
+
 struct sdb_error *sdb_indexing_wait(struct sdb_indexing *indexing)
 {
 	int status = 0, reason = 0;

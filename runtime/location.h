@@ -80,7 +80,14 @@ struct sdb_error *location_single(const struct place *place, struct location **l
 struct sdb_error *location_absent(enum sdb_absence absence, const char *text,
 				  struct location **location_ret);
 
-/* The variable of CONTEXT's frame that a SDB_REFERENCE_LOCAL points to; NULL: not in any scope. */
-const struct sdb_scope_variable *location_local(const struct sdb_context *context, uint64_t number);
+/*
+ * The variable of CONTEXT's frame that a reference of KIND (LOCAL or OUTER; others: none) leads to,
+ * and in *THERE_RET the context that its location is meant for; NULL: not in any scope.
+ */
+const struct sdb_scope_variable *location_local(const struct sdb_context *context, uint64_t kind,
+						uint64_t number, struct sdb_context *there_ret);
+/* Where it is, as seen from CONTEXT; NULL in *LOCATION_RET: it is not in any scope. */
+struct sdb_error *location_of_local(const struct sdb_context *context, uint64_t kind,
+				    uint64_t number, struct location **location_ret);
 
 #endif

@@ -83,6 +83,32 @@ static struct sdb_error *name_of(struct sdb_db *db, sdb_function_id id, char **n
 					name_ret);
 }
 
+struct alias {
+	const struct sdb_context *callee;
+	bool found;
+};
+
+static struct sdb_error *take_symbol(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+{
+	struct alias *alias = arg;
+	struct sdb_symbol symbol;
+	struct sdb_error *error = sdb_symbol(alias->callee->db, entity.id, &symbol);
+	(void)name, (void)text;
+	if (!error && symbol.section)
+		alias->found |= symbol.address == alias->callee->code->scopes[0].entry;
+	return error;
+}
+
+/* The source may call it otherwise than its caller does: snprintf is a symbol of __snprintf. */
+static struct sdb_error *is_symbol_of(const struct sdb_context *callee, const char *name, bool *same_ret)
+{
+	struct alias alias = { .callee = callee };
+	struct sdb_error *error = sdb_lookup(callee->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL,
+					     take_symbol, &alias);
+	*same_ret = alias.found;
+	return error;
+}
+
 static struct sdb_error *same_function(const struct sdb_context *caller, sdb_function_id called,
 				       const struct sdb_context *callee, bool *same_ret)
 {
@@ -96,6 +122,8 @@ static struct sdb_error *same_function(const struct sdb_context *caller, sdb_fun
 		error = name_of(callee->db, function, &b);
 	if (!error)
 		*same_ret = *a && strcmp(a, b) == 0;
+	if (!error && *a && !*same_ret)
+		error = is_symbol_of(callee, a, same_ret);
 	free(a);
 	free(b);
 	return error;
@@ -208,7 +236,9 @@ struct sdb_error *machine_entry_value(struct machine *machine,
 /* The register that parameter NUMBER comes in: its description at the entry of the function. */
 static bool register_of(const struct machine *machine, uint64_t number, uint64_t *register_ret)
 {
-	const struct sdb_scope_variable *variable = location_local(machine->context, number);
+	struct sdb_context same;
+	const struct sdb_scope_variable *variable = location_local(
+		machine->context, SDB_REFERENCE_LOCAL, number, &same);
 	uint64_t entry = machine->context->code->scopes[0].entry;
 	struct sdb_operation operation;
 	if (!variable)

@@ -39,7 +39,7 @@ static struct sdb_error *describe_pointer(struct machine *machine,
 					  const struct sdb_operation *operation)
 {
 	struct place place = { .kind = PLACE_IMPLICIT_POINTER,
-			       .reference = operation->value[0] <= SDB_REFERENCE_FUNCTION
+			       .reference = operation->value[0] <= SDB_REFERENCE_OUTER
 				       ? (enum sdb_reference_kind)operation->value[0]
 				       : SDB_REFERENCE_UNKNOWN,
 			       .number = operation->value[1],

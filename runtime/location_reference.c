@@ -11,51 +11,106 @@ static bool encloses(const struct sdb_code *code, uint32_t outer, uint32_t inner
 	return inner == outer;
 }
 
-const struct sdb_scope_variable *location_local(const struct sdb_context *context, uint64_t number)
+/* Moves CONTEXT to the function that LEVELS inlined ones further out have been inlined into. */
+static bool move_out(struct sdb_context *context, uint64_t levels)
+{
+	const struct sdb_code *code = context->code;
+	for (; levels; levels--) {
+		uint32_t scope = sdb_scope_outermost(code, context->scope);
+		if (scope == 0 || scope >= code->scope_count
+		    || code->scopes[scope].kind != SDB_CODE_INLINED)
+			return false;
+		context->scope = code->scopes[scope].parent;
+	}
+	return true;
+}
+
+const struct sdb_scope_variable *location_local(const struct sdb_context *context, uint64_t kind,
+						uint64_t number, struct sdb_context *there_ret)
 {
 	const struct sdb_code *code = context->code;
 	const struct sdb_scope_variable *found = NULL;
-	if (!code || number >= SDB_LOCAL_OWN)
+	*there_ret = *context;
+	if (!code || (kind != SDB_REFERENCE_LOCAL && kind != SDB_REFERENCE_OUTER)
+	    || (kind == SDB_REFERENCE_OUTER && !move_out(there_ret, number % SDB_REFERENCE_LEVELS)))
 		return NULL;
-	uint32_t function = sdb_scope_outermost(code, context->scope);
+	number = kind == SDB_REFERENCE_OUTER ? number / SDB_REFERENCE_LEVELS : number;
+	if (number >= SDB_LOCAL_OWN)
+		return NULL;
+	uint32_t function = sdb_scope_outermost(code, there_ret->scope);
 	for (size_t i = 0; i < code->variable_count; i++) {
 		const struct sdb_scope_variable *variable = &code->variables[i];
-		if (variable->local != number || sdb_scope_outermost(code,
-								     variable->scope) != function)
+		if (variable->local != number
+		    || sdb_scope_outermost(code, variable->scope) != function)
 			continue;
-		if (!found || encloses(code, variable->scope, context->scope))
+		if (!found || encloses(code, variable->scope, there_ret->scope))
 			found = variable;
 	}
 	return found;
 }
 
-/* The location that a reference leads to; *VARIABLE_RET has to be freed when it is not NULL. */
+/* What implicit pointers among PLACES lead to is said for a function LEVELS further in. */
+static void move_in(struct location *location, uint64_t levels)
+{
+	for (size_t i = 0; i < location->count; i++) {
+		struct place *place = &location->places[i];
+		bool outer = place->reference == SDB_REFERENCE_OUTER;
+		if (place->kind != PLACE_IMPLICIT_POINTER
+		    || (!outer && place->reference != SDB_REFERENCE_LOCAL))
+			continue;
+		uint64_t all = levels + (outer ? place->number % SDB_REFERENCE_LEVELS : 0);
+		uint64_t local = outer ? place->number / SDB_REFERENCE_LEVELS : place->number;
+		place->reference = all < SDB_REFERENCE_LEVELS && local < SDB_LOCAL_OWN
+			? SDB_REFERENCE_OUTER : SDB_REFERENCE_UNKNOWN;
+		place->number = local * SDB_REFERENCE_LEVELS + all;
+	}
+}
+
+struct sdb_error *location_of_local(const struct sdb_context *context, uint64_t kind,
+				    uint64_t number, struct location **location_ret)
+{
+	struct sdb_context there;
+	const struct sdb_scope_variable *local = location_local(context, kind, number, &there);
+	*location_ret = NULL;
+	if (!local)
+		return NULL;
+	struct sdb_error *error = location_find(&there, &local->location, location_ret);
+	if (!error && kind == SDB_REFERENCE_OUTER)
+		move_in(*location_ret, number % SDB_REFERENCE_LEVELS);
+	return error;
+}
+
+/* What a reference leads to. */
+struct referred {
+	const struct sdb_location *location; /* NULL: nothing */
+	sdb_type_id type;
+	struct sdb_context context;          /* where it is evaluated */
+	struct sdb_variable *variable;       /* to be freed; NULL: it is a local */
+};
+
 static struct sdb_error *follow(struct machine *machine, uint64_t kind, uint64_t number,
-				const struct sdb_location **location_ret, sdb_type_id *type_ret,
-				struct sdb_variable **variable_ret)
+				struct referred *referred_ret)
 {
 	const struct sdb_context *context = machine->context;
 	struct sdb_error *error = NULL;
-	*location_ret = NULL;
-	*variable_ret = NULL;
-	*type_ret = 0;
-	if (kind == SDB_REFERENCE_LOCAL) {
-		const struct sdb_scope_variable *variable = location_local(context, number);
-		if (variable) {
-			*location_ret = &variable->location;
-			error = scope_variable_type(context, variable, type_ret);
-		}
+	*referred_ret = (struct referred){ .context = *context };
+	const struct sdb_scope_variable *local = location_local(context, kind, number,
+								&referred_ret->context);
+	if (local) {
+		referred_ret->location = &local->location;
+		error = scope_variable_type(&referred_ret->context, local, &referred_ret->type);
 	} else if (kind == SDB_REFERENCE_VARIABLE && number
 		   && number <= sdb_db_info(context->db)->variables) {
-		error = sdb_variable(context->db, (sdb_variable_id)number, variable_ret);
+		error = sdb_variable(context->db, (sdb_variable_id)number, &referred_ret->variable);
 		if (!error) {
-			*location_ret = &(*variable_ret)->location;
-			*type_ret = (*variable_ret)->type;
+			referred_ret->location = &referred_ret->variable->location;
+			referred_ret->type = referred_ret->variable->type;
 		}
 	}
 	return error;
 }
 
+/* In the machine's own context, which is that of the location. */
 static struct sdb_error *call_location(struct machine *machine, const struct sdb_location *location)
 {
 	const struct sdb_expression *expression = NULL;
@@ -85,37 +140,38 @@ static struct sdb_error *call_location(struct machine *machine, const struct sdb
 
 struct sdb_error *machine_call(struct machine *machine, uint64_t kind, uint64_t number)
 {
-	const struct sdb_location *location;
-	struct sdb_variable *variable;
-	sdb_type_id type;
+	const struct sdb_context *own = machine->context;
+	struct referred referred;
 	if (kind == SDB_REFERENCE_UNKNOWN)
 		return machine_absent(machine, SDB_ABSENT_EXPRESSION,
 				      sdb_error_new(SDB_ERROR_NOT_FOUND,
 						    "it is defined by an entry that is not kept"));
-	struct sdb_error *error = follow(machine, kind, number, &location, &type, &variable);
+	struct sdb_error *error = follow(machine, kind, number, &referred);
+	machine->context = &referred.context;
 	if (!error)
-		error = call_location(machine, location);
-	sdb_variable_free(variable);
+		error = call_location(machine, referred.location);
+	machine->context = own;
+	sdb_variable_free(referred.variable);
 	return error;
 }
 
-/* The value at LOCATION as a number of type TYPE. */
-static struct sdb_error *load_number(struct machine *machine, const struct sdb_location *location,
-				     sdb_type_id type, struct stack_value *value_ret)
+/* The value of what was referred to, as a number. */
+static struct sdb_error *load_number(struct machine *machine, const struct referred *referred,
+				     struct stack_value *value_ret)
 {
 	struct machine inner;
 	uint64_t size;
 	bool known;
 	number_bits bits;
-	struct sdb_error *error = types_size(machine->types, machine->context->db, type, &size,
+	struct sdb_error *error = types_size(machine->types, machine->context->db, referred->type, &size,
 					     &known);
 	if (error)
 		return error;
 	if (!known || size == 0 || size > 16)
 		return sdb_error_new(SDB_ERROR_INVALID,
 				     "the value of a variable that is not a number");
-	machine_init(&inner, machine->context, machine->types, machine->budget);
-	error = call_location(&inner, location);
+	machine_init(&inner, &referred->context, machine->types, machine->budget);
+	error = call_location(&inner, referred->location);
 	if (!error && inner.has_pending) {
 		error = machine_result(&inner, value_ret);
 		bits = number_mask(value_ret->bits, (unsigned)size * 8);
@@ -129,26 +185,25 @@ static struct sdb_error *load_number(struct machine *machine, const struct sdb_l
 	}
 	machine->absence = inner.absence;
 	machine_deinit(&inner);
-	return error ? error : stack_typed(machine->types, machine->context->db, type, bits,
-					   value_ret);
+	return error ? error : stack_typed(machine->types, machine->context->db, referred->type,
+					   bits, value_ret);
 }
 
 struct sdb_error *machine_variable_value(struct machine *machine, uint64_t kind, uint64_t number)
 {
-	const struct sdb_location *location;
-	struct sdb_variable *variable;
+	struct referred referred;
 	struct stack_value value;
-	sdb_type_id type;
-	struct sdb_error *error = follow(machine, kind, number, &location, &type, &variable);
+	struct sdb_error *error = follow(machine, kind, number, &referred);
+	const struct sdb_location *location = referred.location;
 	if (!error && location && location->kind == SDB_LOCATION_CONSTANT)
-		error = stack_typed(machine->types, machine->context->db, type, location->address,
-				    &value);
+		error = stack_typed(machine->types, machine->context->db, referred.type,
+				    location->address, &value);
 	else if (!error)
-		error = load_number(machine, location, type, &value);
+		error = load_number(machine, &referred, &value);
 	if (!error) /* bounds and the like are computed with the generic type */
 		error = machine_push(machine,
 				     stack_generic(stack_number(&value),
 						   types_address_size(machine->context->db)));
-	sdb_variable_free(variable);
+	sdb_variable_free(referred.variable);
 	return error;
 }

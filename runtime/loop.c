@@ -22,6 +22,12 @@ struct sdb_error *sdb_target_resume(struct sdb_target *target)
 	if (target->status != SDB_TARGET_PAUSED)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s", target->status == SDB_TARGET_EXITED ? "it has ended"
 				     : "it is not open");
+	target->paused_itself = false;
+	return target->holds ? NULL : target_go(target);
+}
+
+struct sdb_error *target_go(struct sdb_target *target)
+{
 	struct sdb_error *error = NULL;
 	if (!probes_active(target) && target->driver->detach) {
 		for (size_t i = 0; i < target->thread_count && !error; i++)

@@ -2,6 +2,7 @@
 /* A module of a target: its file, its build-id, where it was loaded to, its database. */
 
 #include "space.h"
+#include "symdb/hex.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MEMORY_MODULE_MAX ((uint64_t)1 << 20) /* a vDSO has two pages */
@@ -94,6 +97,10 @@ void module_examine(struct sdb_module *module)
 	if (module->examined)
 		return;
 	module->examined = true;
+	if (module->target->base && module->path[0] == '/') {
+		module->trouble = module_read_memory(module);
+		return;
+	}
 	struct sdb_error *error = find_file(module);
 	if (!error)
 		error = elf_image_read(module->file, &module->image);
@@ -134,13 +141,6 @@ struct sdb_error *module_give(struct sdb_target *target, const struct module_fou
 
 /* ---- the database -------------------------------------------------------------------------- */
 
-static void format_id(const uint8_t *id, size_t length, char text_ret[129])
-{
-	text_ret[0] = '\0';
-	for (size_t i = 0; i < length; i++)
-		sprintf(text_ret + 2 * i, "%02x", id[i]);
-}
-
 /* A database of another build would give wrong answers. */
 static struct sdb_error *check_identity(const struct sdb_module *module, struct sdb_db *db, const char *path)
 {
@@ -149,8 +149,8 @@ static struct sdb_error *check_identity(const struct sdb_module *module, struct 
 	if (info->build_id_length == module->build_id_length
 	    && memcmp(info->build_id, module->build_id, module->build_id_length) == 0)
 		return NULL;
-	format_id(module->build_id, module->build_id_length, ours);
-	format_id(info->build_id, info->build_id_length, theirs);
+	hex_of_bytes(module->build_id, module->build_id_length, ours);
+	hex_of_bytes(info->build_id, info->build_id_length, theirs);
 	return sdb_error_new(SDB_ERROR_CORRUPT, "the database %s is of build-id %s, %s has %s", path,
 			     *theirs ? theirs : "(none)", module->path, *ours ? ours : "none");
 }
@@ -185,7 +185,7 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 	} else if (module->file) {
 		return sdb_database_for(module->file, options, path_ret, temporary_ret);
 	}
-	format_id(module->build_id, module->build_id_length, id);
+	hex_of_bytes(module->build_id, module->build_id_length, id);
 	if (!*id)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "it has no build-id that could be read");
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no database for build-id %s: index its debuginfo with `stackdb index FILE`, "
@@ -201,7 +201,7 @@ static struct sdb_error *open_database(struct sdb_module *module)
 	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
 	char *path;
 	bool temporary;
-	struct sdb_error *error = module->given ? find_given(module, &options, &path, &temporary)
+	struct sdb_error *error = module->given || module->from_memory ? find_given(module, &options, &path, &temporary)
 		: sdb_database_for(module->file, &options, &path, &temporary);
 	if (error)
 		return sdb_error_prefix(error, "%s", module->path);
@@ -239,42 +239,95 @@ struct sdb_error *sdb_module_database(struct sdb_module *module, struct sdb_db *
 	return sdb_error_new(sdb_error_code(module->trouble), "%s", sdb_error_message(module->trouble));
 }
 
+/* What the store says of the module's database; NOT_FOUND: it has none. */
+static struct sdb_error *ask_store(struct sdb_module *module)
+{
+	char *path;
+	struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, &path);
+	if (!error)
+		free(path);
+	return error;
+}
+
+bool module_has_database(struct sdb_module *module)
+{
+	if (module->db)
+		return true;
+	module_examine(module);
+	if (module->trouble || !module->build_id_length)
+		return false;
+	struct sdb_error *error = ask_store(module);
+	sdb_error_free(error);
+	return !error;
+}
+
 /* Whether the module's database has to be made, and can be. */
 static bool needs_indexing(struct sdb_module *module)
 {
-	char *path = NULL;
 	if (module->db || module->target->spec.no_index)
 		return false;
 	module_examine(module);
 	if (module->trouble || !module->build_id_length || !module->file)
 		return false;
-	struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, &path);
-	if (!error)
-		free(path);
+	struct sdb_error *error = ask_store(module);
 	bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
 	sdb_error_free(error);
 	return missing;
 }
 
+struct missing {
+	struct sdb_module *module;
+	off_t size; /* of its file: an idea of how long it takes */
+};
+
+static int larger_first(const void *a, const void *b)
+{
+	off_t first = ((const struct missing *)a)->size, second = ((const struct missing *)b)->size;
+	return first > second ? -1 : first < second;
+}
+
+/* The place of one that has ended, or of none; waits for it. */
+static struct sdb_indexing **free_place(struct sdb_indexing *running[AT_A_TIME])
+{
+	for (;;) {
+		for (size_t i = 0; i < AT_A_TIME; i++)
+			if (!running[i] || sdb_indexing_ended(running[i]))
+				return &running[i];
+		nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
+	}
+}
+
+/* What fails here is tried again, and reported, when the database is asked for. */
+static void finish(struct sdb_indexing **indexing)
+{
+	if (*indexing)
+		sdb_error_free(sdb_indexing_wait(*indexing));
+	*indexing = NULL;
+}
+
 void modules_prepare(struct sdb_module *const *modules, size_t count)
 {
 	struct sdb_indexing *running[AT_A_TIME] = { NULL };
-	size_t turn = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!needs_indexing(modules[i]))
-			continue;
-		if (running[turn])
-			sdb_error_free(sdb_indexing_wait(running[turn]));
-		running[turn] = NULL;
-		tell_first_use(modules[i], modules[i]->file);
-		/* What fails here is tried again, and reported, when the database is asked for. */
-		sdb_error_free(sdb_indexing_start(modules[i]->file, NULL, modules[i]->target->spec.root, false,
-						  &running[turn]));
-		turn = (turn + 1) % AT_A_TIME;
+	struct missing *missing = calloc(count + 1, sizeof(*missing));
+	size_t missing_count = 0;
+	for (size_t i = 0; missing && i < count; i++) {
+		struct stat file;
+		if (needs_indexing(modules[i]))
+			missing[missing_count++] = (struct missing){ modules[i], stat(modules[i]->file, &file) ? 0 : file.st_size };
+	}
+	/* Those that take long begin first: then none of them is waited for alone at the end. */
+	if (missing_count)
+		qsort(missing, missing_count, sizeof(*missing), larger_first);
+	for (size_t i = 0; i < missing_count; i++) {
+		struct sdb_module *module = missing[i].module;
+		struct sdb_indexing **place = free_place(running);
+		finish(place);
+		tell_first_use(module, module->file);
+		sdb_error_free(sdb_indexing_start(module->file, NULL, module->target->spec.root, false, place));
 	}
 	for (size_t i = 0; i < AT_A_TIME; i++)
-		if (running[i])
-			sdb_error_free(sdb_indexing_wait(running[i]));
+		finish(&running[i]);
+	free(missing);
 }
 
 /* ---- public -------------------------------------------------------------------------------- */

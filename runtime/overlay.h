@@ -21,5 +21,14 @@ void overlay_add(struct sdb_target *base, struct overlay *overlay);
 void overlay_remove(struct sdb_target *base, struct overlay *overlay);
 /* Offers EVENT to those laid over TARGET; true: one of them has it. */
 bool overlays_take(struct sdb_target *target, const struct driver_event *event);
+/* Whether one of them has something to notice, for which TARGET is to be watched. */
+bool overlays_active(const struct sdb_target *target);
+
+/*
+ * Pauses BASE for one that is laid over it, which may be one of several, until each of them has released
+ * it and the program, if it had paused it, has resumed it. NOT_FOUND: it has ended.
+ */
+struct sdb_error *overlay_hold(struct sdb_target *base);
+struct sdb_error *overlay_release(struct sdb_target *base);
 
 #endif

@@ -81,7 +81,7 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 	if (!target->driver->scratch || probes->no_scratch || probes->area_count == AREAS_MAX)
 		return NULL;
 	bool running = target->status == SDB_TARGET_RUNNING;
-	struct sdb_error *error = sdb_target_pause(target);
+	struct sdb_error *error = running ? sdb_target_pause(target) : NULL;
 	if (error)
 		return error;
 	error = target->driver->scratch(target, address, &scratch);
@@ -105,6 +105,12 @@ static struct sdb_error *make_area(struct probes *probes, uint64_t address, stru
 	return running ? sdb_target_resume(target) : NULL;
 }
 
+struct sdb_error *points_protect(struct probes *probes, uint64_t address)
+{
+	struct area *area;
+	return probes->area_count ? NULL : make_area(probes, address, &area);
+}
+
 struct sdb_error *point_complete(struct probes *probes, struct point *point)
 {
 	const struct architecture *architecture = probes->target->architecture;
@@ -115,6 +121,10 @@ struct sdb_error *point_complete(struct probes *probes, struct point *point)
 	displace(architecture, point->original, point->read, point->address, point->address, &displaced);
 	if (!displaced.length)
 		return sdb_error_new(SDB_ERROR_INVALID, "there is no instruction at %#llx", (unsigned long long)point->address);
+	/* The driver's own breakpoints leave the memory as it is: what stands there is emulated, or stepped over. */
+	point->exact = probes->target->driver->insert_breakpoint != NULL;
+	if (point->exact)
+		return NULL;
 	struct area *area = find_area(probes, point->address);
 	error = area ? NULL : make_area(probes, point->address, &area);
 	if (error)
@@ -161,6 +171,11 @@ static struct sdb_error *insert(struct probes *probes, struct point *point)
 	static const uint8_t breakpoint = BREAKPOINT;
 	struct sdb_target *target = probes->target;
 	struct sdb_error *error = point_complete(probes, point);
+	if (!error && target->driver->insert_breakpoint) {
+		error = target->driver->insert_breakpoint(target, point->address);
+		point->inserted = !error;
+		return error;
+	}
 	/* What stood there is kept safe before it is changed. */
 	if (!error && target->driver->guard)
 		error = target->driver->guard(target, point->address, point->original, 1);
@@ -179,6 +194,10 @@ struct sdb_error *point_lift(struct probes *probes, struct point *point)
 	struct sdb_target *target = probes->target;
 	if (!point->inserted)
 		return NULL;
+	if (target->driver->insert_breakpoint) {
+		point->inserted = false;
+		return target->driver->remove_breakpoint(target, point->address);
+	}
 	struct sdb_error *error = sdb_target_write(target, point->address, point->original, 1);
 	point->inserted = false;
 	if (target->driver->guard_release)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Probes: made, switched on and off, removed. What happens at them is in hit.c. */
 
+#include "overlay.h"
 #include "probe_private.h"
 
 #include <stdlib.h>
@@ -48,7 +49,21 @@ bool probes_active(const struct sdb_target *target)
 	for (const struct sdb_probe *probe = target->probes ? target->probes->list : NULL; probe; probe = probe->next)
 		if (probe->enabled && !probe->removed)
 			return true;
-	return false;
+	return overlays_active(target);
+}
+
+bool probes_go_later(struct sdb_target *target)
+{
+	bool later = target->probes && target->probes->depth;
+	if (later)
+		target->probes->resume = true;
+	return later;
+}
+
+bool probes_has_point(const struct sdb_target *target, uint64_t address)
+{
+	const struct point *point = target->probes ? point_find(target->probes, address) : NULL;
+	return point && point->inserted;
 }
 
 bool probe_wants(const struct sdb_probe *probe, const struct sdb_thread *thread)
@@ -342,6 +357,8 @@ static struct sdb_error *create(struct sdb_target *target, enum probe_type type,
 	if (!probe)
 		return NO_MEMORY();
 	*probe = (struct sdb_probe){ .target = target, .options = *options, .type = type, .watch = -1, .number = -1 };
+	/* Breakpoints that the driver keeps are such already. */
+	probe->options.hardware &= !target->driver->insert_breakpoint;
 	error = options->filter ? filter_create(options->filter, &probe->filter) : NULL;
 	if (error) {
 		free(probe);

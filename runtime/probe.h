@@ -18,6 +18,12 @@ struct sdb_error *probes_go_all(struct sdb_target *target);
 struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event);
 /* An event that came while another thread was stepped; false: there is none. */
 bool probes_next_deferred(struct sdb_target *target, struct driver_event *event_ret);
+/* The same for EVENT, by somebody else who steps a thread of TARGET. */
+struct sdb_error *probes_defer(struct sdb_target *target, const struct driver_event *event);
+/* Whether a handler of TARGET runs; then all go on when it has returned. */
+bool probes_go_later(struct sdb_target *target);
+/* Whether TARGET has a breakpoint of its own at ADDRESS. */
+bool probes_has_point(const struct sdb_target *target, uint64_t address);
 /* THREAD has ended. */
 void probes_thread_gone(struct sdb_thread *thread);
 /* The address that PC, in a rewritten instruction, stands for. */

@@ -154,6 +154,11 @@ struct point *point_find(const struct probes *probes, uint64_t address);
 struct sdb_error *point_get(struct probes *probes, uint64_t address, struct point **point_ret);
 /* Puts the breakpoint in, or takes it out, as its sites and returns need it. */
 struct sdb_error *point_update(struct probes *probes, struct point *point);
+/*
+ * Has the driver prepare the target for the death of this program, as it does with the first memory for rewritten
+ * instructions: also where threads are only stepped.
+ */
+struct sdb_error *points_protect(struct probes *probes, uint64_t address);
 /* Finds out what is to be executed instead of the instruction. */
 struct sdb_error *point_complete(struct probes *probes, struct point *point);
 struct sdb_error *point_lift(struct probes *probes, struct point *point);

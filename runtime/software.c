@@ -150,6 +150,8 @@ struct sdb_error *software_set(struct probes *probes, struct sdb_probe *probe)
 	if (!error && got < probe->size)
 		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "nothing is mapped at %#llx",
 				      (unsigned long long)(probe->address + got));
+	if (!error)
+		error = points_protect(probes, probe->address);
 	if (error) {
 		free(probe->bytes);
 		probe->bytes = NULL;

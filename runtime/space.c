@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The regions of a target, and which module each belongs to. */
 
-#include "space.h"
 #include "personality.h"
 
 #include <stdlib.h>
@@ -190,6 +189,18 @@ static int compare_modules(const void *a, const void *b)
 	return first->low < second->low ? -1 : first->low > second->low;
 }
 
+/* Of a machine they are those of its kernel; one whose system is not known has none that could be named. */
+static struct sdb_error *read_regions(struct sdb_target *target, struct space *space)
+{
+	if (target->personality && target->personality->regions)
+		return target->personality->regions(target, space);
+	if (target->driver->regions)
+		return target->driver->regions(target, space);
+	if (target->driver->cpus)
+		return NULL;
+	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no regions", target->driver->name);
+}
+
 struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 {
 	struct space *space = target->space;
@@ -197,9 +208,6 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 		*space_ret = space;
 		return NULL;
 	}
-	bool by_system = target->personality && target->personality->regions;
-	if (!by_system && !target->driver->regions)
-		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no regions", target->driver->name);
 	if (target->status != SDB_TARGET_PAUSED && target->status != SDB_TARGET_RUNNING)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s is not there", target->name);
 	if (!space) {
@@ -211,8 +219,7 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 	clear_regions(space);
 	for (size_t i = 0; i < space->module_count; i++)
 		space->modules[i]->seen = false;
-	struct sdb_error *error = by_system ? target->personality->regions(target, space)
-		: target->driver->regions(target, space);
+	struct sdb_error *error = read_regions(target, space);
 	if (error)
 		return error;
 	drop_modules(space);

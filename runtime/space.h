@@ -22,6 +22,7 @@ struct sdb_module {
 	char *database; /* that was given; NULL: it is sought */
 	bool given;     /* who found it knows build-id and bias: no file is looked for */
 	struct sections *sections; /* of a relocatable one, instead of a bias; NULL: none */
+	bool from_memory; /* build-id and bias were read from the target's memory; `file` only serves to index */
 	bool temporary; /* the file is a copy of memory, to be removed */
 	struct elf_image image;
 	uint64_t bias;
@@ -96,7 +97,14 @@ static inline uint64_t module_to_target(const struct sdb_module *module, uint64_
 
 /* Finds the file, the build-id and the bias of MODULE. What fails is its `trouble`. */
 void module_examine(struct sdb_module *module);
+/* Whether its database is open or in the store: nothing has to be made to ask it. */
+bool module_has_database(struct sdb_module *module);
 void module_free(struct sdb_module *module);
+/*
+ * Identity and bias of MODULE from the image that is mapped, for targets whose files are not this program's. A
+ * file of the same build-id is looked for, to be indexed when there is no database.
+ */
+struct sdb_error *module_read_memory(struct sdb_module *module);
 /* One that is FOUND. */
 struct sdb_error *module_give(struct sdb_target *target, const struct module_found *found, struct sdb_module **module_ret);
 /* Gets databases for those of MODULES that have none yet, several at a time. */

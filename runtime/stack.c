@@ -183,9 +183,11 @@ struct sdb_error *sdb_target_prepare(struct sdb_target *target)
 	for (size_t i = 0; i < target->thread_count && target->status == SDB_TARGET_PAUSED; i++) {
 		uint64_t pc;
 		error = target->threads[i]->stopped ? thread_pc(target->threads[i], &pc) : NULL;
-		if (error)
+		if (error && sdb_error_code(error) == SDB_ERROR_MEMORY)
 			return error;
-		const struct sdb_region *region = target->threads[i]->stopped ? space_find(space, pc) : NULL;
+		/* One that has no registers any more has no frames, either. */
+		const struct sdb_region *region = !error && target->threads[i]->stopped ? space_find(space, pc) : NULL;
+		sdb_error_free(error);
 		add_module(modules, &count, 64, region ? region->module : NULL);
 	}
 	modules_prepare(modules, count);

@@ -4,6 +4,7 @@
  * that is all. Where there is none, or what comes after it matters, it makes a step.
  */
 
+#include "emulate.h"
 #include "probe_private.h"
 #include "tasks.h"
 
@@ -22,6 +23,13 @@ static struct sdb_error *defer(struct probes *probes, const struct driver_event 
 	}
 	probes->deferred[probes->deferred_count++] = *event;
 	return NULL;
+}
+
+struct sdb_error *probes_defer(struct sdb_target *target, const struct driver_event *event)
+{
+	struct probes *probes;
+	struct sdb_error *error = probes_get(target, &probes);
+	return error ? error : defer(probes, event);
 }
 
 static bool is_deferred(const struct probes *probes, const struct sdb_thread *thread)
@@ -201,6 +209,19 @@ static struct sdb_error *begin_again(struct sdb_thread *thread, struct point *po
 	return NULL;
 }
 
+/*
+ * Executes the instruction now. Each stop of a machine costs more than anything that is done in one, so that what can
+ * be emulated is.
+ */
+static struct sdb_error *leave_in_place(struct probes *probes, struct sdb_thread *thread, struct point *point,
+					bool *stepped_ret)
+{
+	*stepped_ret = false;
+	struct sdb_error *error = probes->target->driver->insert_breakpoint && !thread->foreign
+		? emulate(thread, point->original, point->read, stepped_ret) : NULL;
+	return error || *stepped_ret ? error : step_alone(probes, thread, point, stepped_ret);
+}
+
 struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, struct point *point, bool *pause_ret)
 {
 	struct thread_probing *probing = thread->probing;
@@ -212,7 +233,7 @@ struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, str
 	struct sdb_error *error = thread_set_pc(thread, point->address);
 	uint64_t stack = error ? 0 : thread_get(thread, probes->target->architecture->sp);
 	if (!error)
-		error = step_alone(probes, thread, point, &stepped);
+		error = leave_in_place(probes, thread, point, &stepped);
 	if (error || probes->target->status == SDB_TARGET_EXITED || thread->foreign)
 		return error;
 	return stepped ? step_done(probes, thread, true, pause_ret) : begin_again(thread, point, stack);

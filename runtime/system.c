@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is asked of the system in a machine: its personality answers. */
 
-#include "personality.h"
+#include "system.h"
 
 #include <stdlib.h>
 
@@ -88,6 +88,38 @@ struct sdb_error *sdb_target_system_calls(struct sdb_target *target, sdb_system_
 	if (error)
 		return error;
 	return personality->calls ? personality->calls(target, fn, arg) : unsupported(personality, "system calls");
+}
+
+struct sdb_error *sdb_target_select_cpu(struct sdb_target *target, unsigned cpu)
+{
+	const struct personality *personality;
+	uint64_t area;
+	struct sdb_error *error = find(target, &personality);
+	if (!error && !personality->percpu_offset)
+		error = unsupported(personality, "per-CPU variables");
+	if (!error)
+		error = personality->percpu_offset(target, cpu, &area);
+	if (!error)
+		target->selected_cpu = cpu;
+	return error;
+}
+
+struct sdb_error *system_cpu_area(struct sdb_target *target, struct sdb_thread *thread, uint64_t *area_ret)
+{
+	const struct personality *personality;
+	struct sdb_task task;
+	struct sdb_error *error = find(target, &personality);
+	if (!error && !personality->percpu_offset)
+		error = unsupported(personality, "per-CPU variables");
+	if (error)
+		return error;
+	if (thread && thread->cpu)
+		return personality->percpu_offset(target, (unsigned)thread->cpu->id, area_ret);
+	if (thread && thread->key && personality->describe) {
+		error = personality->describe(thread, &task);
+		return error || task.cpu < 0 ? error : personality->percpu_offset(target, (unsigned)task.cpu, area_ret);
+	}
+	return personality->percpu_offset(target, target->selected_cpu, area_ret);
 }
 
 struct sdb_target *sdb_target_base(const struct sdb_target *target)

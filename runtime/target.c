@@ -122,12 +122,16 @@ void sdb_target_close(struct sdb_target *target)
 
 struct sdb_error *sdb_target_pause(struct sdb_target *target)
 {
-	if (target->status == SDB_TARGET_PAUSED)
+	if (target->status == SDB_TARGET_PAUSED) {
+		target->paused_itself = true;
 		return NULL;
+	}
 	if (target->status != SDB_TARGET_RUNNING)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s", target->status == SDB_TARGET_EXITED ? "it has ended"
 				     : "it is not open");
-	return tasks_pause(target);
+	struct sdb_error *error = tasks_pause(target);
+	target->paused_itself = target->status == SDB_TARGET_PAUSED;
+	return error;
 }
 
 struct sdb_error *sdb_target_kill(struct sdb_target *target)

@@ -59,9 +59,12 @@ struct sdb_target {
 	/* With a personality `threads` are tasks, and these the driver's threads. */
 	struct sdb_thread **cpus;
 	size_t cpu_count;
+	unsigned selected_cpu;   /* whose per-CPU variables are meant where nothing else says it */
 	bool tasks_current;      /* `threads` has all tasks, and it has not run since */
 	struct sdb_target *base; /* that this is laid over */
 	struct overlay *overlays;/* laid over this */
+	unsigned holds;          /* by those that are laid over it: it is paused for them */
+	bool paused_itself;      /* and by the program, or not */
 	struct types *types;     /* decoded types, for its values */
 };
 
@@ -93,6 +96,8 @@ void thread_put(struct sdb_thread *thread, int index, uint64_t value);
 struct sdb_error *thread_pc(struct sdb_thread *thread, uint64_t *pc_ret);
 struct sdb_error *thread_set_pc(struct sdb_thread *thread, uint64_t pc);
 
+/* Lets all threads of a paused target go on; unwatched when nobody looks for anything. */
+struct sdb_error *target_go(struct sdb_target *target);
 /* Lets one thread go on: writes its registers, voids caches. */
 struct sdb_error *thread_resume(struct sdb_thread *thread, enum driver_step step);
 

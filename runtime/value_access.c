@@ -2,6 +2,7 @@
 /* Variables of a module as values, and what can be asked of a value. */
 #include "declare.h"
 #include "value.h"
+#include <elf.h>
 #include <stackdb/expression.h>
 
 #include <stdlib.h>
@@ -50,6 +51,45 @@ static struct sdb_error *thread_local_storage(const struct sdb_context *context,
 	return location_single(&place, location_ret);
 }
 
+struct linked {
+	struct sdb_db *db;
+	uint64_t address;
+	bool found;
+};
+
+static struct sdb_error *take_symbol(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+{
+	struct linked *linked = arg;
+	struct sdb_symbol symbol;
+	(void)name;
+	(void)text;
+	struct sdb_error *error = sdb_symbol(linked->db, entity.id, &symbol);
+	if (error || symbol.section == SHN_UNDEF || symbol.section >= SHN_LORESERVE || symbol.type == STT_TLS)
+		return error;
+	linked->found = true;
+	linked->address = symbol.address;
+	return NULL;
+}
+
+/* A variable that is only declared may be a symbol of the linker's (the kernel's jiffies), or of assembler code. */
+static struct sdb_error *find_declared(const struct sdb_context *context, const struct sdb_variable *variable,
+				       struct location **location_ret)
+{
+	struct linked linked = { .db = context->db };
+	char *name = NULL;
+	struct sdb_error *error = sdb_name(context->db, variable->name, &name);
+	if (!error)
+		error = sdb_lookup(context->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL, take_symbol, &linked);
+	free(name);
+	if (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		return error;
+	sdb_error_free(error);
+	if (!linked.found)
+		return location_find(context, &variable->location, location_ret);
+	struct place place = { .kind = PLACE_MEMORY, .address = context_to_target(context, linked.address) };
+	return location_single(&place, location_ret);
+}
+
 struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_variable_id id,
 				     struct sdb_value **value_ret)
 {
@@ -68,6 +108,8 @@ struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_vari
 		else if (variable->flags & SDB_VARIABLE_PERCPU
 			 && variable->location.kind == SDB_LOCATION_ADDRESS)
 			error = per_cpu(context, variable, &location);
+		else if (variable->flags & SDB_VARIABLE_DECLARATION && variable->location.kind == SDB_LOCATION_NONE)
+			error = find_declared(context, variable, &location);
 		else
 			error = location_find(context, &variable->location, &location);
 		if (!error)

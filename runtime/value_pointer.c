@@ -65,10 +65,9 @@ static struct sdb_error *follow_implicit(struct sdb_value *value, const struct s
 {
 	struct location *location = NULL;
 	struct sdb_error *error = NULL;
-	if (place->reference == SDB_REFERENCE_LOCAL && context->db == value->db) {
-		const struct sdb_scope_variable *local = location_local(context, place->number);
-		if (local)
-			error = location_find(context, &local->location, &location);
+	if (place->reference == SDB_REFERENCE_LOCAL || place->reference == SDB_REFERENCE_OUTER) {
+		if (context->db == value->db)
+			error = location_of_local(context, place->reference, place->number, &location);
 	} else if (place->reference == SDB_REFERENCE_VARIABLE && place->number
 		   && place->number <= sdb_db_info(value->db)->variables) {
 		struct sdb_variable *variable;

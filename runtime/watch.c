@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Debug registers of x86 (Intel SDM volume 3, 17.2): four addresses, the same in every thread. */
+/*
+ * Watchpoints: those that the driver keeps, or debug registers of x86 (Intel SDM volume 3, 17.2): four addresses, the
+ * same in every thread.
+ */
 
 #include "probe_private.h"
 
@@ -36,7 +39,7 @@ static struct sdb_error *arm_all(struct probes *probes)
 	bool running = target->status == SDB_TARGET_RUNNING;
 	if (target->status == SDB_TARGET_EXITED || target->status == SDB_TARGET_CLOSED)
 		return NULL;
-	struct sdb_error *error = sdb_target_pause(target);
+	struct sdb_error *error = running ? sdb_target_pause(target) : NULL;
 	for (size_t i = 0; i < target->thread_count && !error; i++)
 		if (target->threads[i]->stopped && !target->threads[i]->foreign)
 			error = arm_thread(probes, target->threads[i]);
@@ -53,6 +56,27 @@ static struct sdb_error *arm_all(struct probes *probes)
 	return error ? error : other;
 }
 
+/* Another probe has the driver watch the same already, or still. */
+static bool is_shared(const struct probes *probes, const struct sdb_probe *probe)
+{
+	for (const struct sdb_probe *other = probes->list; other; other = other->next)
+		if (other != probe && other->type == PROBE_WATCH && other->watch >= 0 && other->address == probe->address
+		    && other->size == probe->size
+		    && (other->access == SDB_WATCH_ACCESS) == (probe->access == SDB_WATCH_ACCESS))
+			return true;
+	return false;
+}
+
+static struct sdb_error *set_by_driver(struct probes *probes, struct sdb_probe *probe, bool on)
+{
+	struct sdb_target *target = probes->target;
+	bool reads = probe->access == SDB_WATCH_ACCESS;
+	if (is_shared(probes, probe))
+		return NULL;
+	return on ? target->driver->insert_watch(target, probe->address, probe->size, reads)
+		: target->driver->remove_watch(target, probe->address, probe->size, reads);
+}
+
 static void note_value(struct sdb_probe *probe)
 {
 	if (probe->type == PROBE_WATCH)
@@ -61,6 +85,12 @@ static void note_value(struct sdb_probe *probe)
 
 struct sdb_error *watch_set(struct probes *probes, struct sdb_probe *probe)
 {
+	if (probes->target->driver->insert_watch) {
+		note_value(probe);
+		struct sdb_error *error = set_by_driver(probes, probe, true);
+		probe->watch = error ? -1 : 0;
+		return error;
+	}
 	if (sdb_register_by_name(probes->target, "dr7") < 0)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s has no debug registers that are known",
 				     probes->target->architecture->name);
@@ -83,6 +113,10 @@ struct sdb_error *watch_clear(struct probes *probes, struct sdb_probe *probe)
 {
 	if (probe->watch < 0)
 		return NULL;
+	if (probes->target->driver->insert_watch) {
+		probe->watch = -1;
+		return set_by_driver(probes, probe, false);
+	}
 	probes->watches[probe->watch] = NULL;
 	probe->watch = -1;
 	return arm_all(probes);
@@ -118,9 +152,24 @@ static struct sdb_error *met_one(struct sdb_probe *probe, struct sdb_thread *thr
 	return error;
 }
 
+/* The driver says which address was accessed. */
+static struct sdb_error *met_address(struct probes *probes, const struct driver_event *event, bool *pause_ret)
+{
+	struct sdb_error *error = NULL;
+	uint64_t address = (uint64_t)event->number;
+	for (struct sdb_probe *probe = probes->list, *next; probe && !error; probe = next) {
+		next = probe->next;
+		if (probe->type == PROBE_WATCH && probe->watch >= 0 && address - probe->address < probe->size)
+			error = met_one(probe, event->thread, pause_ret);
+	}
+	return error;
+}
+
 struct sdb_error *watch_met(struct probes *probes, const struct driver_event *event, bool *pause_ret)
 {
 	struct sdb_error *error = NULL;
+	if (event->kind == DRIVER_WATCHED)
+		return met_address(probes, event, pause_ret);
 	for (int i = 0; i < WATCHES && !error; i++)
 		if (event->number & 1 << i && probes->watches[i])
 			error = met_one(probes->watches[i], event->thread, pause_ret);

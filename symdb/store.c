@@ -2,6 +2,7 @@
 
 /* Where databases lie, and the build-ids that they lie under. */
 
+#include "hex.h"
 #include <stackdb/store.h>
 
 #include <elf.h>
@@ -43,8 +44,7 @@ static struct sdb_error *path_in(const char *directory, const uint8_t *build_id,
 
 	if (length < 2 || length > 64)
 		return sdb_error_new(SDB_ERROR_INVALID, "a build-id has 2 to 64 bytes, not %zu", length);
-	for (size_t i = 0; i < length; i++)
-		sprintf(text + 2 * i, "%02x", build_id[i]);
+	hex_of_bytes(build_id, length, text);
 	return asprintf(path_ret, "%s/%.2s/%s.sdb", directory, text, text + 2) < 0 ? no_memory() : NULL;
 }
 

@@ -2,6 +2,7 @@
 /* `stackdb backtrace`: the stacks of all threads of a target. */
 #include "demangle.h"
 #include "json.h"
+#include "levels.h"
 #include "targets.h"
 #include "values.h"
 
@@ -16,6 +17,8 @@ struct backtrace {
 	struct targets targets;
 	struct sdb_stack_options options;
 	bool no_inlines, no_lines, no_arguments, locals, mangled;
+	bool all_levels;
+	unsigned first;       /* number of the innermost frame of the level in hand */
 	int64_t tid;          /* of the only thread to show; 0: all */
 	double interval;      /* seconds between backtraces; 0: one */
 	uint64_t times;       /* 0: until interrupted */
@@ -23,7 +26,8 @@ struct backtrace {
 	const struct colours *colours;
 };
 
-enum { KEY_TID = 0x100, KEY_INTERVAL, KEY_TIMES, KEY_NO_INLINES, KEY_NO_LINES, KEY_NO_ARGUMENTS, KEY_MANGLED };
+enum { KEY_TID = 0x100, KEY_INTERVAL, KEY_TIMES, KEY_NO_INLINES, KEY_NO_LINES, KEY_NO_ARGUMENTS, KEY_MANGLED,
+       KEY_ALL_LEVELS };
 
 static const struct argp_option options[] = {
 	{ "limit", 'n', "COUNT", 0, "Show at most COUNT frames of each thread", 1 },
@@ -33,6 +37,7 @@ static const struct argp_option options[] = {
 	{ "verbose", 'v', NULL, 0, "Show local variables, too", 1 },
 	{ "no-args", KEY_NO_ARGUMENTS, NULL, 0, "Do not show the arguments of functions", 1 },
 	{ "mangled", KEY_MANGLED, NULL, 0, "Show linkage names as they are", 1 },
+	{ "all-levels", KEY_ALL_LEVELS, NULL, 0, "Of a machine: from the kernel on into the program of each thread", 1 },
 	{ "loop-interval", KEY_INTERVAL, "SECONDS", 0, "Do it again and again; the target runs in between", 1 },
 	{ "loop-count", KEY_TIMES, "COUNT", 0, "That many times", 1 },
 	{ 0 }
@@ -59,6 +64,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NO_LINES: command->no_lines = true; return 0;
 	case KEY_NO_ARGUMENTS: command->no_arguments = true; return 0;
 	case 'v': command->locals = true; return 0;
+	case KEY_ALL_LEVELS: command->all_levels = true; return 0;
 	case KEY_MANGLED: command->mangled = true; return 0;
 	case KEY_INTERVAL:
 		command->interval = strtod(arg, &end);
@@ -75,11 +81,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL,
-	"Print the stack of each thread of a process. It is stopped for as long as that takes."
+	"Print the stack of each thread of a process, or of each task of a machine. It is stopped for as long as that takes."
 	"\vA frame that is followed by (frame pointer) or (guess) was found without unwind rules and may be wrong; "
 	"a stack that cannot be followed to its end says why.\n\nExamples:\n"
 	"  stackdb backtrace -p 4711\n"
-	"  stackdb backtrace -p 4711 --loop-interval=1 --json\n",
+	"  stackdb backtrace -p 4711 --loop-interval=1 --json\n"
+	"  stackdb backtrace --all-levels --qemu-pid 4711\n",
 	children, NULL, NULL
 };
 
@@ -111,7 +118,7 @@ static void frame_as_text(struct backtrace *command, const struct sdb_frame *fra
 {
 	struct text *out = &command->out;
 	const struct colours *colours = command->colours;
-	text_format(out, "#%-3u ", frame->number);
+	text_format(out, "#%-3u ", command->first + frame->number);
 	if (frame->kind == SDB_FRAME_INLINED)
 		text_repeat(out, ' ', digits + 2);
 	else {
@@ -150,7 +157,7 @@ static void frame_as_json(struct backtrace *command, struct json *json, const st
 {
 	struct text name = TEXT_EMPTY;
 	json_object(json, NULL);
-	json_number(json, "frame", frame->number);
+	json_number(json, "frame", command->first + frame->number);
 	json_hex(json, "pc", frame->pc);
 	if (frame->name) {
 		put_name(command, &name, frame);
@@ -188,12 +195,20 @@ static const struct sdb_context *frame_context(struct backtrace *command, struct
 	return error ? NULL : context;
 }
 
-static struct sdb_error *each_frame(struct backtrace *command, struct sdb_stack *stack, unsigned digits, struct json *json)
+/* Whether FRAME is not the kernel's any more: in the half of the addresses that programs have. */
+static bool is_of_program(const struct sdb_frame *frame)
+{
+	return !frame->module && frame->pc >> 63 == 0;
+}
+
+/* *COUNT_RET of them; with KERNEL until the first one of the program. */
+static struct sdb_error *each_frame(struct backtrace *command, struct sdb_stack *stack, unsigned digits, struct json *json,
+				    bool kernel, unsigned *count_ret)
 {
 	const struct sdb_frame *frame;
-	for (;;) {
+	for (*count_ret = 0;; (*count_ret)++) {
 		struct sdb_error *error = sdb_stack_next(stack, &frame);
-		if (error || !frame)
+		if (error || !frame || (kernel && is_of_program(frame)))
 			return error;
 		const struct sdb_context *context = frame_context(command, stack, frame);
 		if (json)
@@ -223,26 +238,89 @@ static void thread_heading(struct backtrace *command, struct sdb_thread *thread,
 	free(name);
 }
 
-static struct sdb_error *show_thread(struct backtrace *command, struct sdb_thread *thread)
+/* The frames of THREAD; END_RET (empty: none) says why there are no more. */
+static struct sdb_error *show_stack(struct backtrace *command, struct sdb_thread *thread, struct json *json, bool kernel,
+				    unsigned *count_ret, struct text *end_ret)
+{
+	struct sdb_stack *stack = NULL;
+	struct sdb_error *error = sdb_stack_open(thread, &command->options, &stack);
+	*count_ret = 0;
+	if (!error)
+		error = each_frame(command, stack, 2 * sdb_target_address_size(sdb_thread_target(thread)), json, kernel, count_ret);
+	const char *end = error ? sdb_error_message(error) : sdb_stack_end(stack);
+	if (end)
+		text_add(end_ret, end);
+	sdb_stack_close(stack);
+	return error;
+}
+
+static void put_end(struct backtrace *command, struct text *end, struct json *json)
+{
+	if (json)
+		json_close(json);
+	if (end->size && json)
+		json_string(json, "end", text_string(end));
+	else if (end->size)
+		text_format(&command->out, "     %s(%s)%s\n", command->colours->comment, text_string(end), command->colours->off);
+	end->size = 0;
+}
+
+/* The program's part of the stack of THREAD, behind COUNT frames of the kernel. */
+static struct sdb_error *show_program(struct backtrace *command, struct levels *levels, struct sdb_thread *thread,
+				      struct json *json, unsigned count, struct text *end)
+{
+	struct sdb_thread *program = NULL;
+	struct levels_entry entry;
+	struct sdb_error *error = levels_program(levels, thread, &program);
+	if (!error && program)
+		error = levels_entry(program, &entry);
+	if (error || !program) {
+		if (error)
+			text_add(end, sdb_error_message(error));
+		return error;
+	}
+	if (json) {
+		if (count)
+			levels_entry_as_json(json, &entry);
+		json_array(json, "program");
+	} else if (count) {
+		text_format(&command->out, "%s-- ", command->colours->kind);
+		levels_put_entry(&command->out, &entry);
+		text_format(&command->out, " --%s\n", command->colours->off);
+	}
+	command->first = count;
+	error = show_stack(command, program, json, false, &count, end);
+	command->first = 0;
+	if (json) {
+		json_close(json);
+		if (end->size)
+			json_string(json, "program_end", text_string(end));
+		end->size = 0;
+	}
+	return error;
+}
+
+/* LEVELS NULL: this level only. */
+static struct sdb_error *show_thread(struct backtrace *command, struct levels *levels, struct sdb_thread *thread)
 {
 	struct json json, *with = command->targets.json ? &json : NULL;
-	struct sdb_stack *stack = NULL;
+	struct text end = TEXT_EMPTY;
+	unsigned count;
 	if (with)
 		json_begin(with, &command->out);
 	thread_heading(command, thread, with);
-	struct sdb_error *error = sdb_stack_open(thread, &command->options, &stack);
-	if (!error)
-		error = each_frame(command, stack, 2 * sdb_target_address_size(sdb_thread_target(thread)), with);
-	const char *end = error ? sdb_error_message(error) : sdb_stack_end(stack);
-	if (with) {
-		json_close(with);
-		if (end)
-			json_string(with, "end", end);
-		json_end(with);
-	} else if (end) {
-		text_format(&command->out, "     %s(%s)%s\n", command->colours->comment, end, command->colours->off);
+	struct sdb_error *error = show_stack(command, thread, with, levels != NULL, &count, &end);
+	put_end(command, &end, with);
+	if (!error && levels) {
+		error = show_program(command, levels, thread, with, count, &end);
+		if (with && end.size)
+			json_string(with, "program_end", text_string(&end));
+		else if (!with)
+			put_end(command, &end, NULL);
 	}
-	sdb_stack_close(stack);
+	if (with)
+		json_end(with);
+	text_deinit(&end);
 	/* A thread that cannot be stopped, or a damaged database, costs this thread's stack only. */
 	bool survived = error && sdb_error_code(error) != SDB_ERROR_MEMORY;
 	if (survived)
@@ -250,19 +328,44 @@ static struct sdb_error *show_thread(struct backtrace *command, struct sdb_threa
 	return survived ? NULL : error;
 }
 
-static struct sdb_error *show_threads(struct backtrace *command, struct sdb_target *target)
+/* With --all-levels a machine's threads by process. */
+static struct sdb_error *each_level(struct backtrace *command, struct sdb_target *target, const struct sdb_spec *spec,
+				    struct sdb_thread *const *threads, size_t count, size_t *shown_ret)
+{
+	struct levels levels;
+	struct sdb_thread **ordered;
+	struct sdb_error *error = levels_order(threads, count, &ordered);
+	levels_init(&levels, target, spec);
+	for (size_t i = 0; !error && i < count; i++) {
+		if (command->tid && sdb_thread_id(ordered[i]) != command->tid)
+			continue;
+		error = show_thread(command, &levels, ordered[i]);
+		(*shown_ret)++;
+	}
+	levels_deinit(&levels);
+	free(ordered);
+	return error;
+}
+
+static struct sdb_error *show_threads(struct backtrace *command, struct sdb_target *target, const struct sdb_spec *spec)
 {
 	struct sdb_thread *const *threads;
+	struct sdb_system system;
 	size_t count, shown = 0;
 	struct sdb_error *error = sdb_target_prepare(target);
 	if (!error)
 		error = sdb_target_threads(target, &threads, &count);
+	struct sdb_error *unknown = error ? NULL : sdb_target_system(target, &system);
+	bool machine = !error && !unknown;
+	sdb_error_free(unknown);
 	if (!error && !command->targets.json)
-		text_format(&command->out, "PID %lld - %s\n", (long long)sdb_target_pid(target), sdb_target_name(target));
-	for (size_t i = 0; !error && i < count; i++) {
+		targets_put_heading(&command->out, target);
+	if (machine && command->all_levels)
+		error = each_level(command, target, spec, threads, count, &shown);
+	for (size_t i = 0; !error && i < count && !(machine && command->all_levels); i++) {
 		if (command->tid && sdb_thread_id(threads[i]) != command->tid)
 			continue;
-		error = show_thread(command, threads[i]);
+		error = show_thread(command, NULL, threads[i]);
 		shown++;
 	}
 	if (!error && command->tid && !shown)
@@ -270,11 +373,11 @@ static struct sdb_error *show_threads(struct backtrace *command, struct sdb_targ
 	return error;
 }
 
-static int show_target(struct backtrace *command, struct sdb_target *target)
+static int show_target(struct backtrace *command, struct sdb_target *target, const struct sdb_spec *spec)
 {
 	struct sdb_error *error = sdb_target_pause(target);
 	if (!error) {
-		error = show_threads(command, target);
+		error = show_threads(command, target, spec);
 		struct sdb_error *other = command->interval > 0 ? sdb_target_resume(target) : NULL;
 		if (error)
 			sdb_error_free(other);
@@ -304,7 +407,7 @@ int command_backtrace(int argc, char **argv)
 	int status = targets_open(&command.targets);
 	for (uint64_t turn = 0; status == STATUS_DONE && command.targets.count && !targets_interrupted(); turn++) {
 		for (size_t i = 0; i < command.targets.count && status == STATUS_DONE; i++)
-			status = show_target(&command, command.targets.items[i]);
+			status = show_target(&command, command.targets.items[i], &command.targets.specs.items[i]);
 		if (command.interval <= 0 || (command.times && turn + 1 >= command.times))
 			break;
 		sleep_for(command.interval);

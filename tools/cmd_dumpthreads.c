@@ -138,13 +138,21 @@ static struct sdb_error *show_thread(struct dumpthreads *command, struct sdb_thr
 	free(name);
 	if (!error)
 		error = put_place(command, thread, with);
+	/* One that has ended but for its name, or cannot be stopped, is that. */
+	if (error && with)
+		json_string(with, "end", sdb_error_message(error));
+	else if (error)
+		text_format(&command->out, "  (%s)", sdb_error_message(error));
 	if (!with)
 		text_char(&command->out, '\n');
+	bool survived = error && sdb_error_code(error) != SDB_ERROR_MEMORY;
 	if (!error && command->registers)
 		error = put_registers(command, thread, with);
 	if (with)
 		json_end(with);
-	return error;
+	if (survived)
+		sdb_error_free(error);
+	return survived ? NULL : error;
 }
 
 /* What each thread did before it was stopped. */

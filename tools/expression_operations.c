@@ -55,6 +55,12 @@ void expression_reference(struct session *session, struct text *to, uint64_t kin
 		sdb_function_free(function);
 	} else if (kind == SDB_REFERENCE_LOCAL) {
 		text_format(to, "local %llu", (unsigned long long)number);
+	} else if (kind == SDB_REFERENCE_OUTER) {
+		text_format(to, "local %llu of the function around it",
+			    (unsigned long long)(number / SDB_REFERENCE_LEVELS));
+		if (number % SDB_REFERENCE_LEVELS > 1)
+			text_format(to, ", %llu further out",
+				    (unsigned long long)(number % SDB_REFERENCE_LEVELS));
 	} else {
 		text_add(to, "unknown");
 	}

@@ -21,11 +21,17 @@ static const struct command {
 	{ "unwind-info", command_unwind_info, "stackdb unwind-info", "CFA and register rules at an address" },
 	{ "dumpdebuginfo", command_dumpdebuginfo, "stackdb dumpdebuginfo", "everything, in the hierarchy of the source" },
 	{ "sql", command_sql, "stackdb sql", "ask a database in SQL" },
-	{ "backtrace", command_backtrace, "stackdb backtrace", "the stacks of a process's threads" },
-	{ "dumpthreads", command_dumpthreads, "stackdb dumpthreads", "the threads of a process and their registers" },
-	{ "probetargets", command_probetargets, "stackdb probetargets", "calls of functions of processes, with arguments" },
+	{ "backtrace", command_backtrace, "stackdb backtrace", "the stacks of the threads of a process or a machine" },
+	{ "dumpthreads", command_dumpthreads, "stackdb dumpthreads", "the threads of a process or a machine, their registers" },
+	{ "probetargets", command_probetargets, "stackdb probetargets", "calls of functions, with arguments" },
 	{ "dumptarget", command_dumptarget, "stackdb dumptarget", "what happens at functions, lines, addresses, variables" },
 	{ "syscall", command_syscall, "stackdb syscall", "the system calls of a process" },
+	{ "read", command_read, "stackdb read", "variables and expressions of a target, typed" },
+	{ "system", command_system, "stackdb system", "what runs in a machine; its system call table" },
+	{ "ps", command_ps, "stackdb ps", "the processes in a machine" },
+	{ "lsmod", command_lsmod, "stackdb lsmod", "the kernel modules in a machine" },
+	{ "dmesg", command_dmesg, "stackdb dmesg", "the kernel log of a machine" },
+	{ "agent", command_agent, "stackdb agent", "watches a machine: processes, modules, kernel text" },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "targets.h"
 
+#include <stackdb/system.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { KEY_JSON = 0x5000 };
@@ -173,6 +176,35 @@ void targets_close(struct targets *targets)
 	targets->items = NULL;
 	targets->count = 0;
 	sdb_specs_deinit(&targets->specs);
+}
+
+bool targets_is_base(const struct targets *targets, size_t index)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (sdb_target_base(targets->items[i]) == targets->items[index])
+			return true;
+	return false;
+}
+
+void targets_put_heading(struct text *to, const struct sdb_target *target)
+{
+	const char *driver = sdb_target_driver(target), *name = sdb_target_name(target);
+	if (strcmp(driver, "ptrace") == 0 || strcmp(driver, "os-process") == 0)
+		text_format(to, "PID %lld - ", (long long)sdb_target_pid(target));
+	else
+		text_format(to, "machine %d - ", sdb_target_id(target));
+	text_escaped(to, name, strlen(name));
+	text_char(to, '\n');
+}
+
+int targets_each(struct targets *targets, int (*fn)(void *arg, struct sdb_target *target), void *arg)
+{
+	targets_catch_signals();
+	int status = targets_open(targets);
+	for (size_t i = 0; i < targets->count && status == STATUS_DONE; i++)
+		status = fn(arg, targets->items[i]);
+	targets_close(targets);
+	return status;
 }
 
 bool targets_alive(const struct targets *targets)

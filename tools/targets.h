@@ -35,6 +35,15 @@ void targets_follow_all(struct targets *targets);
  */
 struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop, const struct sdb_hit *hit,
 				 struct sdb_error *(*setup)(void *arg, struct sdb_target *target), void *arg);
+/*
+ * Opens all, calls FN(arg, target) for each until one returns something else than STATUS_DONE, and lets go of
+ * them. Returns the exit status.
+ */
+int targets_each(struct targets *targets, int (*fn)(void *arg, struct sdb_target *target), void *arg);
+/* `PID 4711 - server`, or `machine 1 - guest`: a line above what is shown of TARGET. */
+void targets_put_heading(struct text *to, const struct sdb_target *target);
+/* Whether another one of them is laid over item INDEX. */
+bool targets_is_base(const struct targets *targets, size_t index);
 /* Lets go of all; those that were launched are ended. */
 void targets_close(struct targets *targets);
 /* Whether one of them has not ended yet. */

@@ -246,6 +246,18 @@ void text_size(struct text *text, uint64_t bytes)
 	text_format(text, "%.1f %s", value, units[unit]);
 }
 
+void text_escaped(struct text *text, const char *string, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)string[i], next = i + 1 < length ? (unsigned char)string[i + 1] : 0;
+		/* U+0080 to U+009F are control characters, too. */
+		if (c < ' ' || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
+			text_format(text, "\\%03o", c);
+		else
+			text_char(text, (char)c);
+	}
+}
+
 char *text_clean(char *string)
 {
 	for (char *c = string; *c; c++)

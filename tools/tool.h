@@ -63,5 +63,11 @@ int command_dumpthreads(int argc, char **argv);
 int command_probetargets(int argc, char **argv);
 int command_dumptarget(int argc, char **argv);
 int command_syscall(int argc, char **argv);
+int command_ps(int argc, char **argv);
+int command_lsmod(int argc, char **argv);
+int command_dmesg(int argc, char **argv);
+int command_system(int argc, char **argv);
+int command_read(int argc, char **argv);
+int command_agent(int argc, char **argv);
 
 #endif

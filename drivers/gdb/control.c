@@ -86,7 +86,7 @@ struct sdb_error *stub_pause(struct sdb_target *target)
 		target->exit_status = (int)stub->events[stub->event_count - 1].number;
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has ended", target->name);
 	}
-	if (!error && !stub->machine && stub->ran && !is_ending(stub) && !(stub->watched && stub->features.thread_events))
+	if (!error && !stub->machine && stub->ran && !is_ending(stub))
 		error = stub_list_threads(stub);
 	if (error)
 		return error;
@@ -125,9 +125,11 @@ static struct sdb_error *set_watched(struct stub *stub, bool watched)
 		stub->watched = watched;
 		return NULL;
 	}
+	/*
+	 * Threads are not reported as they come and go (QThreadEvents): of an exit gdbserver 13 dies, when it stops
+	 * all threads at once. They are found when they stop, or everything is paused.
+	 */
 	error = pass_signals(stub, !watched);
-	if (!error && stub->features.thread_events)
-		error = rsp_order(stub->rsp, "QThreadEvents:%d", watched);
 	if (!error && watched)
 		error = stub_list_threads(stub);
 	stub->watched = watched;

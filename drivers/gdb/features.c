@@ -238,7 +238,7 @@ static void note_feature(struct rsp *rsp, struct features *features, const char 
 {
 	const struct { const char *name; bool *flag; } flags[] = {
 		{ "multiprocess+", &features->multiprocess }, { "QStartNoAckMode+", &features->no_ack },
-		{ "QThreadEvents+", &features->thread_events }, { "QPassSignals+", &features->pass_signals },
+		{ "QPassSignals+", &features->pass_signals },
 		{ "binary-upload+", &features->binary_read }, { "qXfer:features:read+", &features->xfer_features },
 		{ "qXfer:exec-file:read+", &features->xfer_exec_file }, { "qXfer:auxv:read+", &features->xfer_auxv },
 		{ "qXfer:libraries-svr4:read+", &features->xfer_libraries }, { "qXfer:threads:read+", &features->xfer_threads },
@@ -257,7 +257,7 @@ static void note_feature(struct rsp *rsp, struct features *features, const char 
 static struct sdb_error *ask_supported(struct rsp *rsp, struct features *features)
 {
 	static const char request[] = "qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+;qRelocInsn-;fork-events+;"
-		"vfork-events+;exec-events+;QThreadEvents+;no-resumed+;xmlRegisters=i386;binary-upload+";
+		"vfork-events+;exec-events+;no-resumed+;xmlRegisters=i386;binary-upload+";
 	struct rsp_reply reply;
 	struct sdb_error *error = rsp_ask(rsp, request, sizeof(request) - 1, &reply);
 	if (error)

@@ -30,7 +30,7 @@ struct features_register {
 };
 
 struct features {
-	bool multiprocess, no_ack, vcont, thread_events, pass_signals, binary_read, physical_mode;
+	bool multiprocess, no_ack, vcont, pass_signals, binary_read, physical_mode;
 	bool xfer_features, xfer_exec_file, xfer_auxv, xfer_libraries, xfer_threads;
 	bool write_one;   /* P works */
 	bool control;     /* it tells control registers: a CPU */

@@ -72,6 +72,10 @@ static struct sdb_error *take_out(struct sdb_target *target, const struct stub_p
 	struct stub_point *there = find(stub, point);
 	if (!there)
 		return NULL;
+	if (target->status == SDB_TARGET_EXITED) { /* with what it was in; gdbserver does not survive the question */
+		*there = stub->points[--stub->point_count];
+		return NULL;
+	}
 	struct sdb_error *error = stub_hold(stub, &was_running);
 	if (error)
 		return error;

@@ -118,54 +118,54 @@ bool qemu_ram(struct qemu *qemu, unsigned index, uint64_t *low_ret, uint64_t *hi
 	return ram_range(qemu->ram, index, low_ret, high_ret);
 }
 
-static bool is_ram(const struct qemu *qemu, uint64_t address)
+/* How many of SIZE bytes from ADDRESS on are RAM; all, when nobody knows what is. */
+static size_t ram_part(const struct qemu *qemu, uint64_t address, size_t size)
 {
 	uint64_t low, high;
 	for (unsigned i = 0; ram_range(qemu->ram, i, &low, &high); i++)
 		if (address >= low && address < high)
-			return true;
-	return false;
+			return size < high - address ? size : (size_t)(high - address);
+	return ram_count(qemu->ram) ? 0 : size;
 }
 
-/*
- * By the monitor: half a millisecond each. Of RAM only: reading the registers of a device may change its state.
- * Not more than QEMU prints at once is read, and the caller comes again.
- */
-static struct sdb_error *read_by_monitor(struct qemu *qemu, uint64_t address, void *buffer, size_t size, size_t *done_ret)
+/* By the monitor: half a millisecond for each few bytes. */
+static struct sdb_error *read_by_monitor(struct qemu *qemu, uint64_t address, uint8_t *buffer, size_t size, size_t *done_ret)
 {
 	char line[64], *text;
-	if (!is_ram(qemu, address))
-		return NULL;
 	struct sdb_error *error = qemu_need_monitor(qemu);
-	while (!error && *done_ret < size && is_ram(qemu, address)) {
+	while (!error && *done_ret < size) {
 		size_t part = size - *done_ret < XP_CHUNK ? size - *done_ret : XP_CHUNK;
-		snprintf(line, sizeof(line), "xp /%zuxb 0x%" PRIx64, part, address);
+		snprintf(line, sizeof(line), "xp /%zuxb 0x%" PRIx64, part, address + *done_ret);
 		error = qmp_monitor(qemu->qmp, 0, line, &text);
 		if (error)
 			break;
-		bool whole = monitor_bytes(text, (uint8_t *)buffer + *done_ret, part);
+		bool whole = monitor_bytes(text, buffer + *done_ret, part);
 		free(text);
 		if (!whole)
 			break;
 		*done_ret += part;
-		address += part;
 	}
 	return error;
 }
 
+/* RAM only: reading the registers of a device may change its state. */
+static struct sdb_error *read_unmapped(struct qemu *qemu, uint64_t address, uint8_t *buffer, size_t size, size_t *done_ret)
+{
+	size = ram_part(qemu, address, size);
+	*done_ret = 0;
+	if (!size)
+		return NULL;
+	return qemu->fallback.read ? qemu->fallback.read(qemu->fallback.arg, address, buffer, size, done_ret)
+		: read_by_monitor(qemu, address, buffer, size, done_ret);
+}
+
 struct sdb_error *qemu_read_physical(struct qemu *qemu, uint64_t address, void *buffer, size_t size, size_t *done_ret)
 {
-	size_t more = 0;
+	size_t more;
 	struct sdb_error *error = ram_read(qemu->ram, address, buffer, size, done_ret);
 	if (error || *done_ret == size)
 		return error;
-	address += *done_ret;
-	buffer = (uint8_t *)buffer + *done_ret;
-	size -= *done_ret;
-	if (qemu->fallback.read)
-		error = qemu->fallback.read(qemu->fallback.arg, address, buffer, size, &more);
-	else
-		error = read_by_monitor(qemu, address, buffer, size, &more);
+	error = read_unmapped(qemu, address + *done_ret, (uint8_t *)buffer + *done_ret, size - *done_ret, &more);
 	*done_ret += more;
 	return error;
 }

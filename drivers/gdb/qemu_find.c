@@ -39,6 +39,8 @@ static void open_any(struct qemu *qemu)
 	}
 	if (error)
 		qemu->no_monitor = strdup(sdb_error_message(error));
+	else if (!qemu->pid)
+		qemu->no_monitor = strdup("no QEMU of this machine uses that file");
 	else if (!qemu->qmp)
 		qemu->no_monitor = strdup(qemu->line.foreign
 			? "its monitor is in the hands of another program, such as libvirt (give -m DOMAIN)"
@@ -103,6 +105,11 @@ static struct sdb_error *use_process(struct qemu *qemu)
 	return qemu_process_command_line(qemu->pid, &qemu->line);
 }
 
+static bool is_stopped(const struct qemu *qemu)
+{
+	return qemu->pid && qemu_process_stopped(qemu->pid);
+}
+
 struct sdb_error *qemu_find(struct qemu *qemu)
 {
 	const struct sdb_spec *spec = &qemu->target->spec;
@@ -117,10 +124,10 @@ struct sdb_error *qemu_find(struct qemu *qemu)
 		error = find_by_parts(qemu);
 	if (!error && qemu->pid)
 		error = use_process(qemu);
-	if (!error && qemu->pid && qemu_process_stopped(qemu->pid))
-		return sdb_error_new(SDB_ERROR_SYSTEM, "QEMU, process %lld, is stopped by a signal or a debugger: it answers "
-				     "nothing (kill -CONT %lld)", (long long)qemu->pid, (long long)qemu->pid);
-	if (!error && !given)
+	if (!error && !given && !is_stopped(qemu))
 		open_any(qemu);
+	if (!error && !qemu->qmp && is_stopped(qemu))
+		error = sdb_error_new(SDB_ERROR_SYSTEM, "QEMU, process %lld, is stopped by a signal or a debugger: it answers "
+				      "nothing (kill -CONT %lld)", (long long)qemu->pid, (long long)qemu->pid);
 	return error;
 }

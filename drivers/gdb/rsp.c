@@ -151,10 +151,14 @@ static struct sdb_error *receive(struct rsp *rsp, int64_t end, bool again, struc
 	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: the gdb stub's packets have wrong checksums", rsp->name);
 }
 
+/* gdbserver's `W0` has one digit. */
 static bool is_stop(const struct rsp_reply *reply)
 {
-	return reply->size >= 3 && strchr("TSWX", reply->data[0]) && packet_digit((uint8_t)reply->data[1]) >= 0
-		&& packet_digit((uint8_t)reply->data[2]) >= 0;
+	if (reply->size < 2 || !strchr("TSWX", reply->data[0]) || packet_digit((uint8_t)reply->data[1]) < 0)
+		return false;
+	if (reply->data[0] == 'W' || reply->data[0] == 'X')
+		return reply->size == 2 || reply->data[2] == ';' || packet_digit((uint8_t)reply->data[2]) >= 0;
+	return packet_digit((uint8_t)reply->data[2]) >= 0;
 }
 
 static struct sdb_error *set_aside(struct rsp *rsp, const struct rsp_reply *reply)

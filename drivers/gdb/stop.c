@@ -136,8 +136,6 @@ static struct sdb_error *find_thread(struct stub *stub, struct stop *stop, const
 	stop->thread = stub_find_thread(stub, stop->pid, stop->tid);
 	if (stop->thread)
 		return NULL;
-	if (!stub->machine && stub->watched && stub->features.thread_events)
-		return stub_add_thread(stub, stop->pid, stop->tid, &stop->thread);
 	error = stub_list_threads(stub);
 	stop->thread = error ? NULL : stub_find_thread(stub, stop->pid, stop->tid);
 	return error || stop->thread ? error : malformed(stub, reply);

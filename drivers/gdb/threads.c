@@ -195,7 +195,7 @@ struct sdb_error *stub_refresh(struct sdb_target *target)
 {
 	struct stub *stub = stub_of(target);
 	bool was_running;
-	if (!stub->rsp || stub->machine || !stub->ran || (stub->watched && stub->features.thread_events))
+	if (!stub->rsp || stub->machine || !stub->ran)
 		return NULL;
 	struct sdb_error *error = stub_hold(stub, &was_running);
 	if (error)

@@ -18,7 +18,7 @@ enum {
 	PASSES_MAX = 1000,    /* over the list of threads, while new ones appear */
 	SPINS = 200,          /* looks at a thread before sleeping between them */
 	SLEEP_NS = 100000,
-	STUCK_MS = 50,        /* after which a thread that sleeps uninterruptibly is passed over */
+	STUCK_MS = 50,        /* after which a thread that cannot stop is passed over */
 	PATIENCE_MS = 5000,
 };
 
@@ -160,11 +160,12 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool sleeps_uninterruptibly(struct sdb_thread *thread)
+/* It sleeps uninterruptibly; or it is the first thread of a dying process, which ends after all others. */
+static bool is_stuck(struct sdb_thread *thread)
 {
 	char *state = NULL;
 	sdb_error_free(procfs_thread_state(thread, &state));
-	bool stuck = state && strcmp(state, "disk sleep") == 0;
+	bool stuck = state && (strcmp(state, "disk sleep") == 0 || strcmp(state, "zombie") == 0);
 	free(state);
 	return stuck;
 }
@@ -222,7 +223,7 @@ static bool await_stop(struct process *process, struct tracee *tracee)
 		if (!begin)
 			begin = now_ms();
 		int64_t waited = now_ms() - begin;
-		if (waited > PATIENCE_MS || (waited > STUCK_MS && sleeps_uninterruptibly(tracee->thread)))
+		if (waited > PATIENCE_MS || (waited > STUCK_MS && is_stuck(tracee->thread)))
 			return false;
 	}
 }
@@ -243,13 +244,25 @@ static void drop_queued_ends(struct process *process)
 	}
 }
 
-/* Stops that are dealt with are taken, so that they do not hide those of other targets. */
-static void take_stops(struct sdb_target *target)
+/*
+ * Stops that are dealt with are taken, so that they do not hide those of other targets. A thread goes on without
+ * the signal then, should this program die: it has to be where it is to go on from. One that was killed in its stop
+ * has ended meanwhile, and that is said only once.
+ */
+static void take_stops(struct process *process)
 {
+	struct sdb_target *target = process->target;
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
-		if (tracee->thread->stopped && !tracee->queued)
-			waitpid((pid_t)tracee->thread->id, NULL, __WALL | WNOHANG);
+		pid_t tid = (pid_t)tracee->thread->id;
+		int status;
+		if (!tracee->thread->stopped || tracee->queued)
+			continue;
+		sdb_error_free(thread_flush(tracee->thread));
+		if (waitpid(tid, &status, __WALL | WNOHANG) == tid && !WIFSTOPPED(status)) {
+			tracee->thread->stopped = false;
+			events_queue(process, tracee, status);
+		}
 	}
 }
 
@@ -280,7 +293,7 @@ struct sdb_error *attach_pause(struct sdb_target *target)
 			again |= target->thread_count != before;
 		}
 	}
-	take_stops(target);
+	take_stops(process);
 	if (!process->watched)
 		drop_queued_ends(process);
 	if (target->thread_count == 0 && target->status != SDB_TARGET_EXITED)

@@ -21,13 +21,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BYTES_MAX = 16, ENTRIES_MAX = 65536 };
+enum { BYTES_MAX = 16, ENTRIES_MAX = 65536, PASSES_MAX = 100, BREAKPOINT = 0xcc };
 
 struct kept {
 	uint64_t address;
@@ -59,6 +60,81 @@ static void restore_all(const struct journal *journal, int memory)
 	}
 }
 
+/* Calls FN with each number that is a name in DIRECTORY. */
+static void each_number(const char *path, void (*fn)(void *arg, pid_t number), void *arg)
+{
+	char entries[4096];
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long got;
+	while (directory >= 0 && (got = syscall(SYS_getdents64, directory, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < got;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			int number = atoi(entry->d_name);
+			if (number > 0)
+				fn(arg, number);
+			at += entry->d_reclen;
+		}
+	}
+	if (directory >= 0)
+		close(directory);
+}
+
+/*
+ * A child that was forked when this program was dying has the breakpoints in its copy of the memory, and
+ * nobody who knows of it. It is found by the program that it runs, and by what stands where nothing else
+ * puts it.
+ */
+struct search {
+	const struct journal *journal;
+	dev_t device;
+	ino_t inode;
+	unsigned found;
+};
+
+static bool is_dirty(const struct journal *journal, int memory)
+{
+	unsigned used = atomic_load(&journal->used);
+	for (unsigned i = 0; i < used && i < ENTRIES_MAX; i++) {
+		const struct kept *kept = &journal->entries[i];
+		uint8_t byte = 0;
+		if (atomic_load(&kept->size) && kept->bytes[0] != BREAKPOINT
+		    && pread(memory, &byte, 1, (off_t)kept->address) == 1 && byte == BREAKPOINT)
+			return true;
+	}
+	return false;
+}
+
+static void clean_child(void *arg, pid_t pid)
+{
+	struct search *search = arg;
+	struct stat status;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &status) != 0 || status.st_ino != search->inode || status.st_dev != search->device
+	    || procfs_status(pid, "TracerPid") != 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	int memory = open(path, O_RDWR | O_CLOEXEC);
+	if (memory < 0)
+		return;
+	if (is_dirty(search->journal, memory)) {
+		restore_all(search->journal, memory);
+		search->found++;
+	}
+	close(memory);
+}
+
+/* Until there are none: one that was not clean yet may have had children of its own. */
+static void clean_children(struct search *search)
+{
+	for (int passes = 0; passes < PASSES_MAX; passes++) {
+		search->found = 0;
+		each_number("/proc", clean_child, search);
+		if (!search->found && passes > 0)
+			break;
+	}
+}
+
 /* What is left in the debug registers of a thread would end it with SIGTRAP one day. */
 static void disarm_thread(pid_t tid)
 {
@@ -73,24 +149,20 @@ static void disarm_thread(pid_t tid)
 	ptrace(PTRACE_DETACH, tid, 0, signal);
 }
 
-static void disarm_all(pid_t pid)
+static void disarm_each(void *arg, pid_t tid)
 {
-	char path[64], entries[4096];
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	long got;
-	while (directory >= 0 && (got = syscall(SYS_getdents64, directory, entries, sizeof(entries))) > 0) {
-		for (long at = 0; at < got;) {
-			const struct dirent64 *entry = (const void *)(entries + at);
-			int tid = atoi(entry->d_name);
-			if (tid > 0)
-				disarm_thread(tid);
-			at += entry->d_reclen;
-		}
-	}
+	(void)arg;
+	disarm_thread(tid);
 }
 
-static _Noreturn void keep_watch(const struct journal *journal, pid_t target, int memory, int host, pid_t host_pid)
+static void disarm_all(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	each_number(path, disarm_each, NULL);
+}
+
+static _Noreturn void keep_watch(struct search *search, pid_t target, int memory, int host, pid_t host_pid)
 {
 	struct pollfd ended = { .fd = host, .events = POLLIN };
 	setsid();
@@ -103,7 +175,8 @@ static _Noreturn void keep_watch(const struct journal *journal, pid_t target, in
 		errno = 0; /* a pity, no more */
 	while (getppid() == host_pid && poll(&ended, 1, -1) < 0 && errno == EINTR)
 		;
-	restore_all(journal, memory);
+	restore_all(search->journal, memory);
+	clean_children(search);
 	disarm_all(target);
 	_exit(0);
 }
@@ -113,7 +186,13 @@ static _Noreturn void keep_watch(const struct journal *journal, pid_t target, in
 static struct sdb_error *start(struct process *process, struct guard *guard)
 {
 	int host = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	pid_t host_pid = getpid();
+	pid_t host_pid = getpid(), target = (pid_t)process->target->pid;
+	char path[64];
+	struct stat program = { .st_ino = 0 };
+	snprintf(path, sizeof(path), "/proc/%d/exe", target);
+	if (stat(path, &program) != 0)
+		program.st_ino = 0; /* then it is no program of anybody else either */
+	struct search search = { .journal = guard->journal, .device = program.st_dev, .inode = program.st_ino };
 	if (host < 0)
 		return sdb_error_errno(errno, "cannot watch this process");
 	/* Without a signal at its end: the host is not to hear of a child that it did not make. */
@@ -126,7 +205,7 @@ static struct sdb_error *start(struct process *process, struct guard *guard)
 		if (high > low + 1)
 			close_range((unsigned)low + 1, (unsigned)high - 1, 0);
 		close_range((unsigned)high + 1, ~0u, 0);
-		keep_watch(guard->journal, (pid_t)process->target->pid, process->memory, host, host_pid);
+		keep_watch(&search, target, process->memory, host, host_pid);
 	}
 	int reason = errno;
 	close(host);

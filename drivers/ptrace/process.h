@@ -145,6 +145,8 @@ struct sdb_error *waiter_poll(struct process *process, int timeout, bool fruitle
 void waiter_wake(struct sdb_target *target);
 /* The tracee with number TID of any process that this thread traces. */
 struct tracee *waiter_find(pid_t tid, struct process **process_ret);
+/* The target's parent, when that is a target of this thread, too; else NULL. */
+const struct process *waiter_parent(const struct process *process);
 /* Whether CHILD waits for its parent, one of these processes, to tell of it. */
 bool waiter_waits(pid_t child);
 

@@ -115,6 +115,26 @@ static struct sdb_error *report_child(struct process *process, struct tracee *tr
 	return child ? report(event_ret, reported_ret, DRIVER_CHILD, tracee, child) : go_on(tracee);
 }
 
+/*
+ * Out of the system call, to before the first instruction of the new program: there memory can be mapped in it,
+ * and so breakpoints be made safe, before it runs. Where system calls are told of this one's end is awaited.
+ */
+static void leave_exec(struct process *process, struct tracee *tracee)
+{
+	pid_t tid = (pid_t)tracee->thread->id;
+	int status, signal;
+	if (process->calls_reported)
+		return;
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	tracee->thread->stopped = false;
+	if (ptrace(PTRACE_CONT, tid, 0, 0) != 0 || !events_look(tracee, true, &status))
+		return;
+	tracee->in_kernel = false;
+	tracee->thread->stopped = WIFSTOPPED(status);
+	if (!event_is_stop(status, &signal))
+		events_queue(process, tracee, status);
+}
+
 static struct sdb_error *report_exec(struct process *process, struct tracee *tracee,
 				     struct driver_event *event_ret, bool *reported_ret)
 {
@@ -132,6 +152,7 @@ static struct sdb_error *report_exec(struct process *process, struct tracee *tra
 		if (target->threads[i] != tracee->thread && !tracee_of(target->threads[i])->borrowed)
 			attach_remove(process, tracee_of(target->threads[i]));
 	tracee->fresh = false;
+	leave_exec(process, tracee);
 	guard_close(process);
 	process->scratch_count = 0;
 	process->handler = 0;

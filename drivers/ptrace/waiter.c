@@ -84,6 +84,18 @@ struct tracee *waiter_find(pid_t tid, struct process **process_ret)
 	return found;
 }
 
+const struct process *waiter_parent(const struct process *process)
+{
+	int64_t pid = procfs_status((pid_t)process->target->pid, "PPid");
+	const struct process *found = NULL;
+	pthread_mutex_lock(&waiter.mutex);
+	for (struct process *other = waiter.processes; other && !found; other = other->next)
+		if (other != process && other->target->pid == pid && other->tracer == process->tracer)
+			found = other;
+	pthread_mutex_unlock(&waiter.mutex);
+	return found;
+}
+
 bool waiter_waits(pid_t child)
 {
 	bool waits = false;

@@ -30,6 +30,8 @@ struct sdb_indexing;
  */
 struct sdb_error *sdb_indexing_start(const char *file, const char *output, const char *root, bool complain,
 				     struct sdb_indexing **indexing_ret);
+/** Whether it has ended, so that sdb_indexing_wait() does not have to wait. */
+bool sdb_indexing_ended(const struct sdb_indexing *indexing);
 /** Waits for its end and frees it. NOT_FOUND: it did not make a database. */
 struct sdb_error *sdb_indexing_wait(struct sdb_indexing *indexing);
 

@@ -233,7 +233,13 @@ enum sdb_reference_kind {
 	SDB_REFERENCE_LOCAL,       /**< the local (see sdb_scope_variable.local) of the same scope's function */
 	SDB_REFERENCE_VARIABLE,    /**< an sdb_variable_id */
 	SDB_REFERENCE_FUNCTION,    /**< an sdb_function_id */
+	/**
+	 * In an inlined function, a local of a function around it: the number is that local times
+	 * SDB_REFERENCE_LEVELS, plus how many inlined functions further out it is (1: the next).
+	 */
+	SDB_REFERENCE_OUTER,
 };
+#define SDB_REFERENCE_LEVELS 16
 
 /**
  * One dimension of an array, outermost first; a subrange type has one. A LOCAL that holds a bound is

@@ -135,6 +135,12 @@ enum sdb_active {
 /** Reads through the address space of THREAD: its program's memory as well as the kernel's. */
 struct sdb_error *sdb_thread_read(struct sdb_thread *thread, uint64_t address, void *buffer, size_t size);
 
+/**
+ * Of which CPU (at first 0) per-CPU variables are where nothing else says it: those of a module's context
+ * (sdb_module_context()). In a frame they are those of the thread's CPU. NOT_FOUND: the machine does not have it.
+ */
+struct sdb_error *sdb_target_select_cpu(struct sdb_target *target, unsigned cpu);
+
 /** The target that TARGET is laid over; NULL: none. */
 struct sdb_target *sdb_target_base(const struct sdb_target *target);
 

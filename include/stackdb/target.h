@@ -48,7 +48,7 @@ void sdb_target_close(struct sdb_target *target);
 
 /** Stops every thread; new ones too. No error when it is paused already. */
 struct sdb_error *sdb_target_pause(struct sdb_target *target);
-/** Lets every thread run. */
+/** Lets every thread run. A machine waits until each target laid over it that was paused is resumed, too. */
 struct sdb_error *sdb_target_resume(struct sdb_target *target);
 /** Ends the target. */
 struct sdb_error *sdb_target_kill(struct sdb_target *target);

@@ -335,6 +335,7 @@ static void put_scope(struct walk *walk, const struct die *die, const struct fun
 	/* function_of() may move the array that CALLED is in: take a copy along */
 	struct function_info copy = inlined ? *called : *function;
 	if (inlined) {
+		copy.outer = function;
 		walk_function(walk, die, &copy);
 	} else {
 		walk->unplaced += !placed;

@@ -132,11 +132,27 @@ static void put_entry(struct translator *translator, die_ref ref)
 		put_u8(translator->to, (uint8_t)((ref >> 7 * i & 0x7f) | (i + 1 < ENTRY_SIZE ? 0x80 : 0)));
 }
 
-/* Entries have no numbers in the database but for a function's own locals, and variables. */
+/* A local of a function around the inlined one at hand; 0: REF is none. */
+static uint32_t outer_local(struct worker *worker, const struct function_info *function, die_ref ref)
+{
+	const struct function_info *outer = function->outer;
+
+	for (uint32_t level = 1; outer && level < SDB_REFERENCE_LEVELS; level++, outer = outer->outer) {
+		uint32_t local = function_local(worker, outer, ref);
+		if (local < UINT32_MAX / SDB_REFERENCE_LEVELS)
+			return local * SDB_REFERENCE_LEVELS + level;
+	}
+	return 0;
+}
+
+/*
+ * Entries have no numbers in the database but for a function's own locals, those of the functions
+ * that it is inlined into, and variables.
+ */
 static void reference(struct translator *translator, die_ref ref)
 {
 	struct worker *worker = translator->worker;
-	uint32_t local = SDB_LOCAL_OWN;
+	uint32_t local = SDB_LOCAL_OWN, outer = 0;
 	struct die die;
 
 	if (translator->hash_entry) {
@@ -147,8 +163,12 @@ static void reference(struct translator *translator, die_ref ref)
 		local = function_local(worker, translator->function, ref);
 	else if (translator->numbering && !bound_local(worker, ref, &local))
 		local = SDB_LOCAL_OWN;
+	if (translator->function && local == SDB_LOCAL_OWN)
+		outer = outer_local(worker, translator->function, ref);
 	if (local != SDB_LOCAL_OWN)
 		put_reference(translator->to, SDB_REFERENCE_LOCAL, local);
+	else if (outer)
+		put_reference(translator->to, SDB_REFERENCE_OUTER, outer);
 	else if (translator->numbering)
 		put_reference(translator->to, SDB_REFERENCE_VARIABLE,
 			      translator->numbering->variables[variable_find(worker, ref)]);

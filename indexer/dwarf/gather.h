@@ -172,6 +172,7 @@ struct function_info {
 	uint32_t count;
 	uint32_t first;      /* in worker.local_refs */
 	uint32_t static_first, static_count; /* in worker.statics */
+	const struct function_info *outer;   /* that it is inlined into, while it is walked; else NULL */
 };
 /* A local whose address or constant value the abstract instance has, for all instances. */
 struct static_local {

@@ -83,6 +83,6 @@ unsigned linux_cpu_number(struct linux_system *system, const struct sdb_thread *
 struct sdb_error *linux_percpu_offset(struct sdb_target *target, unsigned cpu, uint64_t *offset_ret)
 {
 	struct linux_system *system = linux_of(target);
-	struct sdb_error *error = linux_need_database(system);
+	struct sdb_error *error = linux_load_tasks(system);
 	return error ? error : linux_cpu_offset(system, cpu, offset_ret);
 }

@@ -5,6 +5,7 @@
  * return, watchpoint; with target and tracer on one core and on two.
  *
  * usage: probe_rate [SECONDS]
+ *        probe_rate target CPU     only be the target, for other debuggers
  */
 #include <stackdb/probe.h>
 
@@ -26,7 +27,7 @@ volatile long hot_variable;
 void hot(long argument);
 /* Its first instruction is easy to emulate: it does nothing. */
 __asm__(".text\n.globl hot\n.type hot, @function\nhot:\n.cfi_startproc\n\tnop\n\tmov %rdi, hot_variable(%rip)\n\tret\n"
-	".cfi_endproc\n.size hot, .-hot\n");
+	".cfi_endproc\n.size hot, .-hot\n.globl hot_end\nhot_end:\n");
 
 static double now(void)
 {
@@ -164,6 +165,13 @@ static void stop(pid_t pid)
 int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 0.5;
+	if (argc > 2 && strcmp(argv[1], "target") == 0) {
+		pin(0, atoi(argv[2]));
+		puts("ready");
+		fflush(stdout);
+		for (long i = 0;; i++)
+			hot(i);
+	}
 	pin(0, 0);
 	for (int cpu = 0; cpu < 2; cpu++) {
 		const char *where = cpu ? "two cores" : "one core";

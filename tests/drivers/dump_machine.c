@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define MOST (64u << 20)
@@ -119,18 +118,17 @@ static void tell_ram(struct sdb_target *target)
 /* *PEAK_RET of this program in KiB, and what of guest RAM is in it now. */
 static void tell_resident(void)
 {
-	struct rusage usage;
 	char line[256];
-	long file = 0, shared = 0;
-	getrusage(RUSAGE_SELF, &usage);
+	long peak = 0, file = 0, shared = 0;
 	FILE *status = fopen("/proc/self/status", "r");
 	while (status && fgets(line, sizeof(line), status)) {
+		sscanf(line, "VmHWM: %ld", &peak); /* ru_maxrss begins with that of who started us */
 		sscanf(line, "RssFile: %ld", &file);
 		sscanf(line, "RssShmem: %ld", &shared);
 	}
 	if (status)
 		fclose(status);
-	tell(NULL, "peak=%ld now=%ld", usage.ru_maxrss, file + shared);
+	tell(NULL, "peak=%ld now=%ld", peak, file + shared);
 }
 
 static void answer(struct sdb_target *target, const char *line)

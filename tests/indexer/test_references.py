@@ -43,6 +43,18 @@ def source():
     # implicit_pointer to HELD, which is die2
     points = "=.uleb128 6\n.byte 0xa0\n.long die2 - info\n.sleb128 0"
     computed = array(("upper_bound", "exprloc", "=.uleb128 5\n.byte 0xfd\n.long die2 - info"))
+    # in g() one function is inlined into another, whose parameters point to `second`, which is die11
+    to_second = "=.uleb128 6\n.byte 0xa0\n.long die11 - info\n.sleb128 0"
+    parameter = Die("formal_parameter", ("name", "string", "given"), ("type", "ref4", NUMBER))
+    abstract = Die("subprogram", ("name", "string", "tiny"), ("inline", "data1", 1), children=[parameter])
+
+    def inlined(low, high, *children):
+        return Die("inlined", ("abstract_origin", "ref4", abstract), ("low_pc", "addr", f"begin + {low}"),
+                   ("high_pc", "data4", high - low), children=[
+                       Die("formal_parameter", ("abstract_origin", "ref4", parameter),
+                           ("location", "exprloc", to_second)), *children])
+
+    inside = inlined(66, 78, inlined(68, 70))
     return assemble(Die("compile_unit", ("name", "string", "made.c"), ("language", "data1", 12),
                         ("low_pc", "addr", "begin"), ("high_pc", "data4", 4096), children=[
                             NUMBER, HELD, bounded, local("many", ("type", "ref4", bounded)),
@@ -50,8 +62,9 @@ def source():
                             function("f", 0, first, local("array1", ("type", "ref4", of_first)),
                                      local("pointer", ("type", "ref4", NUMBER), ("location", "exprloc", points))),
                             function("g", 64, second, local("array2", ("type", "ref4", of_second)),
-                                     local("array3", ("type", "ref4", fixed)),
-                                     local("array4", ("type", "ref4", computed)))]))
+                                     inside, local("array3", ("type", "ref4", fixed)),
+                                     local("array4", ("type", "ref4", computed))),
+                            abstract]))
 
 
 def main():
@@ -63,7 +76,8 @@ def main():
         subprocess.run([stackdb, "info", "--verify", database], check=True, stdout=subprocess.DEVNULL)
         text = subprocess.run([stackdb, "dumpdebuginfo", database], capture_output=True, text=True, check=True).stdout
     wanted = [r"int many\[held\]", r"int array1\[\*\]", r"int array2\[\*\]", r"int array3\[8\]", r"int array4\[\*\]",
-              r"pointer\b.*points to held\b"]
+              r"pointer\b.*points to held\b", r"given\b.*points to local 0 of the function around it\n",
+              r"given\b.*points to local 0 of the function around it, 2 further out\n"]
     missing = [pattern for pattern in wanted if not re.search(pattern, text)]
     for pattern in missing:
         print("not ok -", pattern, "is not in:\n" + text)

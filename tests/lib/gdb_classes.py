@@ -26,11 +26,14 @@ for line in sys.stdin:
             break
         except (gdb.error, RuntimeError) as error:
             found["error"] = str(error)
-    for keyword in ("struct ", "union ", ""):
+    for keyword in ("struct ", "union ", "enum ", ""):
         try:
             type_ = gdb.lookup_type(keyword + name)
             found["size"] = type_.sizeof
-            found["fields"] = fields_of(type_)
+            if type_.strip_typedefs().code == gdb.TYPE_CODE_ENUM:
+                found["enumerators"] = [[field.name, field.enumval] for field in type_.strip_typedefs().fields()]
+            else:
+                found["fields"] = fields_of(type_)
             break
         except (gdb.error, RuntimeError) as error:
             found["error"] = str(error)

@@ -1,21 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Backtraces of real programs, stopped at random points, against eu-stack (addresses) and gdb
-(functions, lines, inlined functions)."""
+"""Backtraces of real programs, stopped at random points: addresses against eu-stack, libunwind and gdb;
+functions, lines, inlined functions, arguments and locals against gdb.
 
+All look at one process that stands still. gdb, libunwind and the program that prints our values stay
+for all points of a program: gdb would take longer to load symbols than for all of its answers."""
+
+import concurrent.futures
 import contextlib
+import json
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import oracle  # noqa: E402
 
-PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs")
+ROOT = os.path.join(HERE, "..", "..")
+PROGRAMS = f"{ROOT}/tests/programs"
+POINTS = 500
 PYTHON = """
 import json, re
 def deep(n): return n if n == 0 else deep(n - 1) + len(json.dumps({"a": [n] * 3}))
@@ -29,15 +38,32 @@ SQL = ("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) "
 EXPLAINED = {
     "eu-stack ends early": "elfutils gives up where rules lead further",
     "eu-stack goes on": "elfutils goes on from a frame that is in no code, or without rules",
-    "tail calls": "gdb adds frames of functions that ended with a jump to another one, by guessing from call sites",
-    "line of several": "gdb takes the line of a statement that began earlier, or another one of those that share an address",
+    "libunwind ends early": "it gives up where rules lead further",
+    "line of several": "gdb takes the line of a statement that began earlier, or another one of those that share an address;"
+                       " addr2line agrees with us",
     "alias": "memcpy and memmove are one piece of code",
+    "other block": "gdb lists what is in other blocks too, as optimized out",
+    "entry value": "gdb does not find the call, or asks the wrong frame of inlined ones",
+    "not saved": "gdb shows what a called function left in a register that nobody saved",
+    "jump": "gdb guesses what a function passed that ended with a jump to this one",
+    "constant": "a constant that only the abstract function has, not where it was inlined",
+    "reference to nowhere": "other words for what cannot be read",
+    "implicit reference": "gdb shows the parts of what a reference to nothing in memory leads to, all optimized out",
+    "copied variable": "a library's variable that the program has a copy of (R_X86_64_COPY): gdb knows that, we do not",
+    "virtual base": "gdb reads a virtual base that lies behind the declared type out of its own memory",
+    "incomplete character": "gdb drops the character in front of an incomplete one, and takes more for incomplete",
+    "symbol": "another symbol at the address",
+    "template": "gdb writes the names of templates in its own way",
+    "enumerator": "gdb lists the enumerators of an enumeration inside of a function",
 }
 
 
+# ---- processes ----------------------------------------------------------------------------------------
+
+
 @contextlib.contextmanager
-def started(command, ready=True, stdin=subprocess.DEVNULL):
-    process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+def started(command, ready=True, env=None):
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
     try:
         if ready:
             process.stdout.readline()
@@ -47,6 +73,7 @@ def started(command, ready=True, stdin=subprocess.DEVNULL):
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
 
 
 @contextlib.contextmanager
@@ -62,8 +89,57 @@ def stopped(pid):
             os.kill(pid, signal.SIGCONT)
 
 
+class Peer:
+    """A program that answers each line with lines, up to one that is LAST."""
+
+    def __init__(self, command, last, env=None):
+        self.errors = tempfile.TemporaryFile(mode="w+", errors="replace")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        text=True, errors="replace", env=env)
+        self.last = last
+
+    def ask(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line.rstrip("\n"))
+            if self.last(lines[-1]):
+                return lines
+        self.errors.seek(0)
+        raise oracle.Failure(f"{self.process.args[0]} ended with {self.process.wait()}: {self.errors.read()[-500:]}")
+
+    def close(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
+
+
+# ---- what each of them says: {tid: frames} ---------------------------------------------------------------
+
+
 def ours(stackdb, pid):
     return {t["tid"]: t for t in stackdb.json("backtrace", "--json", "--no-args", "-p", str(pid))}
+
+
+def our_values(peer):
+    """{tid: [({argument: values}, {local: values})]}"""
+    threads, frames = {}, []
+    for line in peer.ask():
+        kind, _, rest = line.partition(" ")
+        if kind == "thread":
+            frames = threads[int(rest)] = []
+        elif kind == "frame":
+            frames.append(({}, {}))
+        elif kind in ("arg", "local"):
+            name, _, value = rest.partition(" = ")
+            frames[-1][kind == "local"].setdefault(name, []).append(value)
+    return threads
 
 
 def eu_stack(pid):
@@ -78,136 +154,364 @@ def eu_stack(pid):
     return threads
 
 
-def gdb(pid):
-    text = subprocess.run(["gdb", "-nx", "-batch", "-ex", "set debuginfod enabled off", "-ex",
-                           "set print frame-arguments none", "-ex", "set backtrace past-main on", "-ex", "thread apply all bt", "-p", str(pid)],
-                          capture_output=True, text=True).stdout
-    threads, tid = {}, None
-    for line in text.splitlines():
-        if found := re.match(r"Thread \d+ \(.*(?:LWP|process) (\d+)", line):
-            tid = int(found.group(1))
-            threads[tid] = []
-        elif tid and (found := re.match(r"#\d+\s+(?:0x[0-9a-f]+ in )?(<signal handler called>|[^\s(]+)(.*)", line)):
-            place = re.search(r" at (\S+):(\d+)$", found.group(2))
-            threads[tid].append((found.group(1), os.path.basename(place.group(1)) if place else None,
-                                 int(place.group(2)) if place else 0))
+def libunwind(peer):
+    return {int(line.split()[0]): [int(word, 16) for word in line.split()[1:]] for line in peer.ask()[:-1]}
+
+
+def gdb(peer):
+    """Without frames of functions that ended with a jump to the next one: gdb guesses them. Those that
+    were jumped to are marked."""
+    threads = {}
+    for tid, frames in json.loads(peer.ask()[0])["threads"].items():
+        for frame, outer in zip(frames, frames[1:]):
+            frame[0:1] = [(frame[0], outer[0] == "tail call")]
+        frames[-1][0] = (frames[-1][0], False)
+        threads[int(tid)] = [frame for frame in frames if frame[0][0] != "tail call"]
     return threads
 
 
-def compare_addresses(check, mine, theirs, pid):
+# ---- comparing --------------------------------------------------------------------------------------------
+
+
+def compare_addresses(check, peer, mine, theirs, pid):
     for tid, expected in theirs.items():
         found = [int(f["pc"], 16) for f in mine.get(tid, {"frames": []})["frames"] if f["kind"] != "inlined"]
         if found == expected:
             check.same()
         elif found[:len(expected)] == expected:
-            check.differ("eu-stack ends early", f"{pid}: {len(found)} frames, eu-stack {len(expected)}")
+            check.differ(f"{peer} ends early", f"{pid}: {len(found)} frames, {peer} {len(expected)}")
         elif expected[:len(found)] == found:
             end = mine[tid].get("end", "")
-            reason = "eu-stack goes on" if "no unwind rules" in end or "in any code" in end else "ends early"
-            check.differ(reason, f"{pid}: {len(found)} frames, eu-stack {len(expected)}: {end}")
+            reason = f"{peer} goes on" if "no unwind rules" in end or "in any code" in end else "ends early"
+            check.differ(reason, f"{pid}: {len(found)} frames, {peer} {len(expected)}: {end}")
         else:
             at = next((i for i, (a, b) in enumerate(zip(found, expected)) if a != b), -1)
-            check.differ("other addresses", f"{pid}: at {at}: {[hex(a) for a in found[at:at + 3]]}, eu-stack"
+            check.differ("other addresses", f"{pid}: at {at}: {[hex(a) for a in found[at:at + 3]]}, {peer}"
                                             f" {[hex(a) for a in expected[at:at + 3]]}")
 
 
 ALIASES = re.compile(r"^(__GI_|__libc_|__)+")
 
 
-def same_frame(expected, frame):
-    """gdb's (function, file, line) and ours."""
-    name, path, line = expected
-    if name == "<signal handler called>":
-        return frame["kind"] == "signal"
-    if path is None:  # gdb knows no line: symbols may differ in their aliases
-        return True
-    return (ALIASES.sub("", name) == ALIASES.sub("", frame.get("function", ""))
-            and path == os.path.basename(frame.get("file", "")) and line == frame.get("line"))
+def plain(name):
+    """A name without the arguments of templates, which gdb writes in its own way, and without parameters,
+    which it adds to names with an ABI tag."""
+    name = name.replace("operator()", "operator_call").replace("(anonymous namespace)", "anonymous")
+    name = re.sub(r"\{lambda\([^#]*\)#\d+\}|\(anonymous\)", "lambda", name)
+    while name != (shorter := re.sub(r"<[^<>]*>|\([^()]*\)( const)?|\[abi:\w+\]", "", name)):
+        name = shorter
+    return ALIASES.sub("", name.strip())
 
 
-def explained(expected, frame):
-    name = frame.get("function", "")
-    if ALIASES.sub("", expected[0]) == ALIASES.sub("", name):
-        return "line of several"
-    if frame["interrupted"] and {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", expected[0] + name)):
-        return "alias"
-    return None
+def same_name(expected, found):
+    """gdb does not tell where a lambda is."""
+    expected, found = plain(expected or ""), plain(found or "")
+    return expected == found or expected == "operator_call" and found.endswith("::lambda::operator_call")
 
 
-def without_tail_calls(expected, found):
-    """gdb's frames without those between two of ours, when all of ours are among them in their order."""
-    kept = []
-    for frame in expected:
-        if len(kept) < len(found) and (same_frame(frame, found[len(kept)])
-                                       or explained(frame, found[len(kept)])):
-            kept.append(frame)
-    return kept if len(kept) == len(found) else expected
+class Lines:
+    """Lines that are not gdb's: addr2line is to say the same, when all have been collected."""
+
+    def __init__(self):
+        self.claims = []
+
+    def claim(self, frames, index, text):
+        """Frame INDEX has a place in the chain of inlined functions at its address, innermost first."""
+        first = index
+        while first and frames[first - 1]["kind"] == "inlined" and frames[first - 1]["pc"] == frames[index]["pc"]:
+            first -= 1
+        frame = frames[index]
+        self.claims.append((frame["module"], int(frame["module_address"], 16), index - first,
+                            (os.path.basename(frame["file"]), frame["line"]), text))
+
+    def judge(self, check):
+        by_module = {}
+        for claim in self.claims:
+            by_module.setdefault(claim[0], []).append(claim)
+        for module, claims in by_module.items():
+            addresses = sorted({claim[1] for claim in claims})
+            chains = addr2line(module, addresses) if module.startswith("/") else {}
+            for _, address, place, line, text in claims:
+                chain = chains.get(address, [])
+                # Of link-time optimization addr2line gives no file.
+                agrees = place < len(chain) and chain[place] in (line, ("<artificial>", line[1]))
+                check.differ("line of several" if agrees else "other line", f"{text}; addr2line {chain}")
 
 
-def compare_frames(check, mine, theirs, pid):
+def addr2line(module, addresses):
+    """{address: [(file, line)]}, innermost first."""
+    text = "".join(f"{address:#x}\n" for address in addresses)
+    out = subprocess.run(["addr2line", "-a", "-i", "-e", module], input=text, capture_output=True, text=True, check=False).stdout
+    chains, chain = {}, []
+    for line in out.splitlines():
+        if line.startswith("0x"):
+            chain = chains[int(line, 16)] = []
+        elif found := re.match(r"(.*):(\d+)", line):
+            chain.append((os.path.basename(found.group(1)), int(found.group(2))))
+    return chains
+
+
+def compare_frame(check, lines, where, expected, frames, index):
+    (kind, _), pc, name, path, line = expected[:5]
+    frame = frames[index]
+    text = f"{where}: gdb {name} {path}:{line}, found {frame.get('function')} {frame.get('file')}:{frame.get('line')}"
+    interrupted = index == 0 or frames[index - 1]["kind"] == "signal"
+    if kind != frame["kind"] or pc != int(frame["pc"], 16) and kind != "inlined":
+        check.differ("other frame", f"{text}: gdb {kind} {pc:#x}, found {frame['kind']} {frame['pc']}")
+    elif kind == "signal":
+        check.same()
+    elif path is None and "file" not in frame:  # of symbols at one address each takes another
+        check.same()
+    elif same_name(name, frame.get("function")) and (path, line) == (os.path.basename(frame.get("file", "")), frame.get("line")):
+        check.same()
+    elif same_name(name, frame.get("function")) and path and "file" in frame:
+        lines.claim(frames, index, text)
+    elif interrupted and {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", f"{name} {frame.get('function')}")):
+        check.differ("alias", text)
+    else:
+        check.differ("other function", text)
+
+
+def drops_characters(expected, found):
+    """Whether they differ only in characters at, and in front of, what gdb calls an incomplete sequence."""
+    rest = re.compile(r'(?:[^"\\]|\\.)*"(, <incomplete sequence [^>]*>)?')
+    while expected != found:
+        at = common(expected, found)
+        whole = expected.startswith("<incomplete", at)
+        end = re.match(r'((?:[^"\\]|\\.)*", )?<incomplete sequence [^>]*>', expected[at:])
+        mine = rest.match(found[at + whole:])
+        if not end or not mine:
+            return False
+        expected, found = expected[at + end.end():], found[at + whole + mine.end():]
+    return True
+
+
+def drop_nested(text, begin):
+    """TEXT without what stands in brackets behind BEGIN (`<` or ` <`), however deep: symbols, classes."""
+    out, at = "", 0
+    while (found := text.find(begin, at)) >= 0:
+        depth, end = 0, found + len(begin) - 1
+        while end < len(text):
+            depth += {"<": 1, ">": -1}.get(text[end], 0) if text[end - 8:end + 1] != "operator>" else 0
+            end += 1
+            if not depth:
+                break
+        out, at = out + text[at:found], end
+    return out + text[at:]
+
+
+def common(a, b):
+    return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+
+def why(expected, found, frame):
+    """The reason for a value that is not gdb's, in FRAME: whether that called another one, is inlined, was
+    reached through a jump; whether the variable is an entry value that gdb did not find."""
+    if expected == "<optimized out>":
+        return "entry value" if frame["entry value"] else "gdb has none"
+    if found is None:
+        return "constant" if frame["inlined"] else "missing"
+    if frame["inlined"] and frame["entry value"]:
+        return "entry value"
+    if frame["outer"] and "<not saved>" in found:
+        return "not saved"
+    if frame["jumped"] and found == "<optimized out>":
+        return "jump"
+    if drops_characters(expected, found):
+        return "incomplete character"
+    if drop_nested(expected, " <") == drop_nested(found, " <"):
+        return "symbol"
+    if drops_characters(*(re.sub(r"(0x[0-9a-f]+) <[\w.]+(\+\d+)?>", r"\1", text) for text in (expected, found))):
+        return "incomplete character"
+    if expected.startswith("<error reading variable: Cannot access") and expected[len("<error reading variable: "):-1] in found:
+        return "reference to nowhere"
+    if re.fullmatch(r"<synthetic pointer>: [{}=,\w ]*(<optimized out>[{}=,\w ]*)+", expected) and found == "<synthetic pointer>":
+        return "implicit reference"
+    expected, found = (re.sub(r" = (\{<No data fields>\}|<incomplete type>)", "", drop_nested(text, "<")) for text in (expected, found))
+    if expected == found:
+        return "template"
+    members = re.compile(r"static \w+ = (\{[^{}]*\}|[^,{}]*)")
+    if members.sub("", expected) == members.sub("", found):
+        return "copied variable"
+    if "_vptr.ios_base" in found and common(expected, found) > len(found) / 2:
+        return "virtual base"
+    return "other value"
+
+
+def without_other_blocks(values, given):
+    """gdb's VALUES of one name, less what it has too many of those that are optimized out."""
+    spare, kept = len(values) - len(given), []
+    for index, value in enumerate(values):
+        if spare > 0 and value == "<optimized out>" and (len(kept) == len(given) or given[len(kept)] != value):
+            spare -= 1
+        else:
+            kept.append(value)
+    return kept
+
+
+def compare_values(check, where, frame, found, outer):
+    about = {"outer": outer, "inlined": frame[0][0] == "inlined", "jumped": frame[0][1]}
+    for theirs, mine in zip(frame[5:7], found):
+        for name, values in theirs.items():
+            given = mine.get(name, [])
+            kept = without_other_blocks(values, given)
+            for _ in range(len(values) - len(kept)):
+                check.differ("other block", f"{where}: {name}")
+            for index, expected in enumerate(kept):
+                value = given[index] if index < len(given) else None
+                if expected == value:
+                    check.same()
+                elif value is None and expected == name:
+                    check.differ("enumerator", f"{where}: {name}")
+                else:
+                    about["entry value"] = name in frame[7]
+                    check.differ(why(expected, value, about), f"{where}: {name}: gdb {expected}, found {value}")
+
+
+def compare_gdb(checks, lines, mine, values, theirs, pid):
     for tid, expected in theirs.items():
         found = mine.get(tid, {"frames": []})["frames"]
-        for index, frame in enumerate(found):
-            frame["interrupted"] = index == 0 or found[index - 1]["kind"] == "signal"
-        guessed = without_tail_calls(expected, found)
-        if guessed != expected and len(guessed) == len(found):
-            check.differ("tail calls", f"{pid}: {len(expected) - len(guessed)} frames more")
-            expected = guessed
-        wrong = [(e, f) for e, f in zip(expected, found) if not same_frame(e, f)]
-        for frame in list(wrong):
-            reason = explained(*frame)
-            if reason:
-                check.differ(reason, f"{pid}: gdb {frame[0]}, found {frame[1]}")
-                wrong.remove(frame)
-        if not wrong and len(expected) == len(found):
-            check.same(len(found))
-        elif wrong:
-            check.differ("other frame", f"{pid}: gdb {wrong[0][0]}, found {wrong[0][1]}")
-        else:
-            check.differ("other number of frames", f"{pid}: gdb {len(expected)}: {expected[-1]}, found {len(found)}")
+        if len(expected) != len(found):
+            checks["frames"].differ("other number of frames", f"{pid}: gdb {len(expected)}, found {len(found)}: gdb"
+                                    f" {[e[2] for e in expected]}, found {[f.get('function') for f in found]}")
+            continue
+        for index, frame in enumerate(expected):
+            where = f"{pid} #{index} {found[index].get('function')}"
+            compare_frame(checks["frames"], lines, where, frame, found, index)
+            if values and len(frame) > 5 and same_name(frame[2], found[index].get("function")):
+                compare_values(checks["values"], where, frame, values[tid][index], index > 0)
 
 
-def ask(stackdb, report, name, command, points, with_gdb, **options):
-    with report.guard(name):
-        oracle.need("eu-stack", "gdb")
-        addresses = report.check(f"{name}: addresses against eu-stack", EXPLAINED)
-        frames = report.check(f"{name}: frames against gdb", EXPLAINED) if with_gdb else None
-        with started(command, **options) as pid:
-            for point in range(points):
-                time.sleep(random.random() * 0.02)
+# ---- programs -----------------------------------------------------------------------------------------------
+
+
+class Tools:
+    """The programs that look at processes with us."""
+
+    def __init__(self, stackdb):
+        build = os.path.abspath(os.path.dirname(os.path.dirname(stackdb.program)))
+        self.stackdb = stackdb
+        self.env = dict(stackdb.env, STACKDB_INDEXER=f"{build}/tools/stackdb-indexer")
+        self.stacks = f"{stackdb.work}/stacks"
+        subprocess.run(["gcc", "-O1", f"-I{ROOT}/include", f"{PROGRAMS}/stacks.c", "-o", self.stacks, f"-L{build}/runtime",
+                        "-lstackdb", f"-Wl,-rpath,{build}/runtime"], check=True)
+        self.unwinder = f"{stackdb.work}/unwind_peer"
+        if subprocess.run(["gcc", "-O1", f"{PROGRAMS}/unwind_peer.c", "-o", self.unwinder, "-lunwind-ptrace", "-lunwind-x86_64"],
+                          stderr=subprocess.DEVNULL, check=False).returncode:
+            self.unwinder = None
+
+    def start(self, pid, anchor, values):
+        env = dict(self.env, PID=str(pid), ANCHOR=str(anchor), VALUES="1" if values else "", LC_ALL="C.UTF-8")
+        gdb_peer = Peer(["gdb", "-nx", "-q", "-batch", "-x", f"{ROOT}/tests/lib/gdb_stacks.py"], lambda line: line.startswith("{"), env)
+        for line in gdb_peer.process.stdout:
+            if line == "ready\n":
+                break
+        unwinder = Peer([self.unwinder, str(pid)], lambda line: line == "end") if self.unwinder else None
+        return gdb_peer, unwinder, Peer([self.stacks, str(pid)], lambda line: line == "end", self.env)
+
+
+def ask(tools, report, name, command, points, gdb_too=True, libunwind_too=True, values=True, **options):
+    """Returns what closes the checks, for the thread that reports."""
+    checks = {"eu-stack": report.check(f"{name}: addresses against eu-stack", EXPLAINED)}
+    if libunwind_too and tools.unwinder:
+        checks["libunwind"] = report.check(f"{name}: addresses against libunwind", EXPLAINED)
+    if gdb_too:
+        checks["frames"] = report.check(f"{name}: frames against gdb", EXPLAINED)
+    if gdb_too and values:
+        checks["values"] = report.check(f"{name}: arguments and locals against gdb", EXPLAINED)
+    lines = Lines()
+    chosen = random.Random(f"{report.seed} {name}")
+    spent = dict.fromkeys(("ours", "eu-stack", "libunwind", "gdb"), 0.0)
+
+    def timed(who, function, *arguments):
+        begun = time.monotonic()
+        answer = function(*arguments)
+        spent[who] += time.monotonic() - begun
+        return answer
+
+    with started(command, **options) as pid, started(command, **options) as anchor:
+        os.kill(anchor, signal.SIGSTOP)
+        gdb_peer, unwinder, stacks = tools.start(pid, anchor, values)
+        try:
+            for _ in range(points):
+                time.sleep(chosen.random() * 0.01)
                 with stopped(pid):
-                    mine = ours(stackdb, pid)
-                    compare_addresses(addresses, mine, eu_stack(pid), pid)
-                    if frames and point % 5 == 0:
-                        compare_frames(frames, mine, gdb(pid), pid)
-        addresses.close(points)
-        if frames:
-            frames.close(1)
+                    mine = timed("ours", ours, tools.stackdb, pid)
+                    compare_addresses(checks["eu-stack"], "eu-stack", mine, timed("eu-stack", eu_stack, pid), pid)
+                    if "libunwind" in checks:
+                        compare_addresses(checks["libunwind"], "libunwind", mine, timed("libunwind", libunwind, unwinder), pid)
+                    if gdb_too:
+                        found = timed("ours", our_values, stacks) if values else None
+                        compare_gdb(checks, lines, mine, found, timed("gdb", gdb, gdb_peer), pid)
+        finally:
+            for peer in (gdb_peer, unwinder, stacks):
+                if peer:
+                    peer.close()
+    if gdb_too:
+        lines.judge(checks["frames"])
+    return checks, ", ".join(f"{who} {seconds:.1f} s" for who, seconds in spent.items())
 
 
-def compile_busy(work, name, *options):
-    path = f"{work}/busy-{name}"
-    subprocess.run(["gcc", "-g", "-pthread", *options, "-o", path, f"{PROGRAMS}/busy.c"], check=True)
+def compile_busy(work, name, *options, source="busy.c"):
+    path = f"{work}/busy-{name.replace(' ', '-')}"
+    compiler = "g++" if source.endswith("cc") else "gcc"
+    subprocess.run([compiler, "-g", "-pthread", *options, "-o", path, f"{PROGRAMS}/{source}"], check=True)
     return path
 
 
-def run(stackdb, report, arguments):
-    points = max(5, int(50 * arguments.scale))
-    work = stackdb.work
+def programs(work):
+    """(name, options of ask()); each is made when it is its turn."""
     for name, options, parameters in (
             ("-O0", ["-O0"], []), ("-O2", ["-O2"], []), ("threads", ["-O2"], ["4"]),
             ("no frame pointers", ["-O2", "-fomit-frame-pointer"], []), ("-flto", ["-O2", "-flto"], []),
             ("signals", ["-O2"], ["0", "1"])):
-        path = compile_busy(work, name.replace(" ", "-"), *options)
-        ask(stackdb, report, name, [path, *parameters], points, True)
-    path = compile_busy(work, "stripped", "-O2")
-    subprocess.run(["strip", path], check=True)
-    ask(stackdb, report, "stripped", [path], points, False)
-    ask(stackdb, report, "32 bits", [compile_busy(work, "32", "-O2", "-m32")], points, False)
-    ask(stackdb, report, "python", ["/usr/bin/python3", "-c", PYTHON], points, False)
-    with report.guard("sqlite3"):
+        yield name, lambda n=name, o=options, p=parameters: {"command": [compile_busy(work, n, *o), *p]}
+
+    def stripped():
+        path = compile_busy(work, "stripped", "-O2", "-Wl,--build-id=0x73747269707065642d62757379")
+        subprocess.run(["strip", path], check=True)
+        return {"command": [path], "values": False}
+
+    def with_libstdcxx():
+        directory = os.path.dirname(oracle.libstdcxx_debug())
+        return {"command": [compile_busy(work, "cc", "-std=c++17", "-O2", source="busy.cc")],
+                "env": dict(os.environ, LD_LIBRARY_PATH=directory)}
+
+    def python():
+        path = os.path.realpath("/usr/bin/python3")
+        oracle.debug_file_of(path)
+        return {"command": [path, "-c", PYTHON]}
+
+    def sqlite():
         oracle.need("sqlite3")
-        ask(stackdb, report, "sqlite3", ["sqlite3", ":memory:", SQL], points, False, ready=False)
+        return {"command": ["sqlite3", ":memory:", SQL], "ready": False, "values": False}
+
+    yield "stripped", stripped
+    yield "C++", with_libstdcxx
+    yield "python", python
+    yield "sqlite3", sqlite
+    yield "32 bits", lambda: {"command": [compile_busy(work, "32", "-O2", "-m32")], "libunwind_too": False, "gdb_too": False}
+
+
+def run(stackdb, report, arguments):
+    points = max(5, int(POINTS * arguments.scale))
+    with report.guard("tools"):
+        oracle.need("eu-stack", "gdb")
+        tools = Tools(stackdb)
+    with report.guard("addresses against libunwind"):
+        if not tools.unwinder:
+            raise oracle.Unavailable("libunwind-dev is not installed")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = []
+        for name, make in programs(stackdb.work):
+            if arguments.only in name:
+                waiting.append((name, pool.submit(lambda n=name, m=make: ask(tools, report, n, points=points, **m()))))
+        for name, future in waiting:
+            with report.guard(name):
+                checks, spent = future.result()
+                report.say(f"  # {name}: {spent}")
+                for check in checks.values():
+                    check.close(points)
 
 
 oracle.main("backtraces", run)

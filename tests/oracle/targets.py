@@ -64,6 +64,101 @@ def killed(stackdb, report, count, number, *watch):
         check.close(count)
 
 
+def left_behind(program):
+    """Processes of PROGRAM that are still there, with their states."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/exe") == program:
+                found.append((pid, open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]))
+        except OSError:
+            pass
+    return found
+
+
+def killed_command(stackdb, report, count):
+    """`dumptarget` killed while it follows children, steps threads, watches: what it left goes on."""
+    with report.guard("a command killed"):
+        check = report.check("a command killed while it follows, steps and watches: its targets go on")
+        os.makedirs(f"{stackdb.work}/killed", exist_ok=True)
+        target = os.path.realpath(compile_target(f"{stackdb.work}/killed"))
+        ways = ((["counted", "-f", "-r"], ["programs", "30"], "30 programs, 0 bad"),
+                (["counted", "-f"], ["fork", "60"], "60 children, 0 bad"),
+                (["counted", "-f"], ["bomb", "6"], "burnt out"),
+                (["counted", "-f", "-P"], ["mix", "300", "4"], "0 wrong, 0 bad"),
+                (["counted", "--step", "5"], ["signals", "300", "4"], "4 threads, 300 calls each, 0 wrong"),
+                (["wide", "--software-watch"], ["write", "120", "4"], "480 writes"),
+                (["counted"], ["exec", "300"], "300 calls"))
+        for turn in range(count):
+            options, mode, says = ways[turn % len(ways)]
+            process = start(target, *mode)
+            debugger = subprocess.Popen([stackdb.program, "dumptarget", "-q", *options, "-p", str(process.pid)], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, env=stackdb.env)
+            while "--software-watch" not in options and debugger.poll() is None \
+                    and b"stackdb-guard" not in b"".join(names_of_children(debugger.pid)):
+                time.sleep(0.01)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            time.sleep(random.random() * 0.2)
+            debugger.kill()
+            debugger.wait()
+            try:
+                out = process.communicate(timeout=60)[0].decode()
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out = "no end"
+            check.compare(f"{options} {mode}", (0, True), (process.returncode, says in out), out)
+            check.compare(f"{options} {mode}: processes", [], left_behind(target))
+            for pid, _ in left_behind(target):
+                os.kill(int(pid), signal.SIGKILL)
+        check.close(count)
+
+
+def names_of_children(pid):
+    for child in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if f"PPid:\t{pid}\n" in open(f"/proc/{child}/status").read():
+                yield open(f"/proc/{child}/comm", "rb").read()
+        except OSError:
+            pass
+
+
+def killed_target(stackdb, report, count):
+    """The target is killed while it makes threads and children: the command ends, and leaves nothing stopped."""
+    with report.guard("a target killed"):
+        check = report.check("a target killed while it makes children: nothing is left of it")
+        os.makedirs(f"{stackdb.work}/killed", exist_ok=True)
+        target = os.path.realpath(compile_target(f"{stackdb.work}/killed"))
+        ways = ((["counted", "-f", "-r"], ["programs", "1000"]), (["counted"], ["fork", "10000"]), (["counted", "-f"], ["fork", "10000"]),
+                (["counted", "-f"], ["bomb", "8"]), (["counted", "-P"], ["mix", "100000", "8"]),
+                (["wide", "--software-watch"], ["write", "10000", "8"]))
+        for turn in range(count):
+            options, mode = ways[turn % len(ways)]
+            process = start(target, *mode)
+            debugger = subprocess.Popen([stackdb.program, "dumptarget", "-q", *options, "-p", str(process.pid)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env=stackdb.env)
+            time.sleep(0.05)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            time.sleep(random.random() * 0.2)
+            process.kill()
+            process.communicate()
+            # Those of its children that follow nobody's example end by themselves.
+            try:
+                errors = debugger.communicate(timeout=60)[1].decode()
+            except subprocess.TimeoutExpired:
+                debugger.kill()
+                errors = "no end"
+            check.compare(f"{options} {mode}", (0, ""), (debugger.returncode, errors))
+            deadline = time.time() + 20
+            while left_behind(target) and time.time() < deadline:
+                time.sleep(0.05)
+            check.compare(f"{options} {mode}: processes", [], left_behind(target))
+            for pid, _ in left_behind(target):
+                os.kill(int(pid), signal.SIGKILL)
+        check.close(count)
+
+
 FUNCTIONS = """main counted call_counted __vfprintf_internal printf puts _IO_new_file_xsputn _IO_new_file_write _IO_new_do_write
 _IO_new_file_overflow malloc _int_malloc _int_free free __pthread_create_2_1 start_thread __clone3 __pthread_join read exit
 __run_exit_handlers _IO_cleanup __libc_fork __wait4 __nptl_free_tcb _itoa_word __memset_evex_unaligned_erms
@@ -238,6 +333,8 @@ def run(stackdb, report, arguments):
     killed(stackdb, report, count, signal.SIGKILL, "watch")
     killed(stackdb, report, max(3, count // 10), signal.SIGSEGV)
     killed(stackdb, report, max(3, count // 10), signal.SIGTERM)
+    killed_command(stackdb, report, max(7, int(42 * arguments.scale)))
+    killed_target(stackdb, report, max(6, int(30 * arguments.scale)))
     every_instruction(stackdb, report, int(2000 * arguments.scale) + 100)
     system_calls(stackdb, report)
     commands(stackdb, report)

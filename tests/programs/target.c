@@ -282,6 +282,48 @@ static void run_children(long count)
 	printf("%ld programs, %ld bad\n", count, bad);
 }
 
+static void *call_and_churn(void *arg)
+{
+	long wrong = 0;
+	for (long i = 0; i < number; i++) {
+		pthread_t thread;
+		wrong += counted(i, 1) != i * 3 + 1;
+		if (i % 50 == 0 && pthread_create(&thread, NULL, churn, NULL) == 0)
+			pthread_join(thread, NULL);
+	}
+	*(long *)arg = wrong;
+	return NULL;
+}
+
+/* Everything at once: threads that call and make threads, signals, children of every kind. */
+static void mix(long threads)
+{
+	pthread_t made[64];
+	long wrong[64] = { 0 }, all = 0, bad = 0;
+	char *arguments[] = { "target", "calls", "1", NULL };
+	struct sigaction action = { .sa_handler = count_alarm, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { { 0, 0 }, { 0, 0 } };
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (long i = 0; i < threads && i < 64; i++)
+		pthread_create(&made[i], NULL, call_and_churn, &wrong[i]);
+	for (int i = 0; i < 12; i++) {
+		int status = -1;
+		pid_t pid = run_again(i % 3, arguments);
+		bad += pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
+		pid = fork();
+		if (pid == 0)
+			_exit(counted(2, 1) != 7);
+		bad += pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
+	}
+	for (long i = 0; i < threads && i < 64; i++) {
+		pthread_join(made[i], NULL);
+		all += wrong[i];
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	printf("%ld wrong, %ld bad\n", all, bad);
+}
+
 /* Each child makes two, until there are 2^DEPTH. */
 static void bomb(long depth)
 {
@@ -380,6 +422,9 @@ int main(int argc, char **argv)
 	} else if (strcmp(mode, "programs") == 0) {
 		stay();
 		run_children(number);
+	} else if (strcmp(mode, "mix") == 0) {
+		stay();
+		mix(argc > 3 ? atol(argv[3]) : 1);
 	} else if (strcmp(mode, "bomb") == 0) {
 		stay();
 		bomb(number);

@@ -6,6 +6,7 @@
  *     arg NAME = VALUE
  *     local NAME = VALUE
  *     type NAME = TYPE
+ *     target NAME = VALUE       what a pointer without an address leads to
  *     global NAME = VALUE       each variable of the program
  *     expr TEXT ==> VALUE       each line of the file EXPRESSIONS
  *
@@ -20,6 +21,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* gdb follows such a pointer with the operator `*` only, never by itself. */
+static void print_target(struct sdb_value_local *local, const struct sdb_context *context)
+{
+	static const struct sdb_print_options top = { .top = true };
+	enum sdb_absence absence = SDB_PRESENT;
+	struct sdb_value *target;
+	char *text;
+	if (sdb_value_kind(local->value) != SDB_TYPE_POINTER)
+		return;
+	snapshot_check(sdb_value_absence(local->value, context, &absence, NULL, NULL));
+	if (absence != SDB_ABSENT_POINTER)
+		return;
+	struct sdb_error *error = sdb_value_follow(local->value, context, &target);
+	if (!error) {
+		snapshot_check(sdb_value_print(target, context, &top, &text));
+		printf("target %s = %s\n", local->name, text);
+		sdb_value_free(target);
+		free(text);
+	} else {
+		printf("target %s = ERROR %s\n", local->name, sdb_error_message(error));
+	}
+	sdb_error_free(error);
+}
 
 static struct sdb_error *print_local(void *arg, struct sdb_value_local *local)
 {
@@ -37,6 +62,7 @@ static struct sdb_error *print_local(void *arg, struct sdb_value_local *local)
 	       local->name, type);
 	free(text);
 	free(type);
+	print_target(local, context);
 	return NULL;
 }
 

@@ -358,6 +358,19 @@ static struct sdb_error *stop_here(void *arg, struct sdb_hit *hit)
 	return NULL;
 }
 
+static bool has_frame(struct sdb_thread *thread, const char *name)
+{
+	struct sdb_stack *stack;
+	const struct sdb_frame *frame;
+	must(sdb_stack_open(thread, NULL, &stack), "stack");
+	do
+		must(sdb_stack_next(stack, &frame), "frame");
+	while (frame && (!frame->name || strcmp(frame->name, name) != 0));
+	bool has = frame;
+	sdb_stack_close(stack);
+	return has;
+}
+
 static int print_all(const char *path, const char *function, const char *frame)
 {
 	struct sdb_spec spec = { .program = program, .output = "/dev/null" };
@@ -376,6 +389,10 @@ static int print_all(const char *path, const char *function, const char *frame)
 	must(sdb_target_resume(target), "resume");
 	while (!thread && sdb_target_status(target) == SDB_TARGET_RUNNING)
 		must(sdb_target_poll(target, -1, NULL), "poll");
+	while (!has_frame(thread, frame)) { /* until it is called from there */
+		must(sdb_target_resume(target), "resume");
+		must(sdb_target_poll(target, -1, NULL), "poll");
+	}
 	while (getline(&line, &room, file) > 0) {
 		char *text;
 		line[strcspn(line, "\n")] = '\0';

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Calls functions of programs in C and C++ by expressions, and compares with what gdb's `print` gives.
+"""Calls functions of programs in C and C++ by expressions, follows pointers without an address, and
+compares with what gdb's `print` gives.
 
     test_calls.py TEST_CALLS        with $STACKDB_INDEXER and a store
 
@@ -21,11 +22,15 @@ BUILDS = [
     ('../programs/callee.c', 'main', ['gcc', '-O2', '-fno-inline']),
     ('../programs/callee.c', 'main', ['clang', '-O1', '-fno-inline']),
     ('../programs/callee.c', 'main', ['gcc', '-m32', '-O0']),
+    ('programs/pointers.c', 'stop', ['gcc', '-O2']),  # in the function that calls stop() first
 ]
 SCRIPT = '''
 import gdb
 gdb.execute('break %s', to_string=True)
 gdb.execute('run > /dev/null < /dev/null', to_string=True)
+if %r == 'stop':
+    gdb.execute('continue', to_string=True)
+    gdb.execute('up', to_string=True)
 for line in open(%r):
     line = line.rstrip('\\n')
     try:
@@ -47,10 +52,10 @@ def answers(text):
 def compare(program, function, expressions, work):
     script = os.path.join(work, 'ask.py')
     with open(script, 'w') as file:
-        file.write(SCRIPT % (function, expressions))
+        file.write(SCRIPT % (function, function, expressions))
     gdb = answers(subprocess.run(['gdb', '-q', '-nx', '-batch', '-x', script, program], capture_output=True,
                                  text=True, env=dict(os.environ, LC_ALL='C.UTF-8')).stdout)
-    ours = answers(subprocess.run([sys.argv[1], program, expressions, function], capture_output=True, text=True,
+    ours = answers(subprocess.run([sys.argv[1], program, expressions, function] + (['innermost'] if function == 'stop' else []), capture_output=True, text=True,
                                   stdin=subprocess.DEVNULL).stdout)
     different = 0
     for expression, expected in gdb.items():

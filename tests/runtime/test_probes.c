@@ -102,6 +102,9 @@ static void finish(const struct started *started, char *text, size_t size, int *
 	close(started->output);
 }
 
+static struct sdb_error *count_call(void *arg, struct sdb_hit *hit);
+static struct sdb_error *take_address(void *arg, const struct sdb_binding *binding);
+
 /* ---- counting -------------------------------------------------------------------------------------- */
 
 struct counts {
@@ -159,6 +162,69 @@ static void test_count_in(const char *mode, const char *calls, const char *threa
 static void test_count(const char *calls, const char *threads, bool returns, bool after, bool hardware)
 {
 	test_count_in("count", calls, threads, returns, after, hardware);
+}
+
+/* Threads, signals, children of every kind at once: nothing is lost, nothing told twice. */
+static void test_mix(const char *calls, const char *threads, bool returns, bool after, bool hardware)
+{
+	struct started started = start("mix", calls, threads);
+	struct sdb_target *target = attach(started.pid);
+	struct counts counts = { .entries = 0 };
+	struct sdb_probe_options options = { .before = count_entry, .after = returns || after ? count_after : NULL,
+					     .arg = &counts, .hardware = hardware };
+	struct sdb_probe *probe;
+	char text[512];
+	int status;
+	unsigned long expected = strtoul(calls, NULL, 10) * strtoul(threads, NULL, 10);
+	must(returns ? sdb_probe_function(target, "counted", &options, &probe)
+	     : sdb_probe_pattern(target, "counted", &options, &probe), "probe");
+	go(&started);
+	poll_to_end(target);
+	CHECK(counts.entries == expected, "%lu entries of %lu", counts.entries, expected);
+	CHECK(!returns || counts.returns == expected, "%lu returns of %lu", counts.returns, expected);
+	CHECK(!after || counts.after == expected, "%lu after of %lu", counts.after, expected);
+	sdb_target_close(target);
+	finish(&started, text, sizeof(text), &status);
+	CHECK(strstr(text, "0 wrong, 0 bad"), "the target says '%s'", text);
+}
+
+/* Probes of every kind switched on and off as fast as it goes, while threads meet them. */
+static void test_toggling(const char *mode, const char *calls, const char *threads)
+{
+	enum { KINDS = 5 };
+	struct started started = start(mode, calls, threads);
+	struct sdb_target *target = attach(started.pid);
+	struct counts counts[KINDS] = { 0 };
+	struct sdb_probe *probes[KINDS];
+	uint64_t sink = 0;
+	char text[512];
+	int status;
+	must(sdb_target_bind(target, "sink", false, take_address, &sink), "bind");
+	for (int i = 0; i < KINDS; i++) {
+		struct sdb_probe_options options = { .before = count_call, .arg = &counts[i], .hardware = i == 2, .software = i == 4,
+						     .after = i < 2 ? count_after : NULL };
+		must(i == 0 ? sdb_probe_function(target, "counted", &options, &probes[i])
+		     : i < 3 ? sdb_probe_pattern(target, "counted", &options, &probes[i])
+		     : sdb_probe_watch(target, sink, 8, i == 4 ? SDB_WATCH_CHANGE : SDB_WATCH_WRITE, &options, &probes[i]), "probe");
+	}
+	must(sdb_probe_disable(probes[4]), "disable"); /* it would take very long */
+	go(&started);
+	for (unsigned turn = 0; sdb_target_status(target) == SDB_TARGET_RUNNING; turn++) {
+		struct sdb_probe *probe = probes[turn * 7 % KINDS];
+		must(sdb_target_poll(target, 1, NULL), "poll");
+		if (sdb_target_status(target) != SDB_TARGET_RUNNING)
+			break;
+		struct sdb_error *error = sdb_probe_enabled(probe) ? sdb_probe_disable(probe) : sdb_probe_enable(probe);
+		if (error && sdb_target_status(target) != SDB_TARGET_EXITED)
+			must(error, "toggle");
+		sdb_error_free(error);
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK(counts[i].entries <= strtoul(calls, NULL, 10) * strtoul(threads, NULL, 10), "%d: %lu entries", i,
+		      counts[i].entries);
+	sdb_target_close(target);
+	finish(&started, text, sizeof(text), &status);
+	CHECK(strstr(text, " 0 wrong") || strstr(text, "0 wrong,"), "the target says '%s'", text);
 }
 
 /* ---- churn, children ------------------------------------------------------------------------------------ */
@@ -881,7 +947,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	program = argv[1];
-	alarm(120);
+	alarm(280);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_count("1000", "1", false, false, false);
 	test_count("1000", "4", false, false, false);
@@ -896,6 +962,14 @@ int main(int argc, char **argv)
 		test_count_in("signals", i == 2 ? "500" : "2000", threads[i], i < 3, i == 3, false);
 	}
 	test_count_in("signals", "2000", "1", false, true, false);
+	for (int i = 0; i < 3; i++) {
+		static const char *const threads[] = { "1", "4", "16" };
+		test_mix("200", threads[i], true, false, false);
+		test_mix("200", threads[i], false, true, false);
+		test_mix("200", threads[i], false, false, true);
+		test_toggling("count", "800", threads[i]);
+		test_toggling("mix", "200", threads[i]);
+	}
 	test_mode("churn", "200", "churned");
 	test_mode("fork", "100", "100 children, 0 bad");
 	test_handlers();

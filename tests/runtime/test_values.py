@@ -23,6 +23,7 @@ BUILDS = [
     ('values.c', 'c', ['gcc', '-m32', '-O0']), ('values.c', 'c', ['gcc', '-m32', '-O2']),
     ('values.cc', 'c++', ['g++', '-std=c++20', '-O0']), ('values.cc', 'c++', ['g++', '-std=c++20', '-O2']),
     ('values.cc', 'c++', ['clang++', '-std=c++20', '-O0']), ('values.cc', 'c++', ['clang++', '-std=c++20', '-O2']),
+    ('pointers.c', 'c', ['gcc', '-O2']), ('pointers.c', 'c', ['gcc', '-O3', '-gdwarf-4']),
 ]
 
 
@@ -43,10 +44,11 @@ def compare(arguments, work, source, language, command, number):
         return 0, 0
     subprocess.run([arguments.stackdb, 'index', '-o', program + '.sdb', program], check=True,
                    stdout=subprocess.DEVNULL)
+    expressions = os.path.join(HERE, 'programs', source + '.expressions')
     environment = dict(os.environ, PROGRAM=program, DATABASE=program + '.sdb', DUMP=arguments.dump,
                        WORK=work, SEED=str(arguments.seed + number), STOPS=str(arguments.stops),
                        SOURCE_LANGUAGE=language, LC_ALL='C.UTF-8',
-                       EXPRESSIONS=os.path.join(HERE, 'programs', source + '.expressions'))
+                       EXPRESSIONS=expressions if os.path.exists(expressions) else '')
     output = subprocess.run(['gdb', '-q', '-nx', '-batch', '-x', os.path.join(HERE, 'values_gdb.py')],
                             env=environment, capture_output=True, text=True, errors='replace').stdout
     found = re.search(r'^STOPS (\d+) COMPARED (\d+) DIFFERENT (\d+)', output, re.M)

@@ -141,10 +141,10 @@ def frames_of_dump(text):
         kind, _, rest = line.partition(' ')
         if kind == 'frame':
             number, _, name = rest.partition(' ')
-            frames.append((re.sub(r'<.*>', '', name), {}, {}, {}))
-        elif kind == 'type':
+            frames.append((re.sub(r'<.*>', '', name), {}, {}, {}, {}))
+        elif kind in ('type', 'target'):
             name, _, value = rest.partition(' = ')
-            frames[-1][3].setdefault(name, []).append(value)
+            frames[-1][3 if kind == 'type' else 4].setdefault(name, []).append(value)
         elif kind in ('arg', 'local'):
             name, _, value = rest.partition(' = ')
             frames[-1][1 if kind == 'arg' else 2].setdefault(name, []).append(value)
@@ -243,6 +243,21 @@ def compare_types(where, index, types):
             compare(where + ': type of ' + name, name, expected, expected)
 
 
+def compare_targets(where, index, targets):
+    """What pointers without an address lead to, of those that one variable has the name of."""
+    select(index)
+    for name, found in targets.items():
+        try:
+            expected = gdb.execute('print *' + name, to_string=True).rstrip('\n')
+        except gdb.error as error:
+            expected = 'ERROR %s' % error
+        expected = re.sub(r'^\$\d+ = ', '', expected)
+        if len(found) > 1 or found[0].startswith('ERROR') and (
+                expected.startswith('ERROR') or expected == '<optimized out>'):
+            continue
+        compare(where + ': target of ' + name, name, expected, found[0])
+
+
 def compare_stop(bias, what):
     path = os.path.join(WORK, 'snapshot')
     snapshot(path, bias)
@@ -279,6 +294,7 @@ def compare_stop(bias, what):
                 for value in mine[len(expected.get(variable, [])):]:
                     compare(where + ': listed once more', variable, 'nothing', value)
         compare_types(where, index, ours[index][3])
+        compare_targets(where, index, ours[index][4])
     if what:
         compare_globals(result.stdout)
         compare_expressions(result.stdout)
