@@ -167,10 +167,16 @@ static struct sdb_error *find_database(struct linux_system *system, char **path_
 	if (!system->build_id_length)
 		return no_database(system);
 	struct sdb_error *error = sdb_store_find(system->build_id, system->build_id_length, path_ret);
-	if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+	bool sound = !error && sdb_database_is_sound(*path_ret);
+	if (sound || (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND))
 		return error;
-	sdb_error_free(error);
+	/* One that an older version wrote is made anew where that can be done. */
 	char *image = find_debug_image(system);
+	if (!error && !image)
+		return NULL;
+	if (!error)
+		free(*path_ret);
+	sdb_error_free(error);
 	error = image ? index_image(system, image, path_ret) : no_database(system);
 	free(image);
 	return error;
