@@ -128,7 +128,10 @@ struct driver {
 	unsigned (*cpus)(struct sdb_target *target);
 	/* A snapshot of CPU, whether it runs or not. */
 	struct sdb_error *(*cpu_state)(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
-	/* Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. */
+	/*
+	 * Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. They stay
+	 * there until the target is closed.
+	 */
 	const uint8_t *(*map_physical)(struct sdb_target *target, uint64_t address, size_t *size_ret);
 	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. NULL: what is mapped is all. */
 	struct sdb_error *(*read_physical)(struct sdb_target *target, uint64_t address, void *buffer, size_t size,

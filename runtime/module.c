@@ -185,7 +185,7 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 	} else if (module->file) {
 		return sdb_database_for(module->file, options, path_ret, temporary_ret);
 	}
-	format_id(module->build_id, module->build_id_length, id);
+	hex_of_bytes(module->build_id, module->build_id_length, id);
 	if (!*id)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "it has no build-id that could be read");
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no database for build-id %s: index its debuginfo with `stackdb index FILE`, "

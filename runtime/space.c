@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The regions of a target, and which module each belongs to. */
 
-#include "space.h"
+#include "personality.h"
 
 #include <stdlib.h>
 #include <string.h>

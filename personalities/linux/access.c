@@ -3,38 +3,53 @@
 
 #include "linux.h"
 
-static void add_window(struct linux_system *system, uint64_t low, uint64_t physical, uint64_t size)
+/* Its physical address, where no tables have to be asked for it. */
+static bool is_fixed(const struct linux_system *system, uint64_t address, uint64_t *physical_ret)
 {
-	while (size && system->window_count < sizeof(system->windows) / sizeof(system->windows[0])) {
-		size_t there;
-		const uint8_t *data = guest_map_physical(system->target, physical, &there);
-		if (!data)
-			return;
-		if (there > size)
-			there = (size_t)size;
-		system->windows[system->window_count++] = (struct linux_window){ low, there, data };
-		low += there;
-		physical += there;
-		size -= there;
+	if (address - system->image_low < system->image_high - system->image_low) {
+		*physical_ret = system->physical_base + (address - system->image_low);
+		return true;
 	}
+	*physical_ret = address - system->direct;
+	return system->have_direct && *physical_ret < system->ram_high;
 }
 
-void linux_map_windows(struct linux_system *system)
+static const struct linux_block *find_block(struct linux_system *system, uint64_t address)
 {
-	const struct driver *driver = system->target->driver;
-	uint64_t low, high;
-	struct translation first, last;
-	system->window_count = 0;
-	/* Of the RAM the largest pieces first: most of the kernel's data is there. */
-	for (unsigned i = 0; system->have_direct && driver->ram && i < 64 && driver->ram(system->target, i, &low, &high); i++)
-		if (high - low >= (1u << 20))
-			add_window(system, system->direct + low, low, high - low);
-	uint64_t size = system->image_high - system->image_low;
-	if (size && system->window_count < sizeof(system->windows) / sizeof(system->windows[0])
-	    && guest_translate(system->target, &system->paging, system->image_low, &first)
-	    && guest_translate(system->target, &system->paging, system->image_high - 1, &last)
-	    && last.physical - first.physical == size - 1)
-		add_window(system, system->image_low, first.physical, size);
+	const uint64_t mask = (1u << LINUX_BLOCK_BITS) - 1;
+	struct linux_block *block = &system->blocks[(address >> LINUX_BLOCK_BITS) & (LINUX_BLOCKS - 1)];
+	uint64_t physical;
+	size_t there;
+	if (address - block->low < block->size)
+		return block;
+	/* From its begin on when the image has that, too. */
+	uint64_t low = address & ~mask;
+	if (!is_fixed(system, low, &physical)) {
+		low = address;
+		if (!is_fixed(system, low, &physical))
+			return NULL;
+	}
+	const uint8_t *data = guest_map_physical(system->target, physical, &there);
+	if (!data)
+		return NULL;
+	*block = (struct linux_block){ low, there < mask + 1 - (low & mask) ? there : mask + 1 - (low & mask), data };
+	return address - low < block->size ? block : NULL;
+}
+
+const uint8_t *linux_at_block(struct linux_system *system, uint64_t address, size_t size)
+{
+	const struct linux_block *block = find_block(system, address);
+	if (!block)
+		return NULL;
+	uint64_t at = address - block->low;
+	const uint8_t *data = block->data + at;
+	/* The next ones may lie behind it here, too. */
+	for (uint64_t have = block->size - at; have < size; have += block->size) {
+		block = find_block(system, address + have);
+		if (!block || block->data != data + have)
+			return NULL;
+	}
+	return data;
 }
 
 bool linux_copy_slowly(struct linux_system *system, uint64_t address, void *buffer, size_t size)

@@ -163,32 +163,26 @@ static void search(struct image *image, uint64_t address, const uint8_t *data, s
 		look_for_note(image, address, data, size);
 }
 
-/* In pieces, that overlap by what a banner may be long: what is looked for lies across the borders of pages. */
-static struct sdb_error *search_pieces(struct image *image, uint64_t address, uint64_t physical, uint64_t size)
-{
-	size_t piece = (size_t)256 << 10, overlap = 1024 + 64;
-	uint8_t *buffer = malloc(piece);
-	struct sdb_error *error = buffer ? NULL : NO_MEMORY();
-	for (uint64_t at = 0; !error && at < size && !(image->have_note && image->have_banner)
-	     && image->searched < SEARCHED_MAX; at += piece - overlap) {
-		size_t want = size - at < piece ? (size_t)(size - at) : piece, got;
-		error = guest_read_physical(image->system->target, physical + at, buffer, want, &got);
-		if (!error && !got)
-			break;
-		if (!error)
-			search(image, address + at, buffer, got);
-	}
-	free(buffer);
-	return error;
-}
-
+/* In pieces, that overlap by what a banner may be long: a driver maps small ones only, or nothing. */
 static struct sdb_error *search_range(struct image *image, const struct extent *extent, uint64_t low, uint64_t high)
 {
+	const size_t piece = (size_t)256 << 10, overlap = 1024 + 64;
 	if (low < extent->low)
 		low = extent->low;
 	if (high > extent->low + extent->size)
 		high = extent->low + extent->size;
-	return low < high ? search_pieces(image, low, extent->physical + (low - extent->low), high - low) : NULL;
+	uint8_t *buffer = low < high ? malloc(piece) : NULL;
+	struct sdb_error *error = low < high && !buffer ? NO_MEMORY() : NULL;
+	while (!error && low < high && !(image->have_note && image->have_banner) && image->searched < SEARCHED_MAX) {
+		size_t want = high - low < piece ? (size_t)(high - low) : piece, got;
+		error = guest_read_physical(image->system->target, extent->physical + (low - extent->low), buffer, want, &got);
+		if (error || !got)
+			break;
+		search(image, low, buffer, got);
+		low += got > 2 * overlap ? got - overlap : got;
+	}
+	free(buffer);
+	return error;
 }
 
 struct sdb_error *linux_find_image(struct linux_system *system, const struct paging *paging, uint64_t handler,

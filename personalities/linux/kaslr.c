@@ -274,6 +274,13 @@ static void find_direct_map(struct linux_system *system)
 		count = 1;
 	memcpy(candidates + count, constants, sizeof(constants));
 	count += sizeof(constants) / sizeof(constants[0]);
+	const struct driver *driver = system->target->driver;
+	for (unsigned i = 0; driver->ram; i++) {
+		uint64_t low, high;
+		if (!driver->ram(system->target, i, &low, &high))
+			break;
+		system->ram_high = high > system->ram_high ? high : system->ram_high;
+	}
 	for (size_t i = 0; i < count && !system->have_direct; i++) {
 		struct translation there;
 		system->direct = candidates[i];
@@ -308,6 +315,7 @@ static struct sdb_error *open_database(struct linux_system *system)
 		return error;
 	uint64_t text = linux_symbol_or_0(system, "_text"), end = linux_symbol_or_0(system, "_end");
 	if (text && guest_translate(system->target, &system->paging, text, &base)) {
+		memset(system->blocks, 0, sizeof(system->blocks));
 		system->base = system->image_low = text;
 		system->physical_base = base.physical;
 		if (end > text && end - text < LINUX_IMAGE_HIGH - LINUX_IMAGE_LOW)
@@ -339,7 +347,6 @@ struct sdb_error *linux_find_kernel(struct linux_system *system)
 	}
 	find_direct_map(system);
 	guest_set_kernel_paging(system->target, &system->paging);
-	linux_map_windows(system);
 	return NULL;
 }
 

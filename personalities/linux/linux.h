@@ -20,11 +20,13 @@
 #define LINUX_CPUS_MAX 8192u         /* the most that CONFIG_NR_CPUS can be */
 #define LINUX_TASKS_MAX (1u << 22)   /* PID_MAX_LIMIT */
 
-/* A piece of the kernel's address space that this program has mapped. */
-struct linux_window {
+/* A piece of the kernel's address space that this program has mapped; SIZE 0: none. */
+struct linux_block {
 	uint64_t low, size;
 	const uint8_t *data;
 };
+#define LINUX_BLOCK_BITS 14 /* drivers give pieces of that many bytes at least */
+#define LINUX_BLOCKS 512    /* that are remembered; a power of two */
 
 struct linux_task_layout {
 	struct linux_member size, tasks, state, exit_state, flags, stack, on_cpu, cpu, info_cpu, mm, pid, tgid, real_parent,
@@ -38,6 +40,7 @@ struct linux_task_layout {
 	struct linux_member idle;
 	char letters[16];        /* of the bits of the state, as the kernel's own table has them */
 	unsigned letter_count;
+	uint32_t view;           /* bytes of a task that have what is asked for of it */
 	uint64_t init_task;
 };
 
@@ -62,11 +65,11 @@ struct linux_system {
 	struct sdb_db *db;
 	char *db_path;
 	struct sdb_error *trouble; /* why there is none */
-	/* The direct map, and what of the kernel's addresses this program has mapped itself. */
+	/* The direct map, and where the driver has what lies there or in the image. */
 	uint64_t direct;
 	bool have_direct;
-	struct linux_window windows[6];
-	unsigned window_count;
+	uint64_t ram_high;       /* the end of physical memory */
+	struct linux_block blocks[LINUX_BLOCKS]; /* by address */
 	uint8_t *scratch;        /* a task, where memory is not mapped here */
 	/* CPUs. */
 	uint64_t percpu_offsets; /* address of the table; 0: one CPU, without */
@@ -102,8 +105,6 @@ struct sdb_error *linux_find_image(struct linux_system *system, const struct pag
 
 /* ---- access.c: the kernel's memory ----------------------------------------------------------------------- */
 
-/* Notes what can be reached without walking tables; again before each longer walk. */
-void linux_map_windows(struct linux_system *system);
 /* Copies SIZE bytes; NOT_FOUND with the address. */
 struct sdb_error *linux_read(struct linux_system *system, uint64_t address, void *buffer, size_t size);
 bool linux_copy_slowly(struct linux_system *system, uint64_t address, void *buffer, size_t size);
@@ -115,16 +116,20 @@ struct sdb_error *linux_read_member(struct linux_system *system, uint64_t addres
 /* At most SIZE - 1 bytes up to a 0; always ends with one. */
 struct sdb_error *linux_read_text(struct linux_system *system, uint64_t address, char *text, size_t size);
 
-/* Where SIZE bytes are in this program; NULL: look for them with linux_read(). */
-static inline const uint8_t *linux_at(const struct linux_system *system, uint64_t address, size_t size)
+/* The same for what is in no block that is known, or in two. */
+const uint8_t *linux_at_block(struct linux_system *system, uint64_t address, size_t size);
+
+/*
+ * Where SIZE bytes are in this program; NULL: look for them with linux_read(). Only of the direct map and the
+ * image: what is there has one place in physical memory for as long as the kernel runs.
+ */
+static inline const uint8_t *linux_at(struct linux_system *system, uint64_t address, size_t size)
 {
-	for (unsigned i = 0; i < system->window_count; i++) {
-		const struct linux_window *window = &system->windows[i];
-		uint64_t at = address - window->low;
-		if (at < window->size && window->size - at >= size)
-			return window->data + at;
-	}
-	return NULL;
+	const struct linux_block *block = &system->blocks[(address >> LINUX_BLOCK_BITS) & (LINUX_BLOCKS - 1)];
+	uint64_t at = address - block->low;
+	if (at < block->size && block->size - at >= size)
+		return block->data + at;
+	return linux_at_block(system, address, size);
 }
 
 /* False: not there. */

@@ -249,7 +249,6 @@ struct sdb_error *linux_log(struct sdb_target *target, sdb_log_record_fn fn, voi
 	struct sdb_error *error = load(system);
 	if (error)
 		return error;
-	linux_map_windows(system);
 	char *text = malloc(TEXT_MAX + 1);
 	if (!text)
 		return NO_MEMORY();

@@ -327,7 +327,6 @@ struct sdb_error *linux_modules(struct sdb_target *target, sdb_kernel_module_fn 
 	struct sdb_error *error = linux_need_database(listing.system);
 	if (error)
 		return error;
-	linux_map_windows(listing.system);
 	/* As modules of the target they are known only if that was asked for; a list needs no databases. */
 	sdb_error_free(space_get(target, &listing.space));
 	return linux_each_module(listing.system, tell_module, &listing);

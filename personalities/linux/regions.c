@@ -174,7 +174,6 @@ static struct sdb_error *add_module(void *arg, const struct linux_module *module
 struct sdb_error *linux_regions(struct sdb_target *target, struct space *space)
 {
 	struct pieces pieces = { .system = linux_of(target), .space = space };
-	linux_map_windows(pieces.system);
 	struct sdb_error *error = add_kernel(&pieces);
 	if (!error && pieces.system->db) {
 		error = linux_each_module(pieces.system, add_module, &pieces);

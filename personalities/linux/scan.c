@@ -21,7 +21,7 @@ struct scan {
 /* A task's data; an error says what led there. */
 static struct sdb_error *view_task(struct scan *scan, uint64_t address, const char *list, uint64_t from, const uint8_t **data_ret)
 {
-	*data_ret = linux_is_pointer(address) ? linux_view(scan->system, address, scan->system->tasks.size.size,
+	*data_ret = linux_is_pointer(address) ? linux_view(scan->system, address, scan->system->tasks.view,
 							   scan->system->scratch) : NULL;
 	if (*data_ret)
 		return NULL;

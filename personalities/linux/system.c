@@ -79,7 +79,6 @@ struct sdb_error *linux_information(struct sdb_target *target, struct sdb_system
 	system_ret->physical_base = system->physical_base;
 	if (!system->db) /* that is all that can be said without */
 		return NULL;
-	linux_map_windows(system);
 	struct sdb_error *error = linux_load_tasks(system);
 	if (error)
 		return error;

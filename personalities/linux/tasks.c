@@ -113,11 +113,19 @@ struct sdb_error *linux_load_tasks(struct linux_system *system)
 	if (error)
 		return error;
 	layout->sp.at += thread.at;
-	if (layout->size.size > 65536 || layout->tasks.at > layout->size.size)
+	if (layout->size.size > 65536 || layout->tasks.at > layout->size.size || layout->comm.size > 256)
 		return sdb_error_new(SDB_ERROR_CORRUPT, "%s: struct task_struct makes no sense", system->db_path);
 	if (!linux_has(&layout->thread_group) && (!linux_has(&layout->thread_node) || !linux_has(&layout->thread_head)))
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: how this kernel keeps the threads of a process is not known",
 				     system->db_path);
+	/* Of a task is read what is asked for: it is large, and may lie in several pieces. */
+	layout->view = 0;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		const struct linux_member *member = (const struct linux_member *)((const uint8_t *)layout + wanted[i].slot);
+		if (strcmp(wanted[i].type, "task_struct") == 0 && wanted[i].path && linux_has(member) && wanted[i].slot != AT(fs_base)
+		    && wanted[i].slot != AT(gs_base) && member->at + member->size > layout->view)
+			layout->view = member->at + member->size;
+	}
 	if (!system->scratch && !(system->scratch = malloc(65536)))
 		return NO_MEMORY();
 	read_letters(system);
@@ -134,7 +142,6 @@ struct sdb_error *linux_reader_init(struct linux_reader *reader, struct linux_sy
 	struct sdb_error *error = linux_load_tasks(system);
 	if (error)
 		return error;
-	linux_map_windows(system);
 	unsigned count = system->target->cpu_count ? (unsigned)system->target->cpu_count : 1;
 	for (unsigned i = 0; i < count && i < LINUX_CURRENT_KEPT; i++) {
 		uint64_t offset = 0;
@@ -338,7 +345,7 @@ struct sdb_error *linux_describe_task(struct linux_system *system, uint64_t addr
 	if (error)
 		return error;
 	memset(task_ret, 0, sizeof(*task_ret));
-	const uint8_t *data = linux_view(system, address, system->tasks.size.size, system->scratch);
+	const uint8_t *data = linux_view(system, address, system->tasks.view, system->scratch);
 	if (!data)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no task at %#llx", (unsigned long long)address);
 	linux_fill_task(&reader, data, address, task_ret);

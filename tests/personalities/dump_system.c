@@ -104,22 +104,70 @@ static void bench(struct sdb_target *target)
 	printf("bench scan %u tasks %.2f us\n", count, best);
 }
 
+/* Where things are in physical memory, for those who want to damage them. */
+static void print_place(struct sdb_target *target, const char *what, uint64_t address, uint64_t size)
+{
+	struct paging paging;
+	struct translation there;
+	if (guest_kernel_paging(target, &paging) && guest_translate(target, &paging, address, &there))
+		printf("place %s %" PRIx64 " %" PRIx64 " %" PRIx64 "\n", what, address, there.physical, size);
+}
+
+static struct sdb_error *print_task_places(void *arg, const struct sdb_task *task)
+{
+	struct paging paging;
+	print_place(arg, "task", task->address, 4096);
+	if (!task->memory)
+		return NULL;
+	print_place(arg, "mm", task->memory, 1024);
+	struct sdb_error *error = ((struct sdb_target *)arg)->personality->process_paging(arg, task->tgid, &paging);
+	if (!error)
+		printf("place pgd 0 %" PRIx64 " 1000\n", paging.root);
+	sdb_error_free(error);
+	return NULL;
+}
+
+static struct sdb_error *print_module_place(void *arg, const struct sdb_kernel_module *module)
+{
+	print_place(arg, "module", module->address, 1024);
+	return NULL;
+}
+
+static struct sdb_error *print_binding(void *arg, const struct sdb_binding *binding)
+{
+	print_place(arg, "variable", binding->address, 64);
+	return NULL;
+}
+
+static void dump_places(struct sdb_target *target)
+{
+	static const char *const names[] = { "vmlinux:prb_data_*", "vmlinux:printk_rb_*", "vmlinux:modules", "vmlinux:__per_cpu_offset",
+					     "vmlinux:init_task", "vmlinux:sys_call_table", "vmlinux:linux_banner", "vmlinux:page_offset_base",
+					     "vmlinux:tk_core", "vmlinux:saved_command_line", "vmlinux:_printk_rb_static_descs" };
+	complain("places", sdb_target_scan_tasks(target, print_task_places, target));
+	complain("places", sdb_target_kernel_modules(target, print_module_place, target));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		sdb_error_free(sdb_target_bind(target, names[i], false, print_binding, target));
+}
+
 /* ---- stacks ------------------------------------------------------------------------------------------------ */
 
 static void dump_stack(struct sdb_thread *thread)
 {
 	struct sdb_stack *stack = NULL;
 	const struct sdb_frame *frame = NULL;
-	struct sdb_error *error = sdb_stack_open(thread, NULL, &stack);
+	const struct sdb_stack_options options = { .names = true, .lines = true, .inlines = true, .symbols = true };
+	struct sdb_error *error = sdb_stack_open(thread, &options, &stack);
 	printf("stack %" PRId64 "\n", sdb_thread_id(thread));
 	if (error) {
 		complain("stack", error);
 		return;
 	}
 	while (!(error = sdb_stack_next(stack, &frame)) && frame)
-		printf("frame %u kind %d source %d pc %" PRIx64 " sp %" PRIx64 " %s+%" PRIx64 " in %s line %u\n", frame->number,
-		       (int)frame->kind, (int)frame->source, frame->pc, frame->sp, frame->name ? frame->name : "?", frame->offset,
-		       frame->module ? sdb_module_name(frame->module) : "?", frame->line);
+		printf("frame %u kind %d source %d pc %" PRIx64 " sp %" PRIx64 " %s symbol %s+%" PRIx64 " in %s line %u\n",
+		       frame->number, (int)frame->kind, (int)frame->source, frame->pc, frame->sp, frame->name ? frame->name : "?",
+		       frame->symbol ? frame->symbol : "?", frame->offset, frame->module ? sdb_module_name(frame->module) : "?",
+		       frame->line);
 	complain("stack", error);
 	printf("end %s\n", sdb_stack_end(stack) ? sdb_stack_end(stack) : "-");
 	sdb_stack_close(stack);
@@ -136,9 +184,11 @@ static void dump_user(struct sdb_thread *thread)
 	if (error)
 		printf("user %" PRId64 " none: %s\n", thread->id, sdb_error_message(error));
 	else
-		printf("user %" PRId64 " pc %" PRIx64 " sp %" PRIx64 " orig_rax %" PRIx64 " rdi %" PRIx64 " fs %" PRIx64 "\n",
-		       thread->id, registers.general.rip, registers.general.rsp, registers.general.orig_rax,
-		       registers.general.rdi, registers.general.fs_base);
+		printf("user %" PRId64 " pc %" PRIx64 " sp %" PRIx64 " call %" PRIx64 " arguments %" PRIx64 " %" PRIx64 " %" PRIx64
+		       " %" PRIx64 " %" PRIx64 " %" PRIx64 " fs %" PRIx64 "\n", thread->id, registers.general.rip,
+		       registers.general.rsp, registers.general.orig_rax, registers.general.rdi, registers.general.rsi,
+		       registers.general.rdx, registers.general.r10, registers.general.r8, registers.general.r9,
+		       registers.general.fs_base);
 	sdb_error_free(error);
 }
 
@@ -289,6 +339,15 @@ static struct sdb_error *print_words(void *arg, const struct sdb_task *task)
 	return NULL;
 }
 
+static void print_cached(int64_t pid, uint64_t at, const struct sdb_region *region, const uint8_t *page, size_t size)
+{
+	printf("page %" PRId64 " %" PRIx64 " %" PRIx64 " ", pid, at, region->offset + (at - region->low));
+	hex(region->name, strlen(region->name));
+	printf(" ");
+	hex(page, size < 256 ? size : 256);
+	printf("\n");
+}
+
 /* Each page of the regions of every process that can be read in any way, as sums. */
 static struct sdb_error *read_pages(void *arg, const struct sdb_task *task)
 {
@@ -315,9 +374,9 @@ static struct sdb_error *read_pages(void *arg, const struct sdb_task *task)
 			}
 			if (!error)
 				error = personality->read_absent(target, task->tgid, at, page, sizeof(page), &done);
-			if (done)
-				cached++;
-			else
+			if (done && !cached++)
+				print_cached(task->tgid, at, &space->regions[i], page, done);
+			if (!done)
 				absent++;
 		}
 		printf("pages %" PRId64 " %" PRIx64 " present %u cached %u absent %u\n", task->tgid, space->regions[i].low, present,
@@ -341,6 +400,8 @@ static void dump(struct sdb_target *target, const char *what)
 		for_threads(target, dump_stack);
 	else if (strcmp(what, "users") == 0)
 		for_threads(target, dump_user);
+	else if (strcmp(what, "places") == 0)
+		dump_places(target);
 	else if (strcmp(what, "values") == 0)
 		for_threads(target, evaluate);
 	else if (strcmp(what, "modules") == 0)
@@ -363,6 +424,14 @@ static void dump(struct sdb_target *target, const char *what)
 		fprintf(stderr, "dump_system: what is '%s'?\n", what);
 }
 
+static error_t give_specs(int key, char *text, struct argp_state *state)
+{
+	(void)text;
+	if (key == ARGP_KEY_INIT)
+		state->child_inputs[0] = state->input;
+	return key == ARGP_KEY_INIT ? 0 : ARGP_ERR_UNKNOWN;
+}
+
 int main(int argc, char **argv)
 {
 	struct sdb_spec spec = { .id = 1, .pid = 1 };
@@ -377,14 +446,26 @@ int main(int argc, char **argv)
 		else if (strcmp(argv[at], "-R") == 0)
 			spec.root = argv[at + 1];
 	}
-	if (!machine || at == argc) {
-		fprintf(stderr, "usage: dump_system --machine FILE [-K KERNEL] [-R ROOT] WHAT...\n");
+	int words = at;
+	while (words < argc && strcmp(argv[words], "--") != 0)
+		words++;
+	if (at == words || (!machine && words == argc)) {
+		fprintf(stderr, "usage: dump_system [--machine FILE] [-K KERNEL] [-R ROOT] WHAT... [-- TARGET ARGUMENTS]\n");
 		return 2;
+	}
+	struct sdb_specs specs = { 0 };
+	if (!machine) {
+		const struct argp_child children[] = { { .argp = &sdb_specs_argp }, { 0 } };
+		const struct argp argp = { .parser = give_specs, .children = children };
+		if (argp_parse(&argp, argc - words, argv + words, 0, NULL, &specs) || specs.count != 1)
+			return 2;
+		spec = specs.items[0];
+		spec.id = 1;
 	}
 	spec.no_index = true;
 	spec.personality = "linux";
 	struct sdb_target *target = NULL;
-	struct sdb_error *error = fake_machine_create(&spec, machine, &target);
+	struct sdb_error *error = machine ? fake_machine_create(&spec, machine, &target) : sdb_target_create(&spec, &target);
 	if (!error)
 		error = sdb_target_open(target);
 	if (error) {
@@ -394,8 +475,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[at], "bench") == 0)
 		printf("bench open %.1f us\n", now() - begin);
-	for (; at < argc; at++)
+	for (; at < words; at++)
 		dump(target, argv[at]);
 	sdb_target_close(target);
+	sdb_specs_deinit(&specs);
 	return status;
 }

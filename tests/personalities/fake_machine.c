@@ -85,6 +85,18 @@ static struct sdb_error *map_memory(struct fake *fake, const char *path)
 	return fake->data ? NULL : sdb_error_new(SDB_ERROR_SYSTEM, "cannot map %s", path);
 }
 
+static uint8_t *find(struct fake *fake, uint64_t address, size_t *size_ret)
+{
+	for (unsigned i = 0; i < fake->ranges; i++) {
+		uint64_t at = address - fake->ram[i].low;
+		if (at >= fake->ram[i].size)
+			continue;
+		*size_ret = (size_t)(fake->ram[i].size - at);
+		return fake->data + fake->ram[i].offset + at;
+	}
+	return NULL;
+}
+
 static struct sdb_error *read_description(struct fake *fake, const char *path)
 {
 	char line[4096];
@@ -101,6 +113,11 @@ static struct sdb_error *read_description(struct fake *fake, const char *path)
 			fake->ram[fake->ranges].low = low;
 			fake->ram[fake->ranges].size = size;
 			fake->ram[fake->ranges++].offset = offset;
+		} else if (sscanf(line, "poke %llx %llx", &low, &size) == 2) {
+			size_t there = 0;
+			uint8_t *data = find(fake, low, &there);
+			if (data && there >= 8)
+				memcpy(data, &size, 8);
 		} else if (strncmp(line, "cpu", 3) == 0) {
 			read_cpu(fake, line);
 		} else if (strncmp(line, "unmapped", 8) == 0) {
@@ -155,18 +172,6 @@ static struct sdb_error *fake_cpu_state(struct sdb_target *target, unsigned cpu,
 	if (cpu >= fake->cpu_count)
 		return sdb_error_new(SDB_ERROR_INVALID, "there is no CPU %u", cpu);
 	*cpu_ret = fake->cpus[cpu];
-	return NULL;
-}
-
-static uint8_t *find(struct fake *fake, uint64_t address, size_t *size_ret)
-{
-	for (unsigned i = 0; i < fake->ranges; i++) {
-		uint64_t at = address - fake->ram[i].low;
-		if (at >= fake->ram[i].size)
-			continue;
-		*size_ret = (size_t)(fake->ram[i].size - at);
-		return fake->data + fake->ram[i].offset + at;
-	}
 	return NULL;
 }
 

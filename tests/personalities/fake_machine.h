@@ -9,6 +9,7 @@
  *     memory PATH                      the file with RAM; mapped privately
  *     ram ADDRESS SIZE OFFSET          a range of physical memory and where it is in that file
  *     cpu NAME=VALUE...                the next CPU: cr0 ... efer, idt, gdt, fs_base, and registers by name
+ *     poke ADDRESS VALUE               eight bytes of physical memory are changed
  *     unmapped                         RAM is only read, never mapped, as with a bare stub
  *
  * with numbers in hexadecimal.
