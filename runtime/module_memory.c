@@ -5,6 +5,7 @@
  */
 
 #include "space.h"
+#include "symdb/hex.h"
 
 #include <stackdb/indexing.h>
 #include <stackdb/store.h>
@@ -67,9 +68,8 @@ static void try_file(struct sdb_module *module, char *candidate)
 
 static char *debug_file(const struct sdb_module *module, const char *root)
 {
-	char id[129] = "", *path;
-	for (size_t i = 0; i < module->build_id_length; i++)
-		sprintf(id + 2 * i, "%02x", module->build_id[i]);
+	char id[129], *path;
+	hex_of_bytes(module->build_id, module->build_id_length, id);
 	if (asprintf(&path, "%s/usr/lib/debug/.build-id/%.2s/%s.debug", root, id, id + 2) < 0)
 		return NULL;
 	return path;
