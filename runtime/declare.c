@@ -5,6 +5,7 @@
  * hostile types that refer to themselves.
  */
 #include "declare.h"
+#include <stackdb/language.h>
 
 #include <stdlib.h>
 
@@ -24,17 +25,6 @@ struct declaration {
 static struct sdb_error *put(struct declaration *declaration, sdb_type_id id, unsigned dimension,
 			     unsigned depth);
 
-static const char *qualifier(enum sdb_type_kind kind)
-{
-	switch (kind) {
-	case SDB_TYPE_CONST: return "const";
-	case SDB_TYPE_VOLATILE: return "volatile";
-	case SDB_TYPE_RESTRICT: return "restrict";
-	case SDB_TYPE_ATOMIC: return "_Atomic";
-	default: return NULL;
-	}
-}
-
 static void space(struct buffer *left)
 {
 	char last = text_last(left);
@@ -42,25 +32,14 @@ static void space(struct buffer *left)
 		text_add(left, " ");
 }
 
-static const char *tag_of(enum sdb_type_kind kind)
-{
-	switch (kind) {
-	case SDB_TYPE_STRUCT: return "struct ";
-	case SDB_TYPE_CLASS: return "class ";
-	case SDB_TYPE_UNION: return "union ";
-	case SDB_TYPE_ENUM: return "enum ";
-	default: return NULL;
-	}
-}
-
 static struct sdb_error *put_named(struct declaration *declaration, const struct sdb_type *type)
 {
 	struct buffer *left = &declaration->left;
-	const char *tag = tag_of(type->kind), *name;
+	const char *tag = sdb_type_tag(type->kind), *name;
 	char *qualified;
 	struct sdb_error *error;
 	if (tag && (!type->name || !types_plain_tags(declaration->types, declaration->db)))
-		text_add(left, tag);
+		text_add_format(left, "%s ", tag);
 	if (type->name && type->scope.kind == SDB_SCOPE_TYPE) {
 		error = sdb_qualified_name(declaration->db,
 					   (struct sdb_entity){ SDB_ENTITY_TYPE, type->id },
@@ -171,7 +150,7 @@ static struct sdb_error *put_qualified(struct declaration *declaration, const st
 					    &target);
 	/* What qualifies an array qualifies its elements, which compilers often say once more. */
 	bool said = false;
-	for (unsigned i = 0; i < 8 && !error && (qualifier(target->kind)
+	for (unsigned i = 0; i < 8 && !error && (sdb_type_qualifier(target->kind)
 						 || target->kind == SDB_TYPE_ARRAY); i++) {
 		error = types_get(declaration->types, declaration->db, target->target, &target);
 		said |= !error && target->kind == type->kind;
@@ -181,7 +160,7 @@ static struct sdb_error *put_qualified(struct declaration *declaration, const st
 	bool after = target->kind == SDB_TYPE_POINTER || types_is_reference(target->kind)
 		|| target->kind == SDB_TYPE_MEMBER_POINTER;
 	if (!after) {
-		text_add(&declaration->left, qualifier(type->kind));
+		text_add(&declaration->left, sdb_type_qualifier(type->kind));
 		text_add(&declaration->left, " ");
 	}
 	error = put(declaration, type->target, 0, depth + 1);
@@ -189,7 +168,7 @@ static struct sdb_error *put_qualified(struct declaration *declaration, const st
 		/* gdb: `char * const`, a space on either side */
 		if (text_last(&declaration->left) != ' ')
 			text_add(&declaration->left, " ");
-		text_add(&declaration->left, qualifier(type->kind));
+		text_add(&declaration->left, sdb_type_qualifier(type->kind));
 	}
 	return error;
 }

@@ -91,7 +91,7 @@ struct driver {
 	 * watched it. NULL: it is always watched.
 	 */
 	struct sdb_error *(*detach)(struct sdb_target *target);
-	/* Brings target->threads up to date while it runs. */
+	/* Brings target->threads up to date while it runs; of a machine only target->status: it may have ended. */
 	struct sdb_error *(*refresh)(struct sdb_target *target);
 	/*
 	 * Lets a stopped thread go on, with its `signal` delivered. One that has an event which wait()

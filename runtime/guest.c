@@ -10,12 +10,15 @@
 #define UPPER_HALF (1ull << 63)
 #define KEPT 1024u /* translations; a power of two */
 
-/* A translation of the 4 KiB that ADDRESS is in; void when another generation has begun. */
+/* Kept for 4 KiB, or for 2 MiB of pages that have so much. */
+enum { SMALL = 12, LARGE = 21 };
+
+/* The translation of a unit of addresses; void when another generation has begun. */
 struct kept {
-	uint64_t page; /* its number */
+	uint64_t unit; /* its number */
 	uint64_t root;
 	uint32_t generation;
-	uint8_t form; /* of the tables */
+	uint8_t form, shift; /* of the tables; of the unit */
 	struct translation translation; /* of its first byte */
 };
 
@@ -108,38 +111,48 @@ static uint8_t form_of(const struct paging *paging)
 	return (uint8_t)(paging->levels | paging->large << 6 | paging->no_execute << 7);
 }
 
-/* The place for the translation of ADDRESS; NULL: none is kept. */
-static struct kept *find_place(struct sdb_target *target, const struct paging *paging, uint64_t address)
+/* The place for the translation of the unit that ADDRESS is in. Processes have the same addresses: their roots spread them. */
+static struct kept *find_place(const struct guest *guest, const struct paging *paging, uint64_t address, unsigned shift)
 {
-	struct guest *guest = target->status == SDB_TARGET_PAUSED ? guest_get(target) : NULL;
-	if (!guest || (!guest->kept && !(guest->kept = calloc(KEPT, sizeof(*guest->kept)))))
-		return NULL;
-	/* Processes have the same addresses: their roots spread them. */
-	return &guest->kept[((address ^ paging->root) >> 12) & (KEPT - 1)];
+	return &guest->kept[((address >> shift) ^ (paging->root >> SMALL) ^ shift) & (KEPT - 1)];
+}
+
+static bool take_kept(const struct guest *guest, const struct paging *paging, uint64_t address, unsigned shift,
+		      struct translation *translation_ret)
+{
+	const struct kept *kept = find_place(guest, paging, address, shift);
+	if (kept->generation != guest->generation || kept->shift != shift || kept->unit != address >> shift
+	    || kept->root != paging->root || kept->form != form_of(paging))
+		return false;
+	uint64_t inside = address & ((1ull << shift) - 1);
+	*translation_ret = kept->translation;
+	translation_ret->physical += inside;
+	translation_ret->left -= inside;
+	return true;
+}
+
+static void keep(struct guest *guest, const struct paging *paging, uint64_t address, const struct translation *translation)
+{
+	unsigned shift = translation->page >= 1u << LARGE ? LARGE : SMALL;
+	uint64_t inside = address & ((1ull << shift) - 1);
+	struct kept *kept = find_place(guest, paging, address, shift);
+	*kept = (struct kept){ .unit = address >> shift, .root = paging->root, .generation = guest->generation,
+			       .form = form_of(paging), .shift = (uint8_t)shift, .translation = *translation };
+	kept->translation.physical -= inside;
+	kept->translation.left += inside;
 }
 
 bool guest_translate(struct sdb_target *target, const struct paging *paging, uint64_t address,
 		     struct translation *translation_ret)
 {
-	struct kept *kept = find_place(target, paging, address);
-	if (!kept)
+	struct guest *guest = target->status == SDB_TARGET_PAUSED ? guest_get(target) : NULL;
+	if (!guest || (!guest->kept && !(guest->kept = calloc(KEPT, sizeof(*guest->kept)))))
 		return paging_walk(target, paging, address, translation_ret);
-	uint64_t page = address >> 12, inside = address & 4095;
-	if (kept->generation != target->guest->generation || kept->page != page || kept->root != paging->root
-	    || kept->form != form_of(paging)) {
-		kept->generation = 0;
-		if (!paging_walk(target, paging, address & ~4095ull, &kept->translation)) {
-			*translation_ret = kept->translation;
-			return false;
-		}
-		kept->page = page;
-		kept->root = paging->root;
-		kept->form = form_of(paging);
-		kept->generation = target->guest->generation;
-	}
-	*translation_ret = kept->translation;
-	translation_ret->physical += inside;
-	translation_ret->left -= inside;
+	if (take_kept(guest, paging, address, LARGE, translation_ret) || take_kept(guest, paging, address, SMALL, translation_ret))
+		return true;
+	if (!paging_walk(target, paging, address, translation_ret))
+		return false;
+	keep(guest, paging, address, translation_ret);
 	return true;
 }
 

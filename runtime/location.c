@@ -235,7 +235,8 @@ struct sdb_error *location_find(const struct sdb_context *context,
 				const struct sdb_location *location,
 				struct location **location_ret)
 {
-	struct place place = { .kind = PLACE_MEMORY, .address = context_to_target(context, location->address) };
+	struct place place = { .kind = PLACE_MEMORY,
+			       .address = context_to_target(context, location->address) };
 	switch (location->kind) {
 	case SDB_LOCATION_ADDRESS:
 		return location_single(&place, location_ret);

@@ -231,7 +231,7 @@ static struct sdb_error *push_encoded(struct machine *machine, uint64_t encoding
 	if (encoding & ENCODING_APPLICATION)
 		return sdb_error_new(SDB_ERROR_INVALID, "an address that is encoded as 0x%llx",
 				     (unsigned long long)encoding);
-	struct sdb_error *error = push_number(machine, address + machine->context->load_bias);
+	struct sdb_error *error = push_number(machine, context_to_target(machine->context, address));
 	return error || !(encoding & ENCODING_INDIRECT) ? error : dereference(machine, size, 0);
 }
 
@@ -396,7 +396,8 @@ static struct sdb_error *step(struct machine *machine, const struct sdb_operatio
 	if (is_binary(code))
 		return binary(machine, code);
 	switch (code) {
-	case SDB_OP_ADDR: return push_number(machine, context_to_target(machine->context, value[0]));
+	case SDB_OP_ADDR:
+		return push_number(machine, context_to_target(machine->context, value[0]));
 	case SDB_OP_BREGX: return push_register(machine, value[0], (int64_t)value[1]);
 	case SDB_OP_FBREG: return push_frame_base(machine, (int64_t)value[0]);
 	case SDB_OP_DEREF: return dereference(machine, types_address_size(machine->context->db), 0);

@@ -118,8 +118,9 @@ static struct sdb_error *call_location(struct machine *machine, const struct sdb
 	if (!location)
 		return NULL; /* DWARF 5, 2.5.1.5: an entry without a location has no effect */
 	if (location->kind == SDB_LOCATION_ADDRESS)
-		return machine_push(machine, stack_generic(context_to_target(context, location->address),
-							   types_address_size(context->db)));
+		return machine_push(machine,
+				    stack_generic(context_to_target(context, location->address),
+						  types_address_size(context->db)));
 	if (location->kind == SDB_LOCATION_EXPRESSION)
 		expression = &location->expression;
 	for (size_t i = 0; location->kind == SDB_LOCATION_LIST && i < location->entry_count
@@ -163,8 +164,8 @@ static struct sdb_error *load_number(struct machine *machine, const struct refer
 	uint64_t size;
 	bool known;
 	number_bits bits;
-	struct sdb_error *error = types_size(machine->types, machine->context->db, referred->type, &size,
-					     &known);
+	struct sdb_error *error = types_size(machine->types, machine->context->db, referred->type,
+					     &size, &known);
 	if (error)
 		return error;
 	if (!known || size == 0 || size > 16)

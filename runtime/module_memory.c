@@ -68,7 +68,7 @@ static void try_file(struct sdb_module *module, char *candidate)
 
 static char *debug_file(const struct sdb_module *module, const char *root)
 {
-	char id[129], *path;
+	char id[129] = "", *path;
 	hex_of_bytes(module->build_id, module->build_id_length, id);
 	if (asprintf(&path, "%s/usr/lib/debug/.build-id/%.2s/%s.debug", root, id, id + 2) < 0)
 		return NULL;

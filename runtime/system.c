@@ -9,6 +9,14 @@
 static struct sdb_error *find(struct sdb_target *target, const struct personality **personality_ret)
 {
 	*personality_ret = target->personality;
+	/* A machine that runs may have ended: what is left of it is not its system. */
+	if (target->personality && target->status == SDB_TARGET_RUNNING && target->driver->refresh) {
+		struct sdb_error *error = target->driver->refresh(target);
+		if (error)
+			return error;
+	}
+	if (target->status == SDB_TARGET_EXITED)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has ended", target->name);
 	if (target->personality)
 		return NULL;
 	if (target->status == SDB_TARGET_CLOSED)

@@ -31,13 +31,16 @@ static struct sdb_error *bind_task(struct sdb_target *target, struct sdb_thread 
 
 struct sdb_error *tasks_refresh(struct sdb_target *target)
 {
-	if (!target->personality)
-		return target->status == SDB_TARGET_RUNNING && target->driver->refresh ? target->driver->refresh(target) : NULL;
+	struct sdb_error *error = NULL;
+	if (target->status == SDB_TARGET_RUNNING && target->driver->refresh)
+		error = target->driver->refresh(target);
+	if (error || !target->personality)
+		return error;
 	if (target->tasks_current || (target->status != SDB_TARGET_RUNNING && target->status != SDB_TARGET_PAUSED))
 		return NULL;
 	for (size_t i = 0; i < target->thread_count; i++)
 		target->threads[i]->seen = target->threads[i]->cpu != NULL;
-	struct sdb_error *error = target->personality->refresh(target);
+	error = target->personality->refresh(target);
 	for (size_t i = target->thread_count; i-- > 0;)
 		if (!error && !target->threads[i]->seen)
 			target_remove_thread(target, target->threads[i]);

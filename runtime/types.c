@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "types.h"
 #include "types_own.h"
+#include <stackdb/language.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -321,19 +322,6 @@ struct sdb_error *types_function(struct types *types, struct sdb_db *db,
 	return own_types_function(&types->own, db, function, id_ret);
 }
 
-/* DW_LANG_* whose sources say `point` where C says `struct point` (DWARF 5, 7.12). */
-static bool language_has_plain_tags(uint16_t language)
-{
-	switch (language) {
-	case 0x0004: case 0x001a: case 0x0021: case 0x002b: case 0x003a: /* C++ */
-	case 0x0011: case 0x0019: /* Objective-C++, OpenCL C++ is close enough */
-	case 0x001c: case 0x0016: case 0x0013: case 0x001e: /* Rust, Go, D, Swift */
-	case 0x000b: case 0x0020: /* Java, Julia */
-		return true;
-	}
-	return false;
-}
-
 bool types_plain_tags(struct types *types, struct sdb_db *db)
 {
 	if (types->language_db == db)
@@ -351,7 +339,7 @@ bool types_plain_tags(struct types *types, struct sdb_db *db)
 		}
 		if (unit.language == 0x8001 || unit.language == 0)
 			continue;
-		types->plain_tags = language_has_plain_tags(unit.language);
+		types->plain_tags = sdb_language_plain_tags(unit.language);
 		break;
 	}
 	return types->plain_tags;
@@ -366,7 +354,7 @@ void types_use_unit(struct types *types, struct sdb_db *db, sdb_unit_id id)
 	if (!error && unit.language && unit.language != 0x8001) {
 		types->language_db = db;
 		types->language_unit = id;
-		types->plain_tags = language_has_plain_tags(unit.language);
+		types->plain_tags = sdb_language_plain_tags(unit.language);
 	}
 	sdb_error_free(error);
 }

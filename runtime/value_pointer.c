@@ -67,7 +67,8 @@ static struct sdb_error *follow_implicit(struct sdb_value *value, const struct s
 	struct sdb_error *error = NULL;
 	if (place->reference == SDB_REFERENCE_LOCAL || place->reference == SDB_REFERENCE_OUTER) {
 		if (context->db == value->db)
-			error = location_of_local(context, place->reference, place->number, &location);
+			error = location_of_local(context, place->reference, place->number,
+						  &location);
 	} else if (place->reference == SDB_REFERENCE_VARIABLE && place->number
 		   && place->number <= sdb_db_info(value->db)->variables) {
 		struct sdb_variable *variable;

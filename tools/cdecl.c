@@ -6,6 +6,7 @@
  */
 #include "cdecl.h"
 #include "expression.h"
+#include <stackdb/language.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,17 +41,6 @@ static void put_decl(struct decl *decl, sdb_type_id id, unsigned depth);
 static bool is_derived_suffix(enum sdb_type_kind kind)
 {
 	return kind == SDB_TYPE_ARRAY || kind == SDB_TYPE_FUNCTION;
-}
-
-static const char *qualifier(enum sdb_type_kind kind)
-{
-	switch (kind) {
-	case SDB_TYPE_CONST: return "const";
-	case SDB_TYPE_VOLATILE: return "volatile";
-	case SDB_TYPE_RESTRICT: return "restrict";
-	case SDB_TYPE_ATOMIC: return "_Atomic";
-	default: return NULL;
-	}
 }
 
 static bool wants_space(const char *left, size_t size)
@@ -124,14 +114,10 @@ static void put_whole(struct decl *decl, sdb_type_id id, unsigned depth)
 
 void cdecl_head(struct session *session, struct text *to, const struct type_outline *type)
 {
-	const char *tag = type->kind == SDB_TYPE_STRUCT ? "struct"
-		: type->kind == SDB_TYPE_UNION          ? "union"
-		: type->kind == SDB_TYPE_CLASS          ? "class"
-		: type->kind == SDB_TYPE_ENUM           ? "enum"
-		: type->kind == SDB_TYPE_NAMESPACE      ? "namespace"
-							: NULL;
+	bool space = type->kind == SDB_TYPE_NAMESPACE;
+	const char *tag = space ? "namespace" : sdb_type_tag(type->kind);
 	bool named = type->name != 0;
-	if (tag && (!named || type->kind == SDB_TYPE_NAMESPACE || !session_plain_tags(session))) {
+	if (tag && (!named || space || !session_plain_tags(session))) {
 		text_add(to, tag);
 		text_char(to, ' ');
 	}
@@ -141,7 +127,7 @@ void cdecl_head(struct session *session, struct text *to, const struct type_outl
 	else if (named)
 		text_add(to, session_qualified(session,
 					       (struct sdb_entity){ SDB_ENTITY_TYPE, type->id }));
-	else if (type->kind == SDB_TYPE_NAMESPACE)
+	else if (space)
 		text_add(to, "(anonymous namespace)");
 	else
 		text_add(to, "{...}");
@@ -277,7 +263,7 @@ static void put_qualified(struct decl *decl, const struct type_outline *type, un
 	struct type_outline target = session_type(decl->session, type->target);
 	/* What qualifies an array qualifies its elements, which compilers often say once more. */
 	bool said = false;
-	for (unsigned i = 0; i < 8 && (qualifier(target.kind) || target.kind == SDB_TYPE_ARRAY);
+	for (unsigned i = 0; i < 8 && (sdb_type_qualifier(target.kind) || target.kind == SDB_TYPE_ARRAY);
 	     i++) {
 		target = session_type(decl->session, target.target);
 		said |= target.kind == type->kind;
@@ -290,13 +276,13 @@ static void put_qualified(struct decl *decl, const struct type_outline *type, un
 		|| target.kind == SDB_TYPE_RVALUE_REFERENCE
 		|| target.kind == SDB_TYPE_MEMBER_POINTER;
 	if (!after) {
-		text_add(decl->left, qualifier(type->kind));
+		text_add(decl->left, sdb_type_qualifier(type->kind));
 		text_char(decl->left, ' ');
 	}
 	put_decl(decl, type->target, depth + 1);
 	if (after) {
 		space_before_declarator(decl->left);
-		text_add(decl->left, qualifier(type->kind));
+		text_add(decl->left, sdb_type_qualifier(type->kind));
 	}
 }
 

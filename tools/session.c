@@ -2,6 +2,7 @@
 #include "session.h"
 #include "cache.h"
 
+#include <stackdb/language.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,19 +224,6 @@ void session_remember(struct session *session, enum session_notes kind, uint32_t
 	cache_put(&session->notes[kind], id, data);
 }
 
-/* Languages by DWARF 5 section 7.12 and the list of later additions. */
-static bool language_has_plain_tags(uint16_t language)
-{
-	switch (language) {
-	case 0x0004: case 0x001a: case 0x0021: case 0x002b: case 0x003a: /* C++ */
-	case 0x0011: case 0x0019: /* Objective-C++, OpenCL C++ is close enough */
-	case 0x001c: case 0x0016: case 0x0013: case 0x001e: /* Rust, Go, D, Swift */
-	case 0x000b: case 0x0020: /* Java, Julia */
-		return true;
-	}
-	return false;
-}
-
 bool session_plain_tags(struct session *session)
 {
 	if (session->plain_tags >= 0)
@@ -248,7 +236,7 @@ bool session_plain_tags(struct session *session)
 			break;
 		if (unit.language == 0x8001 || unit.language == 0)
 			continue;
-		session->plain_tags = language_has_plain_tags(unit.language);
+		session->plain_tags = sdb_language_plain_tags(unit.language);
 		break;
 	}
 	return session->plain_tags;

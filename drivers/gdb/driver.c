@@ -30,6 +30,7 @@ static bool claims(const struct sdb_spec *spec)
 /* A machine; also what is listed, before it is known which of the two it is. */
 const struct driver driver_gdb = {
 	COMMON,
+	.refresh = stub_machine_refresh,
 	.read_memory = stub_read_virtual,
 	.write_memory = stub_write_virtual,
 	.cpus = stub_cpus,

@@ -89,6 +89,15 @@ struct sdb_error *stub_cpu_state(struct sdb_target *target, unsigned cpu, struct
 	return stub_release(stub, was_running, read_cpu(stub, stub->threads[cpu], cpu_ret));
 }
 
+struct sdb_error *stub_machine_refresh(struct sdb_target *target)
+{
+	struct stub *stub = stub_of(target);
+	/* What is mapped of a QEMU that has quit looks as if it lived. */
+	if (stub->qemu && qemu_gone(stub->qemu))
+		target->status = SDB_TARGET_EXITED;
+	return NULL;
+}
+
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
 const uint8_t *stub_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret)

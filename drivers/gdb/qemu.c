@@ -246,9 +246,12 @@ bool qemu_running(struct qemu *qemu)
 bool qemu_gone(struct qemu *qemu)
 {
 	struct pollfd ended = { .fd = qemu->pidfd, .events = POLLIN };
-	if (qemu->pidfd >= 0 && poll(&ended, 1, 0) > 0)
+	if (qemu->ram && ram_lost(qemu->ram))
 		return true;
-	return (qemu->qmp && qmp_ended(qemu->qmp)) || (qemu->ram && ram_lost(qemu->ram));
+	/* One system call: this is asked before each look at a machine that runs. */
+	if (qemu->pidfd >= 0)
+		return poll(&ended, 1, 0) > 0;
+	return qemu->qmp && qmp_ended(qemu->qmp);
 }
 
 struct sdb_error *qemu_quit(struct qemu *qemu)

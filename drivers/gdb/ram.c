@@ -19,7 +19,9 @@
 
 struct ram_range {
 	uint64_t low, high;
-	uint8_t *base; /* NULL: not mapped */
+	uint8_t *base; /* of LOW, in this program; NULL: not mapped */
+	uint8_t *mapping; /* MAPPED bytes from a whole page of the file on */
+	size_t mapped;
 	struct mapped_range *guard;
 	uint64_t *touched; /* a bit for each block; NULL: pages are so large that it does not matter */
 	int fd;
@@ -32,6 +34,7 @@ struct ram {
 	struct ram_range ranges[MAX_RANGES];
 	unsigned count;
 	unsigned last; /* that was asked for last */
+	size_t last_block; /* that was touched last */
 	size_t resident, limit; /* blocks */
 };
 
@@ -47,7 +50,7 @@ static void unmap(struct ram_range *range)
 {
 	if (range->base) {
 		mapped_fault_release(range->guard);
-		munmap(range->base, (size_t)(range->high - range->low));
+		munmap(range->mapping, range->mapped);
 	}
 	free(range->touched);
 	free(range->path);
@@ -86,32 +89,46 @@ static struct sdb_error *check_size(int fd, uint64_t offset, uint64_t size, cons
 	return NULL;
 }
 
+/* Pages of hugetlbfs can only be mapped whole: *PAGE_RET bytes. */
+static bool is_huge(int fd, uint64_t *page_ret)
+{
+	struct statfs system;
+	bool huge = fstatfs(fd, &system) == 0 && (uint32_t)system.f_type == HUGETLBFS && system.f_bsize > 0;
+	*page_ret = huge ? (uint64_t)system.f_bsize : 4096;
+	return huge;
+}
+
+static struct sdb_error *map_file(struct ram_range *range)
+{
+	uint64_t page, size = range->high - range->low;
+	bool huge = is_huge(range->fd, &page);
+	uint64_t begin = range->offset & ~(page - 1), before = range->offset - begin;
+	range->mapped = (size_t)((before + size + page - 1) & ~(page - 1));
+	range->mapping = mmap(NULL, range->mapped, PROT_READ, MAP_SHARED | MAP_NORESERVE, range->fd, (off_t)begin);
+	if (range->mapping == MAP_FAILED)
+		return sdb_error_errno(errno, "cannot map %s", range->path);
+	range->guard = mapped_fault_guard(range->mapping, range->mapped);
+	if (!huge)
+		range->touched = calloc((size_t)(size >> BLOCK_BITS) / 64 + 1, sizeof(uint64_t));
+	if (!range->guard || (!huge && !range->touched)) {
+		mapped_fault_release(range->guard);
+		munmap(range->mapping, range->mapped);
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	}
+	range->base = range->mapping + before;
+	return NULL;
+}
+
 struct sdb_error *ram_map(struct ram *ram, unsigned index, int fd, uint64_t offset, bool writable, const char *path)
 {
 	struct ram_range *range = &ram->ranges[index];
-	struct statfs system;
-	size_t size = (size_t)(range->high - range->low);
 	range->fd = fd;
 	range->offset = offset;
 	range->writable = writable;
 	range->path = strdup(path);
-	struct sdb_error *error = check_size(fd, offset, size, path);
-	if (error)
-		return error;
-	bool huge = fstatfs(fd, &system) == 0 && (uint32_t)system.f_type == HUGETLBFS;
-	void *base = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, (off_t)offset);
-	if (base == MAP_FAILED)
-		return sdb_error_errno(errno, "cannot map %s", path);
-	range->guard = mapped_fault_guard(base, size);
-	if (!huge)
-		range->touched = calloc((size >> BLOCK_BITS) / 64 + 1, sizeof(uint64_t));
-	if (!range->guard || (!huge && !range->touched)) {
-		mapped_fault_release(range->guard);
-		munmap(base, size);
-		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	}
-	range->base = base;
-	return NULL;
+	struct sdb_error *error = range->path ? check_size(fd, offset, range->high - range->low, path)
+		: sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
+	return error ? error : map_file(range);
 }
 
 unsigned ram_count(const struct ram *ram)
@@ -180,9 +197,10 @@ static void touch(struct ram *ram, struct ram_range *range, uint64_t place, bool
 	if (ram->resident >= ram->limit)
 		let_go(ram);
 	size_t begin = block << BLOCK_BITS, length = size - begin < BLOCK ? size - begin : BLOCK;
-	if (alone)
+	if (alone && block != ram->last_block + 1) /* one after the other is no here and there */
 		madvise(range->base + begin, length, MADV_RANDOM);
 	range->touched[block / 64] |= bit;
+	ram->last_block = block;
 	ram->resident++;
 }
 
@@ -273,8 +291,8 @@ bool ram_lost(const struct ram *ram)
 /* hugetlbfs has no write(): through a mapping of the page. */
 static struct sdb_error *write_mapped(const struct ram_range *range, uint64_t place, const void *buffer, size_t size)
 {
-	struct statfs system;
-	uint64_t page = fstatfs(range->fd, &system) == 0 && system.f_bsize > 0 ? (uint64_t)system.f_bsize : 4096;
+	uint64_t page;
+	is_huge(range->fd, &page);
 	uint64_t begin = (range->offset + place) & ~(page - 1), end = range->offset + place + size;
 	size_t length = (size_t)((end - begin + page - 1) & ~(page - 1));
 	uint8_t *base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, range->fd, (off_t)begin);

@@ -131,6 +131,12 @@ static void tell_resident(void)
 	tell(NULL, "peak=%ld now=%ld", peak, file + shared);
 }
 
+static void tell_status(struct sdb_target *target)
+{
+	struct sdb_error *error = target->driver->refresh ? target->driver->refresh(target) : NULL;
+	tell(error, "%d", sdb_target_status(target));
+}
+
 static void answer(struct sdb_target *target, const char *line)
 {
 	unsigned cpu;
@@ -158,7 +164,7 @@ static void answer(struct sdb_target *target, const char *line)
 	else if (strcmp(line, "resident") == 0)
 		tell_resident();
 	else if (strcmp(line, "status") == 0)
-		tell(NULL, "%d", sdb_target_status(target));
+		tell_status(target);
 	else
 		tell(sdb_error_new(SDB_ERROR_INVALID, "what is '%s'?", line), " ");
 }

@@ -18,7 +18,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* ---- a small database --------------------------------------------------------------------------- */
+/* ---- a small database ------------------------------------------------------------------------ */
 
 enum { NAME_INT = 1, NAME_CHAR, NAME_DOUBLE, NAME_POINT, NAME_X, NAME_Y, NAME_NEXT, NAME_G, NAME_P,
        NAME_TEXT, NAME_WAVE, NAME_M, NAME_V, NAME_METHOD, NAME_F, NAMES };
@@ -133,7 +133,7 @@ static struct sdb_db *make_database(void)
 	return small_database_make(&(struct small_database){ path, 4, texts, NAMES, ranks, fill });
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 static void print(struct sdb_value *value, const struct sdb_context *context)
 {
@@ -179,8 +179,8 @@ static void ask_c(const struct sdb_context *context, const uint8_t *data, size_t
 
 	if (!text)
 		return;
-	struct sdb_error *error = sdb_evaluate(context, NULL, text, SDB_EVALUATE_ASSIGN | SDB_EVALUATE_CALL,
-					       &value);
+	struct sdb_error *error = sdb_evaluate(context, NULL, text,
+					       SDB_EVALUATE_ASSIGN | SDB_EVALUATE_CALL, &value);
 	if (!error) {
 		print(value, context);
 		sdb_value_free(value);

@@ -7,8 +7,6 @@
 - the tables of running kernels (5 and 4 levels, PTI) and of ones that are made here (PAE, 32 bits): `info tlb`, `gva2gpa`
 - machines that quit, hang, reboot, migrate away, and RAM files that shrink"""
 
-import contextlib
-import json
 import os
 import re
 import signal
@@ -19,48 +17,12 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/../lib", f"{HERE}/../guests"]
+sys.path[:0] = [f"{HERE}/../lib", f"{HERE}/../guests", f"{HERE}/../drivers"]
 import guest as guests  # noqa: E402
 import oracle  # noqa: E402
+from machine_program import Program  # noqa: E402
 
 MONITOR = "control.sock"
-
-
-class Program:
-    """tests/drivers/dump_machine.c with a machine."""
-
-    def __init__(self, *arguments):
-        program = os.environ.get("DUMP_MACHINE") or os.path.join(os.path.dirname(os.environ["STACKDB"]),
-                                                                 "../tests/drivers/dump_machine")
-        self.process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        self.opening = self.process.stdout.readline().strip()
-        self.open = self.opening.startswith("ok ")
-
-    def __call__(self, question):
-        try:
-            self.process.stdin.write(question + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return f"ended {self.process.wait()}"
-        answer = self.process.stdout.readline().strip()
-        return answer if answer else f"ended {self.process.wait()}"
-
-    def bytes(self, question):
-        answer = self(question)
-        return bytes.fromhex(answer[3:]) if answer.startswith("ok") else answer
-
-    def close(self):
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.messages = self.process.stderr.read()
-        return self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Bare:
@@ -148,6 +110,11 @@ def layouts(work):
     yield "two equal backends, q35", numa, "q35", "4G", False
     yield "memory modules", ["-object", memfd.format("ram", "1G"), "-object", memfd.format("more", "512M"), "-device",
                              "pc-dimm,memdev=more"], "pc,memory-backend=ram", "1G,slots=2,maxmem=4G", False
+    with open("/proc/meminfo", encoding="ascii") as file:
+        free = dict(re.findall(r"^(\w+): +(\d+)", file.read(), re.M))
+    if int(free["HugePages_Free"]) - int(free["HugePages_Rsvd"]) >= 64 and free["Hugepagesize"] == "2048":
+        yield "huge pages", ["-object", "memory-backend-memfd,id=ram,size=64M,share=on,hugetlb=on,hugetlbsize=2M"], \
+            "pc,memory-backend=ram", "64M", True
     yield "another name", ["-object", memfd.format("a.b-c", "256M")], "pc,memory-backend=a.b-c", "256M", True
 
 
@@ -382,6 +349,7 @@ def check_ends(report, work):
             machine.process.wait()
             check.compare("killed", True, "QEMU has quit" in program("cpu 0"), program("cpu 0"))
             check.compare("killed: its RAM is still mapped", 16, len(program.bytes("physical 1000 16")))
+            check.compare("killed: has ended", "ok 3", program("status"))
             check.compare("killed: closes", 0, program.close())
         with Bare(work, *backend, **form) as machine, Program(f"--qemu-qmp-sock={machine.qmp}") as program:
             check.compare("whole", 16, len(program.bytes("physical 3000000 16")))
@@ -396,6 +364,12 @@ def check_ends(report, work):
             check.compare("shrunk: closes", 0, program.close())
             with Program(f"--qemu-mem-path={work}/ends") as guess:
                 check.compare("nobody has it", True, "no QEMU of this machine uses that file" in guess.opening, guess.opening)
+        os.unlink(f"{work}/ends")
+        with Bare(work, *backend, paused=False, **form) as machine, Program(f"--qemu-qmp-sock={machine.qmp}") as program:
+            check.compare("runs", "ok 1", program("status"))
+            machine.process.kill()
+            machine.process.wait()
+            check.compare("has ended", "ok 3", program("status"))
         os.unlink(f"{work}/ends")
         with Bare(work, *backend, **form) as machine:
             os.kill(machine.pid, signal.SIGSTOP)

@@ -331,7 +331,8 @@ static void test_json(void)
 		      "{\"before\":1,\"<1>\":{\"either\":2,\"other\":2.80259693e-45},\"named\":{"
 		      "\"inner\":3}}"));
 	CHECK(is_json("*(int *)8", &plain,
-		      "{\"absent\":\"memory not readable\",\"why\":\"cannot read 0x8: nothing readable is mapped there\"}"));
+		      "{\"absent\":\"memory not readable\",\"why\":\"cannot read 0x8: nothing "
+		      "readable is mapped there\"}"));
 	plain.elements = 2;
 	CHECK(is_json("array", &plain, "[1,2,{\"absent\":\"more elements\"}]"));
 }
