@@ -279,7 +279,7 @@ struct sdb_error *agent_text_scan(struct agent_machine *machine, uint64_t bytes,
 		if (text->next >= range->high || text->next < range->low) {
 			text->current = (text->current + 1) % text->count;
 			text->next = 0;
-			if (!text->current && !bytes)
+			if (!text->current) /* once is enough */
 				break;
 		}
 	}

@@ -3,22 +3,6 @@
 
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at S (of LENGTH bytes), 0 when there is none. */
-static size_t utf8_length(const unsigned char *s, size_t length)
-{
-	size_t need = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-		: s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-	if (!need || need > length)
-		return 0;
-	for (size_t i = 1; i < need; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)
-	    || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return need;
-}
-
 static void put_quoted(struct text *to, const char *value, size_t length)
 {
 	text_char(to, '"');
@@ -32,7 +16,7 @@ static void put_quoted(struct text *to, const char *value, size_t length)
 			text_format(to, "\\u%04x", c);
 		} else if (c < 0x80) {
 			text_char(to, (char)c);
-		} else if ((step = utf8_length((const unsigned char *)value + i, length - i)) != 0) {
+		} else if ((step = text_utf8_length((const unsigned char *)value + i, length - i)) != 0) {
 			text_addn(to, value + i, step);
 		} else {
 			text_add(to, "\\ufffd");

@@ -246,15 +246,34 @@ void text_size(struct text *text, uint64_t bytes)
 	text_format(text, "%.1f %s", value, units[unit]);
 }
 
+size_t text_utf8_length(const unsigned char *s, size_t length)
+{
+	size_t need = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		: s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	if (!need || need > length)
+		return 0;
+	for (size_t i = 1; i < need; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)
+	    || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return need;
+}
+
 void text_escaped(struct text *text, const char *string, size_t length)
 {
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)string[i], next = i + 1 < length ? (unsigned char)string[i + 1] : 0;
+	const unsigned char *bytes = (const unsigned char *)string;
+	for (size_t i = 0, step; i < length; i += step) {
+		unsigned char c = bytes[i];
+		step = c >= ' ' && c < 0x7f ? 1 : c >= 0x80 ? text_utf8_length(bytes + i, length - i) : 0;
 		/* U+0080 to U+009F are control characters, too. */
-		if (c < ' ' || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
-			text_format(text, "\\%03o", c);
-		else
-			text_char(text, (char)c);
+		if (step && !(c == 0xc2 && bytes[i + 1] < 0xa0)) {
+			text_addn(text, string + i, step);
+			continue;
+		}
+		text_format(text, "\\%03o", c);
+		step = 1;
 	}
 }
 

@@ -70,7 +70,12 @@ void text_grouped(struct text *text, uint64_t value);
 /* A size in bytes as people read it: `588.2 MB` (powers of ten). */
 void text_size(struct text *text, uint64_t bytes);
 
-/* STRING as it is but for control characters, which are \033 then: a guest is not to steer a terminal. */
+/* Length of the well-formed UTF-8 sequence at S (of LENGTH bytes), 0 when there is none. */
+size_t text_utf8_length(const unsigned char *s, size_t length);
+/*
+ * STRING as it is but for control characters and what is no UTF-8, which are \033 then: a guest is not to steer a
+ * terminal.
+ */
 void text_escaped(struct text *text, const char *string, size_t length);
 
 /* Copies STRING with control characters replaced: a database is not to steer a terminal. */
