@@ -66,7 +66,7 @@ static struct sdb_error *add_register(struct features *features, uint64_t number
 	if (features->register_count == FEATURES_REGISTERS_MAX)
 		return sdb_error_new(SDB_ERROR_CORRUPT, "the target description has more than %d registers", FEATURES_REGISTERS_MAX);
 	if (bits == 0 || bits % 8 || bits > REGISTER_BITS_MAX || number > UINT16_MAX)
-		return sdb_error_new(SDB_ERROR_CORRUPT, "the target description has register %.40s with %llu bits", name,
+		return sdb_error_new(SDB_ERROR_CORRUPT, "the target description has register %s with %llu bits", PACKET_SHOWN(name),
 				     (unsigned long long)bits);
 	if (!features->registers) {
 		features->registers = calloc(FEATURES_REGISTERS_MAX, sizeof(*features->registers));
@@ -103,7 +103,7 @@ static struct sdb_error *begin_element(void *arg, const struct xml_element *elem
 	if (!name || !xml_number(element, "bitsize", &bits))
 		return sdb_error_new(SDB_ERROR_CORRUPT, "the target description has a register without name or size");
 	if (xml_attribute(element, "regnum") && !xml_number(element, "regnum", &number))
-		return sdb_error_new(SDB_ERROR_CORRUPT, "register %.40s has no number that makes sense", name);
+		return sdb_error_new(SDB_ERROR_CORRUPT, "register %s has no number that makes sense", PACKET_SHOWN(name));
 	return add_register(description->features, number, bits, name);
 }
 
@@ -119,8 +119,8 @@ static struct sdb_error *end_element(void *arg, const char *name, const char *te
 		else if (length == 4 && memcmp(text, "i386", 4) == 0)
 			description->features->architecture = &architecture_i386;
 		else
-			return sdb_error_new(SDB_ERROR_UNSUPPORTED, "the target is of architecture %.*s, which is not known",
-					     (int)(length > 40 ? 40 : length), text);
+			return sdb_error_new(SDB_ERROR_UNSUPPORTED, "the target is of architecture %s, which is not known",
+					     PACKET_SHOWN(text));
 	}
 	return NULL;
 }

@@ -168,6 +168,15 @@ size_t packet_write(const void *data, size_t size, uint8_t *to)
 	return (size_t)(to + 2 - begin);
 }
 
+const char *packet_show(const char *text, char *to, size_t size)
+{
+	size_t i = 0;
+	for (; i + 1 < size && text[i]; i++)
+		to[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	to[i] = '\0';
+	return to;
+}
+
 /* ---- hexadecimal digits ------------------------------------------------------------------------ */
 
 int packet_digit(uint8_t c)

@@ -39,6 +39,13 @@ enum packet_found packet_parse(struct packet_parser *parser, const uint8_t *byte
 /* Writes DATA as a packet to TO; returns its size. */
 size_t packet_write(const void *data, size_t size, uint8_t *to);
 
+/*
+ * What a stub sent, for a message: the begin of TEXT with `?` for what is no printable character. Its place is that of
+ * the block where it is used.
+ */
+#define PACKET_SHOWN(text) packet_show(text, (char[64]){ 0 }, 64)
+const char *packet_show(const char *text, char *to, size_t size);
+
 /* ---- hexadecimal digits ------------------------------------------------------------------------ */
 
 int packet_digit(uint8_t c); /* -1: none */

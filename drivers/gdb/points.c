@@ -34,8 +34,8 @@ static struct sdb_error *send(struct stub *stub, char request, const struct stub
 				     point->type == SOFTWARE ? "breakpoints" : "watchpoints");
 	if (!rsp_is(&reply, "OK"))
 		return sdb_error_new(point->type == SOFTWARE ? SDB_ERROR_NOT_FOUND : SDB_ERROR_MEMORY,
-				     "%s: the gdb stub refused a %s at %#" PRIx64 " (%.40s)%s", stub->rsp->name,
-				     point->type == SOFTWARE ? "breakpoint" : "watchpoint", point->address, reply.data,
+				     "%s: the gdb stub refused a %s at %#" PRIx64 " (%s)%s", stub->rsp->name,
+				     point->type == SOFTWARE ? "breakpoint" : "watchpoint", point->address, PACKET_SHOWN(reply.data),
 				     point->type == SOFTWARE ? "" : ": it has no more of them");
 	return NULL;
 }

@@ -259,7 +259,8 @@ struct sdb_error *rsp_check(const struct rsp *rsp, const struct rsp_reply *reply
 	if (reply->size == 0)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: the gdb stub does not know %s", rsp->name, what);
 	if (reply->data[0] == 'E' && (reply->size == 3 || reply->data[1] == '.') && !isspace((unsigned char)reply->data[1]))
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: the gdb stub refused %s: %.100s", rsp->name, what, reply->data);
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: the gdb stub refused %s: %s", rsp->name, what,
+				     PACKET_SHOWN(reply->data));
 	return NULL;
 }
 
@@ -277,8 +278,8 @@ struct sdb_error *rsp_order(struct rsp *rsp, const char *format, ...)
 	if (!error)
 		error = rsp_check(rsp, &reply, request);
 	if (!error && !rsp_is(&reply, "OK"))
-		error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: the gdb stub answered %s with '%.40s'", rsp->name, request,
-				      reply.data);
+		error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: the gdb stub answered %s with '%s'", rsp->name, request,
+				      PACKET_SHOWN(reply.data));
 	return error;
 }
 
@@ -301,7 +302,7 @@ struct sdb_error *rsp_await_stop(struct rsp *rsp, int64_t end, struct rsp_reply 
 			return error;
 		if (reply_ret->data[0] == 'E' && reply_ret->size == 3)
 			return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: the gdb stub cannot let the target go on: %s", rsp->name,
-					     reply_ret->data);
+					     PACKET_SHOWN(reply_ret->data));
 		if (reply_ret->size == 0)
 			return sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: the gdb stub cannot let the target go on as asked",
 					     rsp->name);

@@ -24,7 +24,8 @@ struct stop {
 
 static struct sdb_error *malformed(const struct stub *stub, const struct rsp_reply *reply)
 {
-	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: a stop of the target makes no sense: '%.60s'", stub->rsp->name, reply->data);
+	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: a stop of the target makes no sense: '%s'", stub->rsp->name,
+			     PACKET_SHOWN(reply->data));
 }
 
 /* `NN:hex`: a register that came with the stop. */

@@ -121,8 +121,8 @@ void stub_free_threads(struct stub *stub)
 
 static struct sdb_error *malformed(const struct stub *stub, const char *text)
 {
-	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: the gdb stub's list of threads makes no sense: '%.40s'", stub->rsp->name,
-			     text);
+	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: the gdb stub's list of threads makes no sense: '%s'", stub->rsp->name,
+			     PACKET_SHOWN(text));
 }
 
 /* `pP.T,pP.T` */

@@ -29,11 +29,24 @@ def compile_target(work, *options):
     return path
 
 
+def await_rest(pid, threads):
+    """Until all THREADS of the process have slept for a while: they are where they stay."""
+    quiet = 0
+    for _ in range(1000):
+        states = [open(f"/proc/{pid}/task/{tid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0]
+                  for tid in os.listdir(f"/proc/{pid}/task")]
+        quiet = quiet + 1 if len(states) == threads and set(states) == {"S"} else 0
+        if quiet == 20:
+            return
+        time.sleep(0.01)
+
+
 @contextlib.contextmanager
 def started(target, *arguments):
     process = subprocess.Popen([target, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.readline()
-    time.sleep(0.2)  # its threads are where they stay
+    if arguments[0] != "loop":
+        await_rest(process.pid, 1 + int(arguments[1]) if arguments[0] == "threads" else 1)
     try:
         yield process
     finally:
