@@ -99,6 +99,12 @@ struct sdb_context_ops {
 	 */
 	struct sdb_error *(*find_type)(void *arg, const char *qualified, enum sdb_type_kind kind,
 				       struct sdb_db **db_ret, sdb_type_id *type_ret);
+
+	/*
+	 * Where the program has a copy of a variable of this context's module, which everybody uses
+	 * instead (R_X86_64_COPY): NAME is the one that linkers know. NOT_FOUND: there is none. May be NULL.
+	 */
+	struct sdb_error *(*copy_of)(void *arg, const char *name, uint64_t *address_ret);
 };
 
 struct sdb_context {

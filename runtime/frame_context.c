@@ -10,6 +10,7 @@
 #include "system.h"
 #include "tls.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,42 @@ static struct sdb_error *find_type(void *arg, const char *qualified, enum sdb_ty
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "no module defines %s", qualified);
 }
 
+struct copy_search {
+	struct sdb_db *db;
+	uint64_t address;
+};
+
+static struct sdb_error *consider_copy(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+{
+	struct copy_search *search = arg;
+	struct sdb_symbol symbol;
+	(void)name;
+	(void)text;
+	struct sdb_error *error = sdb_symbol(search->db, entity.id, &symbol);
+	if (!error && symbol.dynamic && symbol.section && symbol.type == STT_OBJECT)
+		search->address = symbol.address;
+	return error;
+}
+
+static struct sdb_error *find_copy(void *arg, const char *name, uint64_t *address_ret)
+{
+	struct frame_context *frame = arg;
+	struct space *space = frame->unwinder.space;
+	struct sdb_module *program = space->module_count ? space->modules[0] : NULL;
+	struct copy_search search = { .address = 0 };
+	struct sdb_error *error = NULL;
+	if (program)
+		sdb_error_free(sdb_module_database(program, &search.db)); /* without one it knows nothing */
+	if (search.db && search.db != frame->context.db)
+		error = sdb_lookup(search.db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL, consider_copy, &search);
+	if (error)
+		return error;
+	if (!search.address)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "the program has no %s", name);
+	*address_ret = module_to_target(program, search.address);
+	return NULL;
+}
+
 /* ---- the caller ------------------------------------------------------------------------------------- */
 
 static struct sdb_error *find_caller(void *arg, const struct sdb_context **caller_ret,
@@ -199,7 +236,8 @@ static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
 	.read_register = read_register, .write_register = write_register,
 	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
-	.symbol = find_symbol, .find_type = find_type, .call = call_function, .percpu_base = find_cpu_area,
+	.symbol = find_symbol, .find_type = find_type, .copy_of = find_copy, .call = call_function,
+	.percpu_base = find_cpu_area,
 };
 
 static struct sdb_error *find_code(struct frame_context *frame)
@@ -287,7 +325,7 @@ struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb
 	/* What needs a frame is not there: the others of these take no notice of it. */
 	static const struct sdb_context_ops global_ops = {
 		.read_memory = read_memory, .write_memory = write_memory, .symbol = find_symbol, .find_type = find_type,
-		.percpu_base = find_cpu_area,
+		.copy_of = find_copy, .percpu_base = find_cpu_area,
 	};
 	struct sdb_db *db;
 	struct sdb_target *target = module->target;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which personality knows the system in a machine, and the tasks that it adds. */
 
-#include "personality.h"
+#include "tasks.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -45,7 +45,8 @@ static void keep_cpus(struct sdb_target *target)
 	target->thread_count = target->thread_capacity = 0;
 }
 
-struct sdb_error *personality_open(struct sdb_target *target)
+/* NULL as well when there is none, and none was asked for. */
+static struct sdb_error *find_personality(struct sdb_target *target)
 {
 	const char *wanted = target->spec.personality;
 	const struct personality *loaded = NULL;
@@ -77,6 +78,13 @@ struct sdb_error *personality_open(struct sdb_target *target)
 	/* The machine can be used without: registers, memory, breakpoints at addresses. */
 	target->personality_trouble = error;
 	return NULL;
+}
+
+struct sdb_error *personality_open(struct sdb_target *target)
+{
+	bool held;
+	struct sdb_error *error = tasks_hold(target, &held);
+	return error ? error : tasks_release(target, held, find_personality(target));
 }
 
 void personality_close(struct sdb_target *target)

@@ -185,6 +185,11 @@ const char *sdb_target_driver(const struct sdb_target *target)
 	return target->driver->name;
 }
 
+bool sdb_target_is_machine(const struct sdb_target *target)
+{
+	return target->driver->cpus != NULL;
+}
+
 int64_t sdb_target_pid(const struct sdb_target *target)
 {
 	return target->pid;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tasks.h"
+#include "probe.h"
 
 #define LOST (-1000000) /* less a CPU's number: the task of a CPU that cannot be found out */
 
@@ -29,6 +30,32 @@ static struct sdb_error *bind_task(struct sdb_target *target, struct sdb_thread 
 	return NULL;
 }
 
+static bool is_mapped(struct sdb_target *target)
+{
+	uint64_t low, high;
+	size_t size;
+	return !target->driver->ram || !target->driver->ram(target, 0, &low, &high)
+		? false : target->driver->map_physical(target, low, &size) != NULL;
+}
+
+struct sdb_error *tasks_hold(struct sdb_target *target, bool *held_ret)
+{
+	*held_ret = target->status == SDB_TARGET_RUNNING && target->driver->cpus && target->driver->detach
+		&& !probes_active(target) && !is_mapped(target);
+	return *held_ret ? target->driver->pause(target) : NULL;
+}
+
+struct sdb_error *tasks_release(struct sdb_target *target, bool held, struct sdb_error *error)
+{
+	if (!held || target->status != SDB_TARGET_PAUSED)
+		return error;
+	tasks_running(target);
+	struct sdb_error *other = target->driver->detach(target);
+	if (error)
+		sdb_error_free(other);
+	return error ? error : other;
+}
+
 struct sdb_error *tasks_refresh(struct sdb_target *target)
 {
 	struct sdb_error *error = NULL;
@@ -40,12 +67,15 @@ struct sdb_error *tasks_refresh(struct sdb_target *target)
 		return NULL;
 	for (size_t i = 0; i < target->thread_count; i++)
 		target->threads[i]->seen = target->threads[i]->cpu != NULL;
-	error = target->personality->refresh(target);
+	bool held;
+	error = tasks_hold(target, &held);
+	if (!error)
+		error = target->personality->refresh(target);
 	for (size_t i = target->thread_count; i-- > 0;)
 		if (!error && !target->threads[i]->seen)
 			target_remove_thread(target, target->threads[i]);
-	target->tasks_current = !error && target->status == SDB_TARGET_PAUSED;
-	return error;
+	target->tasks_current = !error && target->status == SDB_TARGET_PAUSED && !held;
+	return tasks_release(target, held, error);
 }
 
 /* ---- stopping and going on --------------------------------------------------------------------------- */

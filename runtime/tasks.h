@@ -9,6 +9,13 @@
 
 #include "personality.h"
 
+/*
+ * A running machine whose memory is not mapped is read only while it stands: for many reads it is stopped once.
+ * *HELD_RET is for tasks_release(), which lets it go on.
+ */
+struct sdb_error *tasks_hold(struct sdb_target *target, bool *held_ret);
+struct sdb_error *tasks_release(struct sdb_target *target, bool held, struct sdb_error *error);
+
 /* The target's threads are up to date, as far as they can be. */
 struct sdb_error *tasks_refresh(struct sdb_target *target);
 /* As driver.wait; the event's thread is the task that the CPU was in. */

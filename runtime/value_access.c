@@ -51,6 +51,28 @@ static struct sdb_error *thread_local_storage(const struct sdb_context *context,
 	return location_single(&place, location_ret);
 }
 
+/* The one in the module; of one that other modules see, the program may have a copy. */
+static struct sdb_error *in_memory(const struct sdb_context *context, const struct sdb_variable *variable,
+				   struct location **location_ret)
+{
+	struct place place = { .kind = PLACE_MEMORY };
+	char *name;
+	if (!(variable->flags & SDB_VARIABLE_EXTERNAL) || !context->ops->copy_of)
+		return location_find(context, &variable->location, location_ret);
+	struct sdb_error *error = sdb_name(context->db, variable->linkage_name ? variable->linkage_name : variable->name,
+					   &name);
+	if (error)
+		return error;
+	error = context->ops->copy_of(context->arg, name, &place.address);
+	free(name);
+	if (!error)
+		return location_single(&place, location_ret);
+	if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		return error;
+	sdb_error_free(error);
+	return location_find(context, &variable->location, location_ret);
+}
+
 struct linked {
 	struct sdb_db *db;
 	uint64_t address;
@@ -108,6 +130,8 @@ struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_vari
 		else if (variable->flags & SDB_VARIABLE_PERCPU
 			 && variable->location.kind == SDB_LOCATION_ADDRESS)
 			error = per_cpu(context, variable, &location);
+		else if (variable->location.kind == SDB_LOCATION_ADDRESS)
+			error = in_memory(context, variable, &location);
 		else if (variable->flags & SDB_VARIABLE_DECLARATION && variable->location.kind == SDB_LOCATION_NONE)
 			error = find_declared(context, variable, &location);
 		else

@@ -20,7 +20,7 @@ dpkg-deb=dpkg apt-get=apt'
 test_needs='
 python3=python3 g++=g++ clang=clang /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a=libclang-rt-dev|libclang-rt-14-dev
 readelf=binutils doxygen=doxygen xz=xz-utils zstd=zstd sqlite3=sqlite3
-gdb=gdb strace=strace setpriv=util-linux /usr/include/libunwind-ptrace.h=libunwind-dev
+gdb=gdb gdbserver=gdbserver strace=strace setpriv=util-linux /usr/include/*/libunwind-ptrace.h=libunwind-dev
 /usr/bin/python3.*d=python3.13-dbg|python3.11-dbg|python3.9-dbg
 eu-addr2line=elfutils pahole=pahole|dwarves dwz=dwz rustc=rustc
 /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a=gcc-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a=g++-multilib

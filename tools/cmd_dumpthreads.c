@@ -70,6 +70,11 @@ static struct sdb_error *put_registers(struct dumpthreads *command, struct sdb_t
 		text_add(&value, "0x");
 		if (!error)
 			put_bytes(&value, bytes, info.size);
+		if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+			sdb_error_free(error); /* this target does not tell it: it is left out */
+			error = NULL;
+			continue;
+		}
 		if (error)
 			break;
 		if (json) {

@@ -188,8 +188,8 @@ bool targets_is_base(const struct targets *targets, size_t index)
 
 void targets_put_heading(struct text *to, const struct sdb_target *target)
 {
-	const char *driver = sdb_target_driver(target), *name = sdb_target_name(target);
-	if (strcmp(driver, "ptrace") == 0 || strcmp(driver, "os-process") == 0)
+	const char *name = sdb_target_name(target);
+	if (!sdb_target_is_machine(target))
 		text_format(to, "PID %lld - ", (long long)sdb_target_pid(target));
 	else
 		text_format(to, "machine %d - ", sdb_target_id(target));

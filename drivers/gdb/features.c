@@ -22,7 +22,7 @@ struct sdb_error *features_object(struct rsp *rsp, const char *object, const cha
 				  size_t *size_ret)
 {
 	char *data = NULL;
-	size_t size = 0, part = rsp->packet_max > 512 ? rsp->packet_max - 64 : 256;
+	size_t size = 0, part = rsp->packet_max > 512 ? rsp->packet_max - 64 : 256, requests = 0;
 	for (bool more = true; more;) {
 		struct rsp_reply reply;
 		struct sdb_error *error = rsp_askf(rsp, &reply, "qXfer:%s:read:%s:%zx,%zx", object, annex, size, part);
@@ -33,7 +33,8 @@ struct sdb_error *features_object(struct rsp *rsp, const char *object, const cha
 		}
 		more = !error && reply.data[0] == 'm';
 		size_t got = error ? 0 : reply.size - 1;
-		if (!error && ((more && got == 0) || got > limit - size))
+		/* Nor does one that comes by single bytes. */
+		if (!error && ((more && got == 0) || got > limit - size || ++requests > limit / 64 + 64))
 			error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: the gdb stub's %s have no end", rsp->name, object);
 		char *larger = error ? NULL : realloc(data, size + got + 1);
 		if (!larger) {

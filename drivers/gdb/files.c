@@ -57,7 +57,7 @@ static struct sdb_error *open_file(struct stub *stub, const char *path, uint64_t
 static struct sdb_error *read_parts(struct stub *stub, const char *path, size_t limit,
 				    struct sdb_error *(*take)(void *arg, const char *data, size_t size), void *arg)
 {
-	uint64_t file, offset = 0, got;
+	uint64_t file, offset = 0, got, requests = 0;
 	size_t part = stub->rsp->packet_max > 512 ? stub->rsp->packet_max - 64 : 256;
 	struct sdb_error *error = open_file(stub, path, &file);
 	if (error)
@@ -70,7 +70,7 @@ static struct sdb_error *read_parts(struct stub *stub, const char *path, size_t 
 		if (!error)
 			error = check(stub, &reply, path, &got, &data);
 		size_t there = error ? 0 : reply.size - (size_t)(data - reply.data);
-		if (!error && (got > there || got > limit - offset))
+		if (!error && (got > there || got > limit - offset || ++requests > limit / 256 + 1000))
 			error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: %s is too long, or the gdb stub lies about it",
 					      stub->rsp->name, path);
 		if (!error && got)

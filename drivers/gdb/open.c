@@ -187,6 +187,7 @@ static struct sdb_error *open_connected(struct stub *stub)
 		return error;
 	target->architecture = stub->features.architecture;
 	target->driver = stub->machine ? &driver_gdb : &driver_gdb_process;
+	stub_guard_update(stub);
 	error = stub->machine ? stub_machine_open(stub) : stub_process_open(stub);
 	if (!error && ran)
 		error = stub_detach(target);

@@ -57,11 +57,14 @@ static struct sdb_error *insert(struct sdb_target *target, const struct stub_poi
 			stub->point_room = room;
 		}
 	}
-	if (!error)
-		error = send(stub, 'Z', point);
-	if (!error)
+	if (!error) {
+		/* Known to the guard before it is there. */
 		stub->points[stub->point_count++] = *point;
-	stub_guard_update(stub);
+		stub_guard_points(stub);
+		error = send(stub, 'Z', point);
+		if (error)
+			stub->point_count--;
+	}
 	return stub_release(stub, was_running, error);
 }
 
@@ -81,7 +84,7 @@ static struct sdb_error *take_out(struct sdb_target *target, const struct stub_p
 		return error;
 	error = send(stub, 'z', point);
 	*there = stub->points[--stub->point_count];
-	stub_guard_update(stub);
+	stub_guard_points(stub);
 	return stub_release(stub, was_running, error);
 }
 

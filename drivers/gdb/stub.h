@@ -205,7 +205,10 @@ struct sdb_error *stub_read_virtual(struct sdb_target *target, uint64_t address,
 struct sdb_error *stub_write_virtual(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);
 
 /* ---- guard.c: what is put right again when this program is killed */
+/* Whether the target runs, and is to be let go, has changed; or the connection. */
 void stub_guard_update(struct stub *stub);
+/* Its breakpoints have. */
+void stub_guard_points(struct stub *stub);
 void stub_guard_close(struct stub *stub);
 
 #endif

@@ -149,12 +149,13 @@ struct sdb_error *stub_list_threads(struct stub *stub)
 {
 	struct rsp_reply reply;
 	size_t parts = 0;
+	int64_t end = transport_now() + STUB_TIMEOUT_MS;
 	for (size_t i = 0; i < stub->thread_count; i++)
 		stub->threads[i]->seen = false;
 	struct sdb_error *error = rsp_askf(stub->rsp, &reply, "qfThreadInfo");
 	while (!error && reply.data[0] == 'm') {
 		error = take_part(stub, reply.data + 1);
-		if (!error && ++parts > STUB_THREADS_MAX)
+		if (!error && (++parts > STUB_THREADS_MAX || transport_now() > end))
 			error = malformed(stub, "it has no end");
 		if (!error)
 			error = rsp_askf(stub->rsp, &reply, "qsThreadInfo");

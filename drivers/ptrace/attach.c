@@ -97,18 +97,6 @@ static bool is_ours(pid_t tid)
 	return procfs_status(tid, "TracerPid") == gettid();
 }
 
-static bool is_zombie(pid_t tid)
-{
-	char path[64], text[512];
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	FILE *file = fopen(path, "re");
-	char *end = file && fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
-	bool zombie = !end || end[2] == 'Z' || end[2] == 'X';
-	if (file)
-		fclose(file);
-	return zombie;
-}
-
 static struct sdb_error *seize(void *arg, pid_t tid)
 {
 	struct pass *pass = arg;
@@ -119,7 +107,7 @@ static struct sdb_error *seize(void *arg, pid_t tid)
 		return NULL;
 	bool seized = ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD) == 0;
 	int reason = errno;
-	if (!seized && (reason == ESRCH || is_zombie(tid))) {
+	if (!seized && (reason == ESRCH || procfs_is_zombie(tid))) {
 		if (tracee)
 			attach_remove(process, tracee);
 		return NULL;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls made in the target's name. The instruction for one is borrowed from the vDSO, that
- * every process has: nothing has to be written to the target for it.
+ * System calls made in the target's name. The thread that makes one has other registers for a moment, and this
+ * program may be killed in that moment: so the call is made as if from a signal handler (safe_call.c), that
+ * returns to where the thread was by itself. Where that cannot be, the instruction for it is borrowed from the
+ * vDSO, and stepped over.
  */
 
-#include "process.h"
-#include "runtime/arch/x86.h"
+#include "call.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -27,7 +28,7 @@ static struct sdb_error *find_instruction(struct sdb_target *target, uint64_t *a
 					     (long long)target->pid);
 }
 
-static void set_arguments(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6], uint64_t pc)
+void call_set_arguments(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6], uint64_t pc)
 {
 	struct x86_general *general = &((struct x86_registers *)(void *)thread->file)->general;
 	general->rax = (uint64_t)number;
@@ -71,26 +72,19 @@ static struct sdb_error *step(struct sdb_thread *thread)
 	}
 }
 
-struct sdb_error *call_system(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],
-			      int64_t *result_ret)
+static struct sdb_error *call_by_step(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],
+				      int64_t *result_ret)
 {
 	uint64_t instruction;
-	struct x86_general saved;
-	if (!thread->stopped)
-		return sdb_error_new(SDB_ERROR_INVALID, "thread %lld runs", (long long)thread->id);
+	struct x86_general *general = &((struct x86_registers *)(void *)thread->file)->general, saved = *general;
 	struct sdb_error *error = find_instruction(thread->target, &instruction);
-	if (!error)
-		error = thread_load(thread, REGISTERS_GENERAL);
 	if (error)
 		return error;
-	struct x86_general *general = &((struct x86_registers *)(void *)thread->file)->general;
-	saved = *general;
-	set_arguments(thread, number, arguments, instruction);
+	call_set_arguments(thread, number, arguments, instruction);
 	error = thread_flush(thread);
 	if (!error)
 		error = step(thread);
 	thread_forget(thread);
-	page_cache_clear(thread->target->pages);
 	if (!error)
 		error = thread_load(thread, REGISTERS_GENERAL);
 	if (error)
@@ -100,4 +94,19 @@ struct sdb_error *call_system(struct sdb_thread *thread, int64_t number, const u
 	*general = saved;
 	thread->dirty |= 1u << REGISTERS_GENERAL;
 	return thread_flush(thread);
+}
+
+struct sdb_error *call_system(struct sdb_thread *thread, int64_t number, const uint64_t arguments[6],
+			      int64_t *result_ret)
+{
+	if (!thread->stopped)
+		return sdb_error_new(SDB_ERROR_INVALID, "thread %lld runs", (long long)thread->id);
+	struct sdb_error *error = thread_load(thread, REGISTERS_GENERAL);
+	bool made = false;
+	if (!error)
+		error = call_safely(thread, number, arguments, result_ret, &made);
+	if (!error && !made)
+		error = call_by_step(thread, number, arguments, result_ret);
+	page_cache_clear(thread->target->pages);
+	return error;
 }

@@ -8,21 +8,19 @@
  */
 
 #include "process.h"
+#include "../survivor.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -88,6 +86,8 @@ struct search {
 	const struct journal *journal;
 	dev_t device;
 	ino_t inode;
+	pid_t target;
+	int memory;
 	unsigned found;
 };
 
@@ -162,57 +162,28 @@ static void disarm_all(pid_t pid)
 	each_number(path, disarm_each, NULL);
 }
 
-static _Noreturn void keep_watch(struct search *search, pid_t target, int memory, int host, pid_t host_pid)
+/* What is put right when this program has ended. */
+static void put_right(void *arg)
 {
-	struct pollfd ended = { .fd = host, .events = POLLIN };
-	setsid();
-	prctl(PR_SET_NAME, "stackdb-guard");
-	/* Whoever sends signals to all that belongs to the host does not mean this one. */
-	sigset_t all;
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (setpriority(0, 0, -20) != 0)
-		errno = 0; /* a pity, no more */
-	while (getppid() == host_pid && poll(&ended, 1, -1) < 0 && errno == EINTR)
-		;
-	restore_all(search->journal, memory);
+	struct search *search = arg;
+	restore_all(search->journal, search->memory);
 	clean_children(search);
-	disarm_all(target);
-	_exit(0);
+	disarm_all(search->target);
 }
 
 /* ---- in this program ------------------------------------------------------------------------------ */
 
 static struct sdb_error *start(struct process *process, struct guard *guard)
 {
-	int host = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	pid_t host_pid = getpid(), target = (pid_t)process->target->pid;
+	pid_t target = (pid_t)process->target->pid;
 	char path[64];
 	struct stat program = { .st_ino = 0 };
 	snprintf(path, sizeof(path), "/proc/%d/exe", target);
 	if (stat(path, &program) != 0)
 		program.st_ino = 0; /* then it is no program of anybody else either */
-	struct search search = { .journal = guard->journal, .device = program.st_dev, .inode = program.st_ino };
-	if (host < 0)
-		return sdb_error_errno(errno, "cannot watch this process");
-	/* Without a signal at its end: the host is not to hear of a child that it did not make. */
-	pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (pid == 0) {
-		/* Descriptors that others wait for the end of are not to be held open in here. */
-		int low = host < process->memory ? host : process->memory, high = host + process->memory - low;
-		if (low > 0)
-			close_range(0, (unsigned)low - 1, 0);
-		if (high > low + 1)
-			close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-		close_range((unsigned)high + 1, ~0u, 0);
-		keep_watch(&search, target, process->memory, host, host_pid);
-	}
-	int reason = errno;
-	close(host);
-	if (pid < 0)
-		return sdb_error_errno(reason, "cannot create the process that guards the target");
-	guard->pid = pid;
-	return NULL;
+	struct search search = { .journal = guard->journal, .device = program.st_dev, .inode = program.st_ino,
+				 .target = target, .memory = process->memory };
+	return survivor_start(process->memory, put_right, &search, &guard->pid);
 }
 
 static struct sdb_error *create(struct process *process)
@@ -293,9 +264,7 @@ void guard_close(struct process *process)
 	if (!guard)
 		return;
 	process->guard = NULL;
-	kill(guard->pid, SIGKILL);
-	while (waitpid(guard->pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
+	survivor_end(guard->pid);
 	munmap(guard->journal, sizeof(*guard->journal));
 	free(guard);
 }

@@ -24,8 +24,10 @@ static struct sdb_error *no_permission(const struct process *process, int reason
 
 static struct sdb_error *no_program(const struct sdb_target *target)
 {
-	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %lld has no program: it is a thread of the kernel, "
-			     "or has ended and nobody waited for it", (long long)target->pid);
+	if (procfs_is_zombie((pid_t)target->pid))
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %lld has ended, and nobody has waited for it", (long long)target->pid);
+	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %lld has no program: it is a thread of the kernel",
+			     (long long)target->pid);
 }
 
 /* The machine of the program that runs, by its ELF header. */

@@ -168,6 +168,8 @@ struct sdb_error *procfs_thread_state(struct sdb_thread *thread, char **state_re
 struct sdb_error *procfs_thread_user(struct sdb_thread *thread, uint32_t *user_ret);
 /* The number behind `FIELD:` in the status file of TID; -1: no such thread or field. */
 int64_t procfs_status(pid_t tid, const char *field);
+/* Whether TID has ended, and nobody has waited for it. */
+bool procfs_is_zombie(pid_t tid);
 /* Calls FN with each thread of PID until it returns an error. */
 struct sdb_error *procfs_tasks(pid_t pid, struct sdb_error *(*fn)(void *arg, pid_t tid), void *arg);
 /* The first line of /proc/TID/NAME; malloc'ed. NULL: it cannot be read. */

@@ -61,6 +61,18 @@ int64_t procfs_status(pid_t tid, const char *field)
 	return value ? strtoll(value, NULL, 10) : -1;
 }
 
+bool procfs_is_zombie(pid_t tid)
+{
+	char path[64], text[512];
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	FILE *file = fopen(path, "re");
+	char *end = file && fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
+	bool zombie = !end || end[2] == 'Z' || end[2] == 'X';
+	if (file)
+		fclose(file);
+	return zombie;
+}
+
 void procfs_tracer(pid_t tid, char *text, size_t size)
 {
 	int64_t tracer = procfs_status(tid, "TracerPid");

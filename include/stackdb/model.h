@@ -239,6 +239,7 @@ enum sdb_reference_kind {
 	 */
 	SDB_REFERENCE_OUTER,
 };
+/** What the number of an OUTER reference is to be divided by. */
 #define SDB_REFERENCE_LEVELS 16
 
 /**

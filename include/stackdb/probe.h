@@ -90,11 +90,11 @@ struct sdb_probe_match {
  */
 struct sdb_probe_filter {
 	const char *condition;   /**< an expression in C that is not 0 (expression.h) */
-	const struct sdb_probe_match *matches;
-	size_t match_count;
+	const struct sdb_probe_match *matches; /**< `match_count` of them */
+	size_t match_count;      /**< how many `matches` */
 	const char *thread_name; /**< POSIX extended regular expression, looked for in the thread's name */
 	bool by_user;            /**< only threads whose effective user is `user` */
-	uint32_t user;
+	uint32_t user;           /**< a user's number */
 };
 
 /** What a probe is to do. */

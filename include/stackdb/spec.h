@@ -41,7 +41,7 @@ struct sdb_spec {
 	int64_t qemu_pid;        /**< its process, to find RAM and sockets by; 0: not given */
 	const char *qemu_memory; /**< file that its RAM is in */
 	const char *qmp_host;    /**< of QMP over TCP */
-	int qmp_port;
+	int qmp_port;            /**< its TCP port; 0: none */
 	const char *qmp_socket;  /**< QMP's Unix socket */
 	const char *domain;      /**< libvirt's name of the machine; or its number, or UUID */
 	const char *libvirt_uri; /**< NULL: `qemu:///system` */

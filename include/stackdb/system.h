@@ -23,14 +23,21 @@ enum sdb_task_state {
 	SDB_TASK_STOPPED,      /**< by a signal */
 	SDB_TASK_TRACED,       /**< by a debugger */
 	SDB_TASK_ZOMBIE,       /**< ended, not waited for */
-	SDB_TASK_DEAD,
-	SDB_TASK_PARKED,
+	SDB_TASK_DEAD,   /**< it is being removed */
+	SDB_TASK_PARKED, /**< a kernel thread that waits to be used again */
 };
 
 /** Kinds of namespaces, as /proc/PID/ns has them. */
 enum sdb_namespace {
-	SDB_NAMESPACE_CGROUP, SDB_NAMESPACE_IPC, SDB_NAMESPACE_MNT, SDB_NAMESPACE_NET, SDB_NAMESPACE_PID,
-	SDB_NAMESPACE_TIME, SDB_NAMESPACE_USER, SDB_NAMESPACE_UTS, SDB_NAMESPACES
+	SDB_NAMESPACE_CGROUP, /**< control groups */
+	SDB_NAMESPACE_IPC,    /**< System V IPC, POSIX message queues */
+	SDB_NAMESPACE_MNT,    /**< mounts */
+	SDB_NAMESPACE_NET,    /**< network */
+	SDB_NAMESPACE_PID,    /**< process numbers, of its children */
+	SDB_NAMESPACE_TIME,   /**< clocks, of its children */
+	SDB_NAMESPACE_USER,   /**< users and capabilities */
+	SDB_NAMESPACE_UTS,    /**< host name */
+	SDB_NAMESPACES        /**< how many there are */
 };
 
 /** A task: a thread of a process, or of the kernel. Valid during the call, unless somebody copies it. */
@@ -41,12 +48,15 @@ struct sdb_task {
 	uint64_t address;        /**< of what the system keeps of it (struct task_struct) */
 	uint64_t memory;         /**< of its address space (struct mm_struct); 0: a kernel thread */
 	char name[64];           /**< without control characters being changed; ends with 0 */
-	enum sdb_task_state state;
+	enum sdb_task_state state; /**< what it does */
 	char letter;             /**< its state as ps prints it */
 	bool kernel;             /**< a kernel thread */
 	int cpu;                 /**< that it runs on, or ran on last */
 	bool on_cpu;             /**< it runs there now */
-	uint32_t uid, euid, gid, egid; /**< in the first user namespace */
+	uint32_t uid;            /**< real user, in the first user namespace */
+	uint32_t euid;           /**< effective user, the same */
+	uint32_t gid;            /**< real group, the same */
+	uint32_t egid;           /**< effective group, the same */
 	uint64_t start_time;     /**< nanoseconds since the boot, time asleep included */
 	uint64_t namespaces[SDB_NAMESPACES]; /**< their inode numbers; 0: not known */
 };
@@ -72,7 +82,7 @@ struct sdb_system {
 	const char *release;       /**< such as 6.1.0-53-cloud-amd64 */
 	const char *command_line;  /**< of the kernel */
 	const uint8_t *build_id;   /**< of the kernel; NULL: none was found */
-	size_t build_id_length;
+	size_t build_id_length;    /**< in bytes */
 	uint64_t base;             /**< where the kernel's code is */
 	uint64_t bias;             /**< what was added to its addresses, modulo 2^64 */
 	uint64_t physical_base;    /**< where it is in physical memory */
@@ -80,11 +90,12 @@ struct sdb_system {
 	uint64_t boot_time;        /**< nanoseconds since 1970; 0: not known */
 	unsigned cpus;             /**< that are online */
 };
+/** What is known of the system in TARGET. Errors: UNSUPPORTED (nobody knows its system). */
 struct sdb_error *sdb_target_system(struct sdb_target *target, struct sdb_system *system_ret);
 
 /** A module of the kernel. */
 struct sdb_kernel_module {
-	const char *name;
+	const char *name;         /**< as lsmod prints it */
 	uint64_t address;         /**< of what the system keeps of it (struct module) */
 	uint64_t base;            /**< of its code */
 	uint64_t size;            /**< bytes in memory */
@@ -92,43 +103,47 @@ struct sdb_kernel_module {
 	const char *users;        /**< names of the modules that use it, with commas between; empty: none */
 	const char *state;        /**< `Live`, `Loading`, `Unloading` */
 	const uint8_t *build_id;  /**< NULL: none */
-	size_t build_id_length;
+	size_t build_id_length;   /**< in bytes */
 	const char *taints;       /**< letters; empty: none */
 	struct sdb_module *module;/**< as a module of the target; NULL: not known as one */
 };
+/** Called for each; an error that it returns ends the walk and is returned. */
 typedef struct sdb_error *(*sdb_kernel_module_fn)(void *arg, const struct sdb_kernel_module *module);
 /** The modules of the kernel, newest first, as /proc/modules. */
 struct sdb_error *sdb_target_kernel_modules(struct sdb_target *target, sdb_kernel_module_fn fn, void *arg);
 
 /** A record of the kernel's log. */
 struct sdb_log_record {
-	uint64_t sequence;
+	uint64_t sequence;     /**< counts from the boot on */
 	uint64_t time;         /**< nanoseconds since the boot */
 	unsigned level;        /**< 0 (emergency) to 7 (debug) */
-	unsigned facility;
+	unsigned facility;     /**< of syslog(3); 0: the kernel's own */
 	const char *text;      /**< of LENGTH bytes, and a 0 behind them */
-	size_t length;
+	size_t length;         /**< in bytes */
 };
+/** Called for each; an error that it returns ends the walk and is returned. */
 typedef struct sdb_error *(*sdb_log_record_fn)(void *arg, const struct sdb_log_record *record);
 /** The kernel's log from the oldest record on. */
 struct sdb_error *sdb_target_kernel_log(struct sdb_target *target, sdb_log_record_fn fn, void *arg);
 
 /** An entry of the system call table. */
 struct sdb_system_call {
-	unsigned number;
+	unsigned number;      /**< its place in the table */
 	uint64_t address;     /**< of the function that the table has */
 	const char *symbol;   /**< of that; NULL: in no module */
 	const char *name;     /**< of the call; NULL: not known */
 	bool changed;         /**< it is not the function that the kernel was built with */
 };
+/** Called for each; an error that it returns ends the walk and is returned. */
 typedef struct sdb_error *(*sdb_system_call_fn)(void *arg, const struct sdb_system_call *call);
+/** Every entry of the table of system calls, by number. */
 struct sdb_error *sdb_target_system_calls(struct sdb_target *target, sdb_system_call_fn fn, void *arg);
 
 /** What is kept current by probes instead of scans (`-a`). */
 enum sdb_active {
-	SDB_ACTIVE_THREAD_ENTRY = 1 << 0,
-	SDB_ACTIVE_THREAD_EXIT = 1 << 1,
-	SDB_ACTIVE_MEMORY = 1 << 2,
+	SDB_ACTIVE_THREAD_ENTRY = 1 << 0, /**< tasks that begin */
+	SDB_ACTIVE_THREAD_EXIT = 1 << 1, /**< tasks that end */
+	SDB_ACTIVE_MEMORY = 1 << 2, /**< address spaces */
 	SDB_ACTIVE_OTHER = 1 << 3, /**< modules */
 };
 

@@ -61,6 +61,8 @@ int sdb_target_id(const struct sdb_target *target);
 const char *sdb_target_name(const struct sdb_target *target);
 /** The driver that reaches it, such as `ptrace`. */
 const char *sdb_target_driver(const struct sdb_target *target);
+/** Whether it is a machine: its threads are CPUs, or tasks of the system in it. */
+bool sdb_target_is_machine(const struct sdb_target *target);
 /** The process's number in the system that runs it; 0 when it is no process. */
 int64_t sdb_target_pid(const struct sdb_target *target);
 /** Exit status of one that EXITED, as waitpid(2) gives it; -1: unknown. */

@@ -7,12 +7,10 @@
 
 #include "linux.h"
 
-#include <stackdb/store.h>
 #include <stdlib.h>
 
 #define EXTENTS_MAX 64
 #define SEARCHED_MAX ((uint64_t)128 << 20) /* bytes: no kernel is larger */
-#define NOTES_AROUND 512
 #define VDSO_PAGES 2                       /* that its notes may lie behind its begin */
 
 /* A part of the image that is contiguous, in virtual and in physical memory. */
@@ -26,8 +24,7 @@ struct image {
 	struct extent extents[EXTENTS_MAX];
 	unsigned count;
 	uint64_t searched;
-	bool have_note;   /* it is the kernel's: another one stays only for want of that */
-	bool have_banner;
+	bool have_note, have_banner;
 };
 
 /* ---- what is mapped ----------------------------------------------------------------------------- */
@@ -72,37 +69,6 @@ static bool is_in_vdso(const uint8_t *begin, const uint8_t *note, uint64_t addre
 	return false;
 }
 
-/* Whether the store has a database for a build-id that is one of a kernel: with all notes in one section. */
-static bool is_known_kernel(const uint8_t *build_id, size_t length)
-{
-	const struct sdb_section *sections = NULL;
-	struct sdb_db *db = NULL;
-	char *path = NULL;
-	size_t count = 0;
-	bool is = false;
-	struct sdb_error *error = sdb_store_find(build_id, length, &path);
-	if (!error)
-		error = sdb_db_open(path, NULL, &db);
-	if (!error)
-		error = sdb_sections(db, &sections, &count);
-	for (size_t i = 0; !error && i < count && !is; i++)
-		is = strcmp(sections[i].name, ".notes") == 0;
-	sdb_error_free(error);
-	sdb_db_close(db);
-	free(path);
-	return is;
-}
-
-/*
- * Pages of the image that were freed after the boot are still mapped there, and may hold the notes of a
- * module. Those of a kernel stand together: Xen's are beside it (arch/x86/xen/xen-head.S).
- */
-static bool is_of_kernel(const uint8_t *data, size_t size, size_t at)
-{
-	size_t low = at > NOTES_AROUND ? at - NOTES_AROUND : 0, high = size - at > NOTES_AROUND ? at + NOTES_AROUND : size;
-	return memmem(data + low, high - low, "Xen\0", 4) || is_known_kernel(data + at + 16, 20);
-}
-
 static void look_for_note(struct image *image, uint64_t address, const uint8_t *data, size_t size)
 {
 	/* Name of 4 bytes, 20 of them described, NT_GNU_BUILD_ID, and the name: as linkers write it. */
@@ -115,15 +81,29 @@ static void look_for_note(struct image *image, uint64_t address, const uint8_t *
 		if (word != first || memcmp(data + i, head, sizeof(head)) != 0 || is_in_vdso(data, data + i, address + i))
 			continue;
 		struct linux_system *system = image->system;
-		image->have_note = is_of_kernel(data, size, i);
-		if (!image->have_note && system->build_id_length)
+		unsigned last = system->note_count;
+		if (last == sizeof(system->notes) / sizeof(system->notes[0]) || (last && system->notes[last - 1].address == address + i))
 			continue;
-		memcpy(system->build_id, data + i + sizeof(head), 20);
-		system->build_id_length = 20;
-		system->note_address = address + i;
-		if (image->have_note)
+		system->notes[last].address = address + i;
+		memcpy(system->notes[last].id, data + i + sizeof(head), 20);
+		system->note_count++;
+		/*
+		 * The banner begins the read-only data, the notes end it (since v5.5, eaf937075c9a "vmlinux.lds.h: Move NOTES
+		 * into RO_DATA"; before, they were behind the code).
+		 */
+		image->have_note = system->banner && address + i > system->banner_address;
+		if (image->have_note) {
+			linux_take_note(system, last);
 			return;
+		}
 	}
+}
+
+void linux_take_note(struct linux_system *system, unsigned index)
+{
+	memcpy(system->build_id, system->notes[index].id, sizeof(system->notes[index].id));
+	system->build_id_length = sizeof(system->notes[index].id);
+	system->note_address = system->notes[index].address;
 }
 
 static void look_for_banner(struct image *image, uint64_t address, const uint8_t *data, size_t size)
@@ -196,7 +176,9 @@ struct sdb_error *linux_find_image(struct linux_system *system, const struct pag
 		error = search_range(&image, &image.extents[i], handler, UINT64_MAX);
 	for (unsigned i = 0; i < image.count && !error; i++)
 		error = search_range(&image, &image.extents[i], 0, handler);
-	*found_ret = system->build_id_length || system->banner;
+	if (!image.have_note && system->note_count)
+		linux_take_note(system, 0);
+	*found_ret = system->note_count || system->banner;
 	if (error || !*found_ret)
 		return error;
 	/* The image is what is mapped around them; holes are pages that were freed after the boot. */

@@ -167,10 +167,16 @@ static struct sdb_error *find_database(struct linux_system *system, char **path_
 	if (!system->build_id_length)
 		return no_database(system);
 	struct sdb_error *error = sdb_store_find(system->build_id, system->build_id_length, path_ret);
-	if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+	bool sound = !error && sdb_database_is_sound(*path_ret);
+	if (sound || (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND))
 		return error;
-	sdb_error_free(error);
+	/* One that an older version wrote is made anew where that can be done. */
 	char *image = find_debug_image(system);
+	if (!error && !image)
+		return NULL;
+	if (!error)
+		free(*path_ret);
+	sdb_error_free(error);
 	error = image ? index_image(system, image, path_ret) : no_database(system);
 	free(image);
 	return error;
@@ -300,19 +306,52 @@ static struct sdb_error *read_release(struct linux_system *system)
 	return system->release ? NULL : NO_MEMORY();
 }
 
-static struct sdb_error *open_database(struct linux_system *system)
+/* The database of the note in hand. */
+static struct sdb_error *try_database(struct linux_system *system)
 {
 	const struct sdb_open_options options = { .cache_size = system->target->spec.database_cache };
-	struct translation base;
-	struct sdb_error *error = find_database(system, &system->db_path);
-	if (!error)
-		error = sdb_db_open(system->db_path, &options, &system->db);
+	char *path = NULL;
+	struct sdb_error *error = find_database(system, &path);
+	if (error)
+		return error;
+	system->db_path = path;
+	error = sdb_db_open(system->db_path, &options, &system->db);
 	if (!error)
 		error = find_bias(system);
 	if (!error)
 		error = verify(system);
-	if (error)
+	if (error) {
+		sdb_db_close(system->db);
+		free(system->db_path);
+		system->db = NULL;
+		system->db_path = NULL;
+		system->bias = 0;
+	}
+	return error;
+}
+
+static struct sdb_error *open_database(struct linux_system *system)
+{
+	struct translation base;
+	uint64_t first = system->note_address;
+	struct sdb_error *error = try_database(system);
+	for (unsigned i = 0; error && i < system->note_count && sdb_error_code(error) != SDB_ERROR_MEMORY; i++) {
+		if (system->notes[i].address == first)
+			continue;
+		linux_take_note(system, i);
+		struct sdb_error *other = try_database(system);
+		if (!other) {
+			sdb_error_free(error);
+			error = NULL;
+		}
+		sdb_error_free(other);
+	}
+	if (error) { /* said of the one that is most likely its own */
+		for (unsigned i = 0; i < system->note_count; i++)
+			if (system->notes[i].address == first)
+				linux_take_note(system, i);
 		return error;
+	}
 	uint64_t text = linux_symbol_or_0(system, "_text"), end = linux_symbol_or_0(system, "_end");
 	if (text && guest_translate(system->target, &system->paging, text, &base)) {
 		memset(system->blocks, 0, sizeof(system->blocks));
@@ -333,8 +372,6 @@ struct sdb_error *linux_find_kernel(struct linux_system *system)
 		return error;
 	system->trouble = open_database(system);
 	if (system->trouble) {
-		sdb_db_close(system->db);
-		system->db = NULL;
 		/* What was named has to be right; to have nothing is no reason to say nothing. */
 		if (system->target->spec.kernel || sdb_error_code(system->trouble) == SDB_ERROR_MEMORY) {
 			error = system->trouble;

@@ -37,6 +37,7 @@ struct linux_task_layout {
 	struct linux_member uts, ipc, mnt, net, time, cgroup;
 	struct linux_member uts_inum, ipc_inum, mnt_inum, net_inum, time_inum, cgroup_inum, user_inum, pid_inum;
 	struct linux_member pid_level, pid_numbers, upid_size, upid_ns;
+	struct linux_member kthread, kthread_name, kthread_data, worker_desc, worker_pool, worker_work;
 	struct linux_member idle;
 	char letters[16];        /* of the bits of the state, as the kernel's own table has them */
 	unsigned letter_count;
@@ -58,6 +59,9 @@ struct linux_system {
 	char *banner;            /* NULL: none */
 	char *release;
 	uint64_t banner_address, note_address;
+	/* All that could be its note: pages of the image that were freed are used for anything, modules with notes too. */
+	struct { uint64_t address; uint8_t id[20]; } notes[8];
+	unsigned note_count;
 	uint64_t image_low, image_high;
 	uint64_t base, bias, physical_base;
 	struct paging paging;    /* the kernel's */
@@ -102,6 +106,9 @@ void linux_format_id(const uint8_t *id, size_t length, char text_ret[129]);
 /* Finds banner and build-id in the kernel image that PAGING maps; HANDLER (0: none) is an address in it. */
 struct sdb_error *linux_find_image(struct linux_system *system, const struct paging *paging, uint64_t handler,
 				   bool *found_ret);
+
+/* Takes NOTES[INDEX] for the kernel's. */
+void linux_take_note(struct linux_system *system, unsigned index);
 
 /* ---- access.c: the kernel's memory ----------------------------------------------------------------------- */
 

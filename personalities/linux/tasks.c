@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define PF_KTHREAD 0x00200000u /* since v2.6.27, 246bb0b1deb2 "kill PF_BORROWED_MM in favour of PF_KTHREAD" */
+#define PF_WQ_WORKER 0x20u
 #define TASK_IDLE_BITS 0x402u  /* TASK_UNINTERRUPTIBLE | TASK_NOLOAD, in kernels that report it (below) */
 #define TASK_UNINTERRUPTIBLE 2u
 #define TASK_RTLOCK_WAIT 0x1000u /* v5.16, 5f220be21418 "sched/wakeup: Prepare for RT sleeping spin/rwlocks" */
@@ -64,6 +65,13 @@ static const struct linux_wanted wanted[] = {
 	{ AT(pid_numbers), "pid", "numbers", true },
 	{ AT(upid_size), "upid", NULL, true },
 	{ AT(upid_ns), "upid", "ns", true },
+	/* v5.17, e32cf5dfbe22 "kthread: Generalize pf_io_worker so it can point to struct kthread"; set_child_tid since v4.8 */
+	{ AT(kthread), "task_struct", "worker_private|set_child_tid", true },
+	{ AT(kthread_name), "kthread", "full_name", true },
+	{ AT(kthread_data), "kthread", "data", true },
+	{ AT(worker_desc), "worker", "desc", true },
+	{ AT(worker_pool), "worker", "pool", true },
+	{ AT(worker_work), "worker", "current_work", true },
 	{ AT(idle), "rq", "idle", true },
 	/* v4.13 (fsbase), 296f781a4b7 "x86/asm/64: Rename thread_struct's fs and gs to fsbase and gsbase" */
 	{ AT(fs_base), "task_struct", "thread.fsbase|thread.fs", true },
@@ -291,11 +299,52 @@ static void fill_cpu(struct linux_reader *reader, const uint8_t *data, uint64_t 
 		task->on_cpu = linux_has(&layout->on_cpu) && linux_member_of(data, &layout->on_cpu);
 }
 
-static void fill_name(const struct linux_task_layout *layout, const uint8_t *data, struct sdb_task *task)
+/* What a worker did last: it is `+` what it does now, `-` what it did (wq_worker_comm() in kernel/workqueue.c). */
+static void add_work(struct linux_reader *reader, uint64_t kthread, char *name, size_t length, size_t size)
 {
+	struct linux_system *system = reader->system;
+	const struct linux_task_layout *layout = &system->tasks;
+	uint64_t worker, pool, work;
+	char text[32] = "";
+	size_t room = layout->worker_desc.size < sizeof(text) ? layout->worker_desc.size : sizeof(text) - 1;
+	if (!linux_has(&layout->worker_desc) || !read_word(reader, kthread, &layout->kthread_data, &worker)
+	    || !read_word(reader, worker, &layout->worker_pool, &pool) || !pool
+	    || !linux_copy(system, worker + layout->worker_desc.at, text, room) || !text[0]
+	    || !read_word(reader, worker, &layout->worker_work, &work))
+		return;
+	size_t added = strlen(text);
+	if (length + 2 >= size)
+		return;
+	if (length + 1 + added >= size)
+		added = size - length - 2;
+	name[length] = work ? '+' : '-';
+	memcpy(name + length + 1, text, added);
+	name[length + 1 + added] = '\0';
+}
+
+/*
+ * As proc_task_name() in fs/proc/array.c. There is no room for the whole name of a kernel thread in `comm`; it
+ * is kept apart since v5.17, d6986ce24fc0 "kthread: dynamically allocate memory to store kthread's full name".
+ */
+static void fill_name(struct linux_reader *reader, const uint8_t *data, struct sdb_task *task)
+{
+	const struct linux_task_layout *layout = &reader->system->tasks;
 	size_t length = layout->comm.size < sizeof(task->name) ? layout->comm.size : sizeof(task->name) - 1;
 	memcpy(task->name, data + layout->comm.at, length);
 	task->name[length] = '\0';
+	uint64_t kthread = task->kernel && linux_has(&layout->kthread) ? linux_member_of(data, &layout->kthread) : 0, full;
+	if (!kthread)
+		return;
+	if (linux_has(&layout->kthread_name) && read_word(reader, kthread, &layout->kthread_name, &full) && full) {
+		struct sdb_error *error = linux_read_text(reader->system, full, task->name, sizeof(task->name));
+		if (error) {
+			note(reader, task->address, "name", full);
+			memcpy(task->name, data + layout->comm.at, length);
+			sdb_error_free(error);
+		}
+	}
+	if (linux_member_of(data, &layout->flags) & PF_WQ_WORKER)
+		add_work(reader, kthread, task->name, strlen(task->name), sizeof(task->name));
 }
 
 static uint64_t start_time(const struct linux_task_layout *layout, const uint8_t *data)
@@ -318,7 +367,7 @@ void linux_fill_task(struct linux_reader *reader, const uint8_t *data, uint64_t 
 	task->tgid = (int32_t)linux_member_of(data, &layout->tgid);
 	task->kernel = linux_member_of(data, &layout->flags) & PF_KTHREAD;
 	task->start_time = start_time(layout, data);
-	fill_name(layout, data, task);
+	fill_name(reader, data, task);
 	fill_cpu(reader, data, address, task);
 	fill_state(layout, data, task);
 	if (task->tid == 0) { /* an idle task has no number of its own */

@@ -10,7 +10,7 @@ compile fuzz clang --buildtype=debugoptimized -Dfuzz=true -Dtests=false \
 python3 tests/fuzz/seeds.py $out/seeds "$STACKDB" || { fail 'seeds'; return; }
 
 running=
-for target in index db value expression; do
+for target in index db value expression rsp; do
 	program=build/fuzz/tests/fuzz/fuzz_$target
 	[ -e "$program" ] || { fail "$program was not built"; continue; }
 	corpus=$out/corpus/$target

@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import fake_stub  # noqa: E402
+
 C = """
 struct s { int a : 3; long b; struct s *next; union { char c[4]; float f; }; };
 enum e { one = 1, two };
@@ -96,6 +99,17 @@ def expressions(out):
             file.write(bytes([1, number]) + bytes.fromhex(text))
 
 
+def stub(out):
+    """What gdb stubs send: packets, and descriptions of targets."""
+    os.makedirs(out, exist_ok=True)
+    packets = [b"+$OK#9a", b"$T05swbreak:;06:0*,;thread:p1.2;#00", b"$l}\x03}]ab*~#77", b"%Stop:T05#00$E01#a6", b"-+$#00"]
+    texts = [fake_stub.XML.encode(), fake_stub.CORE.encode(),
+             b'<a b="&lt;&#x41;" c=\'d\'><!-- x --><reg name="rip" bitsize="64" regnum="16"/></a>']
+    for number, data in enumerate([b"\0" + p for p in packets] + [b"\4" + p for p in packets] + [b"\1" + t for t in texts]):
+        with open(f"{out}/{number}", "wb") as file:
+            file.write(data)
+
+
 def main():
     directory = sys.argv[1]
     out = f"{directory}/index"
@@ -108,6 +122,7 @@ def main():
             run(sys.argv[2], "index", "-o", f"{directory}/db/{os.path.basename(path)}.sdb", path)
         shutil.copytree(f"{directory}/db", f"{directory}/value", dirs_exist_ok=True)
     expressions(f"{directory}/expression")
+    stub(f"{directory}/rsp")
     for kind in os.listdir(directory):
         files = glob.glob(f"{directory}/{kind}/*")
         print(f"{kind}: {len(files)} seeds, {sum(map(os.path.getsize, files))} bytes")

@@ -107,14 +107,20 @@ class Qmp:
         self("qmp_capabilities")
 
     def _read(self):
-        line = self.stream.readline()
+        try:
+            line = self.stream.readline()
+        except OSError as error:
+            raise Failure(f"the monitor: {error}") from error
         if not line:
             raise Failure("the monitor closed its connection")
         return json.loads(line)
 
     def __call__(self, command, **arguments):
-        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.stream.flush()
+        try:
+            self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            self.stream.flush()
+        except OSError as error:
+            raise Failure(f"QMP {command}: {error}") from error
         while True:
             answer = self._read()
             if "return" in answer:
@@ -251,6 +257,13 @@ class Guest:
         """The machine's memory as an ELF core, for drgn and crash. It goes on afterwards if it did before."""
         self.monitor("dump-guest-memory", paging=paging, protocol=f"file:{path}")
         return path
+
+    def last_words(self):
+        """What the guest and QEMU said at the end: for who reports that it ended."""
+        with open(self.console, encoding="utf-8", errors="replace") as console, \
+                open(f"{self.directory}/qemu.log", encoding="utf-8", errors="replace") as log:
+            said = re.findall(r".*(?:BUG|Oops|panic|RIP: 0010|Code:).*", console.read())
+            return f"status {self.process.poll()}; " + "; ".join(line.strip() for line in [*said[-6:], log.read()[-300:]])
 
     def status(self):
         return self.monitor("query-status")["status"]

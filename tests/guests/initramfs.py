@@ -76,8 +76,9 @@ def compile_programs(into):
             ("bin/actor-32", f"{PROGRAMS}/actor.c", [*STATIC, "-m32"])):
         path = f"{into}/{os.path.basename(name)}"
         # The same bytes wherever this tree lies.
-        done = subprocess.run([CC, *options, f"-ffile-prefix-map={os.path.realpath(os.path.dirname(source))}=.",
-                               source, "-o", path], capture_output=True, text=True)
+        folder = os.path.realpath(os.path.dirname(source))
+        done = subprocess.run([CC, *options, f"-ffile-prefix-map={folder}=.", os.path.basename(source), "-o", path],
+                              cwd=folder, capture_output=True, text=True)
         if done.returncode == 0:
             made[name] = path
         elif "-m32" not in options:

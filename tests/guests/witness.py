@@ -142,7 +142,7 @@ class Witness:
         """tid -> what /proc says of each task, kernel threads included (not the idle tasks: /proc has none)."""
         base = "/proc/[0-9]*/task/[0-9]*"
         content = self.files(f"{base}/stat", f"{base}/status", f"{base}/comm", f"{base}/syscall", f"{base}/stack",
-                             f"{base}/wchan", "/proc/[0-9]*/cmdline", "/proc/[0-9]*/loginuid")
+                             f"{base}/wchan", f"{base}/cmdline")
         links = self.links(f"{base}/ns/*", "/proc/[0-9]*/exe")
         found = {}
         for name, stat in content.items():
@@ -238,7 +238,7 @@ def task(stat, place, process, content, links):
         "nspid": numbers(status, "NSpid"), "threads": numbers(status, "Threads")[0],
         "namespaces": {name: int(links[f"{place}/ns/{name}"].split("[")[1][:-1]) for name in NAMESPACES
                        if f"{place}/ns/{name}" in links},
-        "exe": links.get(f"{process}/exe"), "cmdline": content.get(f"{process}/cmdline"),
+        "exe": links.get(f"{process}/exe"), "cmdline": content.get(f"{place}/cmdline"),
         "wchan": content.get(f"{place}/wchan", b"").decode(),
         "stack": re.findall(r"\[<[0-9a-f]*>\] (\S+?)\+", content.get(f"{place}/stack", b"").decode()),
         # of a task that is in a system call: its number, six arguments, sp, pc; -1: not in one; "running"

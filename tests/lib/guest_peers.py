@@ -129,12 +129,12 @@ def crash_registers(text):
 
 def gdb(guest, what="cpus tasks", bias=None):
     """{"cpus": [frames of each], "stacks": pid -> frames of each sleeping task} over the stub. The guest must be held
-    still: gdb stops it, too, and detaching lets it go on. BIAS is where KASLR put the kernel (the witness knows)."""
+    still, and stays so. BIAS is where KASLR put the kernel (the witness knows)."""
     need("gdb")
     where = guest.gdb or f"127.0.0.1:{guest.gdb_port}"
     bias = kernel_bias(guest) if bias is None else bias
     text = run_gdb([f"symbol-file {guest.kernel.vmlinux} -o {bias:#x}", f"target remote {where}",
-                    f"source {HERE}/guest_gdb.py", "detach"], dict(os.environ, GUEST_GDB=what))
+                    f"source {HERE}/guest_gdb.py", "disconnect"], dict(os.environ, GUEST_GDB=what))
     answer = last_json(text, "gdb")
     answer["stacks"] = by_number(answer["stacks"])
     return answer

@@ -48,8 +48,7 @@ EXPLAINED = {
     "jump": "gdb guesses what a function passed that ended with a jump to this one",
     "constant": "a constant that only the abstract function has, not where it was inlined",
     "reference to nowhere": "other words for what cannot be read",
-    "implicit reference": "gdb shows the parts of what a reference to nothing in memory leads to, all optimized out",
-    "copied variable": "a library's variable that the program has a copy of (R_X86_64_COPY): gdb knows that, we do not",
+    "implicit reference": "gdb shows the parts of what a reference to nothing in memory leads to, none of which exists",
     "virtual base": "gdb reads a virtual base that lies behind the declared type out of its own memory",
     "incomplete character": "gdb drops the character in front of an incomplete one, and takes more for incomplete",
     "symbol": "another symbol at the address",
@@ -194,13 +193,13 @@ ALIASES = re.compile(r"^(__GI_|__libc_|__)+")
 
 
 def plain(name):
-    """A name without the arguments of templates, which gdb writes in its own way, and without parameters,
-    which it adds to names with an ABI tag."""
+    """A name without the arguments of templates, which gdb writes in its own way, without parameters, which
+    it adds to names with an ABI tag, and without what the compiler adds to its variants of a function."""
     name = name.replace("operator()", "operator_call").replace("(anonymous namespace)", "anonymous")
     name = re.sub(r"\{lambda\([^#]*\)#\d+\}|\(anonymous\)", "lambda", name)
     while name != (shorter := re.sub(r"<[^<>]*>|\([^()]*\)( const)?|\[abi:\w+\]", "", name)):
         name = shorter
-    return ALIASES.sub("", name.strip())
+    return ALIASES.sub("", re.sub(r"(\.(constprop|isra|part|cold)(\.\d+)?)+$", "", name.strip()))
 
 
 def same_name(expected, found):
@@ -325,14 +324,11 @@ def why(expected, found, frame):
         return "incomplete character"
     if expected.startswith("<error reading variable: Cannot access") and expected[len("<error reading variable: "):-1] in found:
         return "reference to nowhere"
-    if re.fullmatch(r"<synthetic pointer>: [{}=,\w ]*(<optimized out>[{}=,\w ]*)+", expected) and found == "<synthetic pointer>":
+    if re.fullmatch(r"<synthetic pointer>: [{}=,\w ]*((<optimized out>|<No data fields>)[{}=,\w ]*)+", expected) and found == "<synthetic pointer>":
         return "implicit reference"
     expected, found = (re.sub(r" = (\{<No data fields>\}|<incomplete type>)", "", drop_nested(text, "<")) for text in (expected, found))
     if expected == found:
         return "template"
-    members = re.compile(r"static \w+ = (\{[^{}]*\}|[^,{}]*)")
-    if members.sub("", expected) == members.sub("", found):
-        return "copied variable"
     if "_vptr.ios_base" in found and common(expected, found) > len(found) / 2:
         return "virtual base"
     return "other value"

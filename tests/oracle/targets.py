@@ -89,17 +89,23 @@ def killed_command(stackdb, report, count):
                 (["counted", "--step", "5"], ["signals", "300", "4"], "4 threads, 300 calls each, 0 wrong"),
                 (["wide", "--software-watch"], ["write", "120", "4"], "480 writes"),
                 (["counted"], ["exec", "300"], "300 calls"))
-        for turn in range(count):
-            options, mode, says = ways[turn % len(ways)]
+        attaching = ((["counted"], ["sums", "3000", "4"], "0 sums wrong"), (["wide", "--software-watch"], ["sums", "3000", "2"], "0 sums wrong"))
+        for turn in range(2 * count):
+            early = turn % 2 == 1 # killed when it has hardly begun
+            options, mode, says = attaching[turn // 2 % 2] if early else ways[turn // 2 % len(ways)]
             process = start(target, *mode)
+            if early:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
             debugger = subprocess.Popen([stackdb.program, "dumptarget", "-q", *options, "-p", str(process.pid)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, env=stackdb.env)
-            while "--software-watch" not in options and debugger.poll() is None \
+            while not early and "--software-watch" not in options and debugger.poll() is None \
                     and b"stackdb-guard" not in b"".join(names_of_children(debugger.pid)):
                 time.sleep(0.01)
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-            time.sleep(random.random() * 0.2)
+            if not early:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+            time.sleep(random.random() * (0.05 if early else 0.2))
             debugger.kill()
             debugger.wait()
             try:
@@ -111,7 +117,7 @@ def killed_command(stackdb, report, count):
             check.compare(f"{options} {mode}: processes", [], left_behind(target))
             for pid, _ in left_behind(target):
                 os.kill(int(pid), signal.SIGKILL)
-        check.close(count)
+        check.close(2 * count)
 
 
 def names_of_children(pid):

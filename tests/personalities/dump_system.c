@@ -97,7 +97,11 @@ static void bench(struct sdb_target *target)
 	for (int i = 0; i < 2000; i++) {
 		count = 0;
 		double begin = now();
-		complain("scan", sdb_target_scan_tasks(target, count_task, &count));
+		struct sdb_error *error = sdb_target_scan_tasks(target, count_task, &count);
+		if (error) {
+			complain("scan", error);
+			return;
+		}
 		double took = now() - begin;
 		best = took < best ? took : best;
 	}

@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Kernels in guests: what stackdb sees from outside against what the guest says of itself, against drgn and gdb.
+
+STACKDB_GUEST_KERNELS ("6.1 6.12") and STACKDB_GUEST_PARTS ("processes stacks") choose; the parts are in PARTS below.
+"""
+
+import contextlib
+import json
+import mmap
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path.insert(0, os.path.join(HERE, "..", "guests"))
+import guest_peers  # noqa: E402
+import guest_tools  # noqa: E402
+import oracle  # noqa: E402
+from guest import Guest, Kernel, kernels  # noqa: E402
+
+KTHREAD = 0x200000  # PF_KTHREAD in a task's flags
+# What each kernel is booted with: CPUs, page tables of 4 and 5 levels, one with KPTI.
+SHAPES = {"5.10": {"smp": 1}, "6.1": {"smp": 2, "cpu": "max,la57=off", "append": "pti=on"}, "6.12": {"smp": 2}}
+
+
+def same_task(check, tid, before, after, mine):
+    """One task. What changed between the two looks of the witness has no right answer."""
+    expected = {
+        "pid": before["tgid"], "ppid": before["ppid"], "uid": before["uids"][0], "euid": before["uids"][1],
+        "gid": before["gids"][0], "egid": before["gids"][1], "kernel": bool(before["flags"] & KTHREAD),
+        "state": before["state"] if before["state"] == after["state"] else mine["state"],
+        "start": before["start_ticks"], "namespaces": before["namespaces"]}
+    found = dict({key: mine.get(key) for key in expected}, start=mine["start_time_ns"] // 10000000)
+    if tid == 1:  # the witness: it runs whenever it looks
+        expected["state"] = found["state"]
+    if before["state"] in "ZX":  # those of a dead task are released (exit_task_namespaces)
+        expected["namespaces"] = found["namespaces"] = None
+    for key, value in expected.items():
+        check.compare(f"task {tid} {before['comm']!r}: {key}", value, found[key], key)
+    comm = before["comm"].decode(errors="replace")
+    # /proc shows the full name of a kernel thread, and adds what a worker of a work queue does (wq_worker_comm).
+    name = comm[:len(mine["name"])] if expected["kernel"] else comm
+    check.compare(f"task {tid}: name", guest_tools.plain(name), guest_tools.plain(mine["name"]), "name")
+    words = [guest_tools.plain(word.decode(errors="replace")) for word in (before["cmdline"] or b"").split(b"\0")[:-1]]
+    check.compare(f"task {tid}: command line", words, [guest_tools.plain(word) for word in mine["command"]], "command line")
+
+
+def processes(stackdb, report, guest, seen):
+    check = report.check(f"{guest.name}: every task")
+    before, after = seen["before"]["tasks"], seen["after"]["tasks"]
+    mine = {row["tid"]: row for row in seen["ps"] if row["tid"] > 0}
+    check.compare("idle tasks", guest.smp, sum(row["tid"] <= 0 for row in seen["ps"]))
+    for tid in sorted(set(before) & set(after) | set(mine)):
+        if tid not in mine or tid not in before:
+            if tid in mine and tid in after:  # it began after the first look
+                continue
+            check.differ("missing" if tid not in mine else "too many", f"task {tid}: {before.get(tid) or mine[tid]}")
+        elif tid in after:
+            same_task(check, tid, before[tid], after[tid], mine[tid])
+    check.close(500)
+
+
+def modules(stackdb, report, guest, seen):
+    check = report.check(f"{guest.name}: kernel modules")
+    mine = {row["name"]: row for row in seen["lsmod"]}
+    witness = seen["before"]["modules"]
+    check.compare("names", sorted(witness), sorted(mine))
+    for name in set(mine) & set(witness):
+        there = witness[name]
+        found = mine[name]
+        check.compare(name, (there["size"], there["uses"], sorted(there["users"]), there["state"], there["base"],
+                             there["build_id"]),
+                      (found["size"], found["references"], sorted(filter(None, (found["users"] or "").split(","))),
+                       found["state"], int(found["base"], 16), found["build_id"]))
+    check.close(5)
+
+
+def system(stackdb, report, guest, seen):
+    check = report.check(f"{guest.name}: the system's identity")
+    (mine,), before, after = seen["system"], seen["before"], seen["after"]
+    check.compare("release", guest.kernel.release, mine["release"])
+    check.compare("version", before["version"].strip(), mine["version"].strip())
+    check.compare("command line", before["cmdline"].strip(), mine["command_line"].strip())
+    check.compare("build-id", before["build_id"], mine["build_id"])
+    check.compare("bias", seen["bias"], int(mine["bias"], 16))
+    check.compare("CPUs", guest.smp, mine["cpus"])
+    uptime = mine["uptime_ns"] / 1e9
+    check.compare(f"uptime {uptime} in {before['uptime']}", True, before["uptime"][1] - 0.1 <= uptime <= after["uptime"][1] + 0.1)
+    check.compare("boot time", True, abs(mine["boot_time_ns"] / 1e9 - before["uptime"][0]) < 2, f"{mine['boot_time_ns']}")
+    check.close(8)
+
+
+def log(stackdb, report, guest, seen):
+    check = report.check(f"{guest.name}: the kernel log")
+    mine = [(row["time_ns"] // 1000, row["level"], guest_tools.plain(row["text"])) for row in seen["dmesg"]]
+    witness = [(when, level, guest_tools.plain(text)) for when, level, text in seen["before"]["log"]]
+    # A record of several lines is several with the same time in neither.
+    for index, (expected, found) in enumerate(zip(witness, mine)):
+        check.compare(f"record {index}", expected, found)
+    check.compare("records", True, len(mine) >= len(witness), f"{len(mine)} of {len(witness)}")
+    check.close(200)
+
+
+def symbols(stackdb, report, guest, seen):
+    """Every symbol of the database, moved by what stackdb says KASLR did, against /proc/kallsyms."""
+    check = report.check(f"{guest.name}: symbols against /proc/kallsyms")
+    bias = int(seen["system"][0]["bias"], 16)
+    table = seen["kallsyms"].symbols
+    for line in stackdb("lookup", "-b", "-m", guest.kernel.vmlinux, "-k", "f", "*").splitlines():
+        row = re.match(r"function\s+0x([0-9a-f]+)\s+\d+\s+(\S+)$", line)
+        if row and (places := table.get((row[2], ""))):
+            check.compare(row[2], True, int(row[1], 16) + bias in {place for place, _ in places}, "another address")
+    check.close(20000)
+
+
+def calls(stackdb, report, guest, seen):
+    check = report.check(f"{guest.name}: the table of system calls")
+    for row in stackdb.json("system", "--calls", "--json", *guest.arguments()):
+        address = int(row["address"], 16)
+        name = seen["kallsyms"].name(address)
+        check.compare(f"{row['number']} {row['name']}", False, row["changed"])
+        if row["name"]:
+            check.compare(f"{row['number']} {row['name']}: {name}", True, row["name"] in name or "ni_syscall" in name,
+                          "another function")
+    check.close(300)
+
+
+def values(stackdb, report, guest, seen):
+    check = report.check(f"{guest.name}: variables against /proc/sys")
+    for expression, path in (("max_threads", "kernel/threads-max"), ("panic_timeout", "kernel/panic"),
+                             ("console_printk[0]", "kernel/printk"), ("sysctl_overcommit_memory", "vm/overcommit_memory"),
+                             ("vm_swappiness", "vm/swappiness"), ("init_uts_ns.name.nodename", "kernel/hostname"),
+                             ("init_uts_ns.name.release", "kernel/osrelease"), ("modprobe_path", "kernel/modprobe")):
+        (row,) = stackdb.json("read", "--json", expression, *guest.arguments())
+        expected = guest.witness.text(f"/proc/sys/{path}").split("\t")[0].strip()
+        check.compare(expression, expected, str(row["value"]).strip())
+    (row,) = stackdb.json("read", "--json", "init_task.comm", *guest.arguments())
+    check.compare("init_task.comm", "swapper" if guest.smp == 0 else "swapper/0", row["value"])
+    check.close(9)
+
+
+def stacks(stackdb, report, guest, seen):
+    """Kernel stacks of all tasks at one moment: the guest's own /proc, drgn on a dump, and gdb over the stub."""
+    check = report.check(f"{guest.name}: kernel stacks against drgn and /proc", {
+        "a zombie's": "its stack was freed: nothing to compare"})
+    mine = {row["tid"]: row["frames"] for row in seen["backtrace"]}
+    drgn = guest_peers.drgn(guest.kernel, seen["dump"], "tasks stacks arguments")
+    names = seen["kallsyms"]
+    for tid, stack in drgn["stacks"].items():
+        task, frames = drgn["tasks"][tid], mine.get(tid)
+        if task["state"] in "ZX":
+            check.differ("a zombie's", f"{tid}")
+            continue
+        if frames is None or isinstance(stack, str):
+            check.differ("missing" if frames is None else "drgn has none", f"task {tid} {task['comm']}: {stack}")
+            continue
+        there = [(frame["pc"], frame["name"]) for frame in stack if frame["pc"] and frame["pc"] >> 63 and frame["inline"]]
+        here = guest_tools.frames(frames)
+        check.compare(f"task {tid} {task['comm']}: return addresses", guest_peers.in_kernel(stack),
+                      [frame["pc"] for frame in here if not frame["inline"]], "other frames")
+        check.compare(f"task {tid} {task['comm']}: inlined", there, [(f["pc"], f["name"]) for f in here if f["inline"]], "inlined")
+        witness = seen["before"]["tasks"].get(tid)
+        if witness and seen["after"]["tasks"].get(tid, {}).get("stack") == witness["stack"] and tid != 1:
+            check.compare(f"task {tid} {task['comm']}: /proc/{tid}/stack", witness["stack"], names.as_proc_shows(here), "/proc")
+    check.close(100)
+    same_arguments(report, guest, drgn, mine)
+    if "gdb" in seen:
+        check = report.check(f"{guest.name}: kernel stacks against gdb")
+        for tid, stack in seen["gdb"]["stacks"].items():
+            if tid in mine and drgn["tasks"][tid]["state"] not in "ZX":
+                check.compare(f"task {tid}", guest_peers.in_kernel(stack),
+                              [frame["pc"] for frame in guest_tools.frames(mine[tid]) if not frame["inline"]])
+        check.close(50)
+
+
+def same_arguments(report, guest, drgn, mine):
+    """Where both know a parameter's value it is the same; how many of drgn's we have is said, and must be nearly all."""
+    check = report.check(f"{guest.name}: arguments in kernel stacks against drgn")
+    known = lost = 0
+    for tid, stack in drgn["stacks"].items():
+        if isinstance(stack, str) or drgn["tasks"][tid]["state"] in "ZX" or tid not in mine:
+            continue
+        here = guest_tools.frames(mine[tid])
+        if [frame["pc"] for frame in here] != [frame["pc"] for frame in stack if frame["pc"] and frame["pc"] >> 63]:
+            continue
+        for frame, other in zip(here, stack):
+            for name, value in (other.get("arguments") or {}).items():
+                if value is None:
+                    continue
+                found = frame["arguments"].get(name)
+                known += 1
+                lost += found is None
+                if found is not None:
+                    check.compare(f"task {tid} {other['name']}({name})", value & guest_tools.MASK, found & guest_tools.MASK)
+    check.compare(f"{lost} of {known} values that drgn has are missing", True, lost <= known / 50, "missing")
+    check.close(100)
+
+
+def user_stacks(stackdb, report, guest, seen):
+    """The user part of stacks against a gdb inside the guest."""
+    check = report.check(f"{guest.name}: user stacks against gdb inside", {
+        "gdb shows a frame twice": "gdb 13 gives an inlined cancellation wrapper a frame of its own"})
+    oracle.need("gdb", "gdbserver")
+    mine = {row["tid"]: guest_tools.frames(row.get("program", [])) for row in seen["levels"]}
+    for role in ("threads", "sleeper", "handler", "mapper"):
+        pid = guest.pid_of(role)
+        for tid, frames in guest_peers.gdb_inside(guest, pid).items():
+            here = [(f["name"], f["pc"]) for f in mine.get(tid, [])]
+            program = [pc for name, pc, _ in frames if name in ("outer", "middle", "inner", "main", "in_thread")]
+            check.compare(f"{role} {tid}: frames of the program", program,
+                          [pc for name, pc in here if name in ("outer", "middle", "inner", "main", "in_thread")])
+            for name, pc, arguments in frames:
+                frame = next((f for f in mine.get(tid, []) if f["pc"] == pc and f["name"] == name), None)
+                for argument, text in arguments.items():
+                    if frame and re.fullmatch(r"-?\d+", text) and frame["arguments"].get(argument) is not None:
+                        check.compare(f"{role} {tid} {name}({argument})", int(text) & guest_tools.MASK,
+                                      frame["arguments"][argument] & guest_tools.MASK)
+    check.close(20)
+
+
+def probes(stackdb, report, guest, seen):
+    """Counts of a function in the kernel and of one in a process, against the program that makes the calls."""
+    check = report.check(f"{guest.name}: probes count what was called")
+    times = 200
+    with guest_tools.probing(stackdb, guest, "-q", "__x64_sys_getpriority") as counted:
+        guest.serve("calls", times)
+    check.compare("__x64_sys_getpriority", times, counted.of("getpriority"))
+    pid = guest.pid_of("serve")
+    with guest_tools.probing(stackdb, guest, "-q", "counted", "--overlay", f"{pid}:-t os-process") as counted:
+        guest.serve("counted", times, 7, "serve-1")
+        guest.serve("counted", times, 7, "serve-2")  # the same page of the same file: not to be seen
+    check.compare("counted() in one of two processes", times, counted.of("counted"))
+    check.close(2)
+
+
+def undisturbed(stackdb, report, guest, seen):
+    """Looking does not stop the guest; attaching and detaching leaves nothing behind."""
+    check = report.check(f"{guest.name}: nothing is left behind")
+    guest.monitor.events.clear()
+    for command in ("ps", "lsmod", "system"):
+        stackdb(command, *guest.arguments())
+    guest.status()
+    check.compare("events while looking", [], [event["event"] for event in guest.monitor.events if event["event"] in ("STOP", "RESUME")])
+    spinner = guest.start("spinner")
+    with guest.still():
+        text = guest_tools.kernel_text(guest, seen)
+    for _ in range(guest_tools.cycles):
+        stackdb("backtrace", "--tid", str(spinner), *guest.arguments())
+    check.compare("state", "running", guest.status())
+    with guest.still():
+        changed = [hex(at) for at, (old, new) in enumerate(zip(text, guest_tools.kernel_text(guest, seen))) if old != new and new == 0xcc]
+    check.compare("breakpoints left in the kernel's text", [], changed)
+    guest.shell(f"kill {spinner}")
+    with guest.still():
+        stackdb("backtrace", "--tid", "1", *guest.arguments())
+        check.compare("a machine that was paused", "paused", guest.status())
+    check.compare("the guest answers", True, len(guest.witness.tasks()) > 40)
+    check.close(4)
+
+
+def hostile(stackdb, report, guest, seen, count=100):
+    """Words of a stopped guest's memory are overwritten: each tool ends in time, with an answer or a reason."""
+    check = report.check(f"{guest.name}: words of its memory overwritten")
+    with guest.still(), open(guest.ram, "r+b") as file, mmap.mmap(file.fileno(), 0) as ram:
+        places = guest_tools.interesting(guest, seen)
+        for number in range(count):
+            at = random.choice(places) if places and random.random() < 0.7 else random.randrange(len(ram) // 8) * 8
+            kept = ram[at:at + 8]
+            ram[at:at + 8] = random.choice((os.urandom(8), bytes(8), b"\xff" * 8, ram[(p := random.randrange(len(ram) // 8) * 8):p + 8]))
+            command = random.choice(("ps", "lsmod", "system", "dmesg"))
+            begun = time.monotonic()
+            try:
+                status, out, errors = stackdb.outcome(command, *guest.arguments(), timeout=20)
+                check.compare(f"{number}: {command}, {at:#x}", (True, True), (status in (0, 1), status == 0 or bool(errors)))
+                check.compare(f"{number}: {command}, {at:#x}: in time", True, time.monotonic() - begun < 10, "slow")
+            except oracle.Failure as error:
+                check.differ("crashed", f"{number}: {command}, {at:#x}: {error}")
+            finally:
+                ram[at:at + 8] = kept
+    check.close(count)
+
+
+PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, user_stacks, probes,
+                                          undisturbed, hostile)}
+
+
+def boots(stackdb, report, kernel, count):
+    """The place where KASLR put the kernel, over many boots."""
+    with report.guard(f"{kernel}: boots"):
+        check = report.check(f"{kernel}: where KASLR put the kernel")
+        for _ in range(count):
+            with Guest(stackdb.work, kernel, append="cast=none modules=none") as guest:
+                guest.wait_ready()
+                begun = time.monotonic()
+                (mine,) = stackdb.json("system", "--json", *guest.arguments())
+                check.compare("bias", guest_peers.kernel_bias(guest), int(mine["bias"], 16))
+                check.compare("in time", True, time.monotonic() - begun < 5, "slow")
+        check.close(count)
+
+
+def bad_machines(stackdb, report, kernel):
+    """Machines that are not there, that are not what was said, and that end."""
+    with report.guard(f"{kernel}: bad machines"):
+        check = report.check(f"{kernel}: machines that cannot be believed are refused with a reason")
+        with Guest(stackdb.work, kernel, append="cast=none") as guest, Guest(stackdb.work, kernel, paused=True, name="paused") as other:
+            guest.wait_ready()
+            arguments = guest.arguments()
+            cases = {
+                "before its firmware ran": other.arguments(),
+                "RAM of another machine": ["--qemu", "--qemu-mem-path", other.ram, "--qemu-qmp-sock", guest.qmp, "--gdb-sockfile", guest.gdb],
+                "no RAM file": ["--qemu", "--qemu-mem-path", f"{guest.directory}/nothing", "--qemu-qmp-sock", guest.qmp],
+                "RAM that is empty": ["--qemu", "--qemu-mem-path", "/dev/null", "--qemu-qmp-sock", guest.qmp],
+                "no monitor": ["--qemu", "--qemu-mem-path", guest.ram, "--qemu-qmp-sock", f"{guest.directory}/nothing"],
+                "a monitor that is none": ["--qemu", "--qemu-mem-path", guest.ram, "--qemu-qmp-sock", guest.gdb]}
+            for name, given in cases.items():
+                for command in ("ps", "system"):
+                    status, out, errors = stackdb.outcome(command, *given, timeout=60)
+                    check.compare(f"{name}: {command}", (1, True), (status, bool(errors)), errors)
+            empty = dict(stackdb.env, STACKDB_STORE=f"{stackdb.work}/empty-store")
+            status, _, errors = stackdb.outcome("ps", "--no-index", *arguments, env=empty)
+            build_id = guest.witness.kernel_build_id()
+            check.compare("no database", (1, True, True), (status, build_id[:12] in errors, "stackdb index" in errors), errors)
+            killer = threading.Timer(0.05, guest.process.kill)
+            killer.start()
+            for _ in range(20):
+                status, _, errors = stackdb.outcome("ps", "--json", *arguments, timeout=60)
+                check.compare("it dies meanwhile", True, status == 0 or bool(errors), errors)
+            killer.join()
+        check.close(20)
+
+
+def look(stackdb, guest, work):
+    """Everything that is compared, seen while the guest is held still, between two looks of its witness."""
+    seen = {"bias": guest_peers.kernel_bias(guest), "before": guest_tools.witness(guest),
+            "kallsyms": guest_peers.Kallsyms(guest.witness.kallsyms())}
+    with guest.still():
+        for command, *options in (["ps", "-T"], ["lsmod"], ["system"], ["dmesg"]):
+            status, out, errors = stackdb.outcome(command, "--json", *options, *guest.arguments())
+            seen[command] = [json.loads(line) for line in out.splitlines()] if status == 0 else []
+            seen[f"{command} says"] = errors
+        seen["dump"] = guest.dump(f"{work}/dump")
+        if os.environ.get("STACKDB_GUEST_GDB", "1") == "1" and "pti=on" not in guest.command[guest.command.index("-append") + 1]:
+            with contextlib.suppress(oracle.Unavailable):
+                seen["gdb"] = guest_peers.gdb(guest, bias=seen["bias"])
+        seen["backtrace"] = stackdb.json("backtrace", "--json", *guest.arguments())
+        seen["levels"] = stackdb.json("backtrace", "--json", "--all-levels", *guest.arguments())
+    seen["after"] = guest_tools.witness(guest)
+    return seen
+
+
+@contextlib.contextmanager
+def expected_shape():
+    """An answer without what it must have fails the check, not the whole."""
+    try:
+        yield
+    except (KeyError, IndexError, ValueError, TypeError, OSError, subprocess.SubprocessError) as error:
+        raise oracle.Failure(f"{type(error).__name__}: {error}") from error
+
+
+def ended(report, guest, part):
+    """Whether the guest does not live any more, which is a failure of what was done before."""
+    if guest.process.poll() is None:
+        return False
+    report.verdict(f"{guest.name}: it lives before {part}", False, guest.last_words())
+    return True
+
+
+def one_kernel(stackdb, report, version, parts, scale):
+    with report.guard(f"{version}: looking at it"):
+        kernel = Kernel(version)
+        kernel.index(stackdb.program, stackdb.env["STACKDB_STORE"])
+        guest_tools.cycles = max(5, int(1000 * scale))
+        with Guest(stackdb.work, kernel, name=version, **SHAPES.get(version, {})) as guest:
+            guest.wait_ready()
+            guest.name = f"{version}, {guest.smp} CPU{'s' if guest.smp > 1 else ''}"
+            seen = look(stackdb, guest, stackdb.work)
+            for name, part in PARTS.items():
+                if (not parts or name in parts) and not ended(report, guest, name):
+                    with report.guard(f"{version}: {name}"), expected_shape():
+                        if name == "hostile":
+                            part(stackdb, report, guest, seen, max(50, int(10000 * scale)))
+                        else:
+                            part(stackdb, report, guest, seen)
+
+
+def run(stackdb, report, arguments):
+    versions = [v for v in (os.environ.get("STACKDB_GUEST_KERNELS") or " ".join(kernels())).split() if v in kernels()]
+    if not versions:
+        raise oracle.Unavailable("no kernel to boot: run scripts/kernel 6.1")
+    parts = set(os.environ.get("STACKDB_GUEST_PARTS", "").split())
+    for version in versions:
+        one_kernel(stackdb, report, version, parts, arguments.scale / 20)
+    if not parts or "boots" in parts:
+        boots(stackdb, report, versions[-1], max(3, int(20 * arguments.scale)))
+    if not parts or "bad_machines" in parts:
+        bad_machines(stackdb, report, versions[0])
+
+
+oracle.main("guests", run)
