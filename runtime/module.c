@@ -175,12 +175,17 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 	}
 	if (module->build_id_length) {
 		struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, path_ret);
-		if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND || module->file) {
-			if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
-				return error;
+		bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
+		/* One of another version of the program is made again, as far as it can be. */
+		bool stale = !error && module->file && !options->no_index && !sdb_database_is_sound(*path_ret);
+		if (stale)
+			free(*path_ret);
+		if ((missing || stale) && module->file) {
 			sdb_error_free(error);
 			return sdb_database_for(module->file, options, path_ret, temporary_ret);
 		}
+		if (!missing)
+			return error;
 		sdb_error_free(error);
 	} else if (module->file) {
 		return sdb_database_for(module->file, options, path_ret, temporary_ret);

@@ -242,7 +242,7 @@ def endings(stackdb, report, guest):
 
 def agent(stackdb, report, guest):
     check = report.check("agent: what starts, ends, is loaded, is changed")
-    path = f"{stackdb.work}/agent.jsonl"
+    path = f"{guest.directory}/agent.jsonl"  # appended to: no older one
     process = subprocess.Popen([stackdb.program, "agent", "--interval=0.5", "--text=65536", f"--output={path}",
                                 *guest.arguments()], env=stackdb.env, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
