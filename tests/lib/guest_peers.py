@@ -204,6 +204,10 @@ class Kallsyms:
         place = max(0, bisect.bisect_right(self.addresses, address) - 1)
         return self.names[bisect.bisect_left(self.addresses, self.addresses[place])]
 
+    def names_at(self, address):
+        """All that begins there."""
+        return self.names[bisect.bisect_left(self.addresses, address):bisect.bisect_right(self.addresses, address)]
+
     def as_proc_shows(self, stack):
         """The names that /proc/PID/stack would print of a stack: what a call returns to, but not in the scheduler."""
         low, high = self.address("__sched_text_start"), self.address("__sched_text_end")

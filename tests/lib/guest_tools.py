@@ -67,7 +67,7 @@ class Counted:
 def probing(stackdb, guest, *arguments, wait=20):
     """Runs `stackdb probetargets` on the guest for the time of the block."""
     counted = Counted()
-    process = subprocess.Popen([stackdb.program, "probetargets", *arguments, *guest.arguments()], env=stackdb.env,
+    process = subprocess.Popen([stackdb.program, "probetargets", *guest.arguments(), *arguments], env=stackdb.env,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         # It has begun when the machine that it stopped runs again.
