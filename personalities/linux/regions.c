@@ -76,9 +76,12 @@ static struct sdb_error *add_kernel(struct pieces *pieces)
 		error = add_piece(pieces, code, constants, SDB_REGION_READ, module, "vmlinux");
 	if (!error)
 		error = add_piece(pieces, constants, init, SDB_REGION_READ | SDB_REGION_WRITE, module, "vmlinux");
-	/* While it boots, code is here, too. */
+	/* While it boots code is here, too; then it is freed, and other things are (free_init_pages() forbids to execute them). */
+	struct translation translation;
+	bool booting = guest_translate(system->target, &system->paging, init, &translation) && translation.execute;
+	uint32_t flags = SDB_REGION_READ | SDB_REGION_WRITE | (booting ? SDB_REGION_EXECUTE : 0u);
 	if (!error)
-		error = add_piece(pieces, init, init_end, SDB_REGION_READ | SDB_REGION_WRITE | SDB_REGION_EXECUTE, module, "vmlinux");
+		error = add_piece(pieces, init, init_end, flags, module, "vmlinux");
 	return error ? error : add_piece(pieces, init_end, end, SDB_REGION_READ | SDB_REGION_WRITE, module, "vmlinux");
 }
 

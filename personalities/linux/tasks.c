@@ -333,9 +333,12 @@ static void fill_name(struct linux_reader *reader, const uint8_t *data, struct s
 	memcpy(task->name, data + layout->comm.at, length);
 	task->name[length] = '\0';
 	uint64_t kthread = task->kernel && linux_has(&layout->kthread) ? linux_member_of(data, &layout->kthread) : 0, full;
+	bool worker = linux_member_of(data, &layout->flags) & PF_WQ_WORKER;
+	/* wq_worker_comm() shows the short name of a rescuer, unless that is a `kworker/R-...` as newer kernels have it. */
+	bool short_name = worker && strncmp(task->name, "kworker/", 8) != 0;
 	if (!kthread)
 		return;
-	if (linux_has(&layout->kthread_name) && read_word(reader, kthread, &layout->kthread_name, &full) && full) {
+	if (!short_name && linux_has(&layout->kthread_name) && read_word(reader, kthread, &layout->kthread_name, &full) && full) {
 		struct sdb_error *error = linux_read_text(reader->system, full, task->name, sizeof(task->name));
 		if (error) {
 			note(reader, task->address, "name", full);
@@ -343,7 +346,7 @@ static void fill_name(struct linux_reader *reader, const uint8_t *data, struct s
 			sdb_error_free(error);
 		}
 	}
-	if (linux_member_of(data, &layout->flags) & PF_WQ_WORKER)
+	if (worker)
 		add_work(reader, kthread, task->name, strlen(task->name), sizeof(task->name));
 }
 

@@ -234,6 +234,7 @@ def task(stat, place, process, content, links):
         "pid": pid, "tgid": numbers(status, "Tgid")[0], "ppid": int(rest[1]), "comm": content[f"{place}/comm"][:-1],
         "state": rest[0].decode(), "pgrp": int(rest[2]), "session": int(rest[3]), "flags": int(rest[6]),
         "start_ticks": int(rest[19]), "vsize": int(rest[20]), "processor": int(rest[36]),
+        "switches": sum(numbers(status, "voluntary_ctxt_switches") + numbers(status, "nonvoluntary_ctxt_switches")),
         "uids": numbers(status, "Uid"), "gids": numbers(status, "Gid"), "groups": numbers(status, "Groups"),
         "nspid": numbers(status, "NSpid"), "threads": numbers(status, "Threads")[0],
         "namespaces": {name: int(links[f"{place}/ns/{name}"].split("[")[1][:-1]) for name in NAMESPACES

@@ -3,6 +3,7 @@
 """Kernels in guests: what stackdb sees from outside against what the guest says of itself, against drgn and gdb.
 
 STACKDB_GUEST_KERNELS ("6.1 6.12") and STACKDB_GUEST_PARTS ("processes stacks") choose; the parts are in PARTS below.
+At --scale 1 there are 20 boots, 1,000 times attaching and detaching, and 1,000 damaged words for each kernel.
 """
 
 import contextlib
@@ -46,7 +47,10 @@ def same_task(check, tid, before, after, mine):
     comm = before["comm"].decode(errors="replace")
     # /proc shows the full name of a kernel thread, and adds what a worker of a work queue does (wq_worker_comm).
     name = comm[:len(mine["name"])] if expected["kernel"] else comm
-    check.compare(f"task {tid}: name", guest_tools.plain(name), guest_tools.plain(mine["name"]), "name")
+    shown = mine["name"]
+    if comm.startswith("kworker/") and before["switches"] != after["switches"]:  # it may do other work by now
+        name, shown = (re.split("[-+]", text)[0] for text in (name, shown))
+    check.compare(f"task {tid}: name", guest_tools.plain(name), guest_tools.plain(shown), "name")
     words = [guest_tools.plain(word.decode(errors="replace")) for word in (before["cmdline"] or b"").split(b"\0")[:-1]]
     check.compare(f"task {tid}: command line", words, [guest_tools.plain(word) for word in mine["command"]], "command line")
 
@@ -171,7 +175,9 @@ def stacks(stackdb, report, guest, seen):
                       [frame["pc"] for frame in here if not frame["inline"]], "other frames")
         check.compare(f"task {tid} {task['comm']}: inlined", there, [(f["pc"], f["name"]) for f in here if f["inline"]], "inlined")
         witness = seen["before"]["tasks"].get(tid)
-        if witness and seen["after"]["tasks"].get(tid, {}).get("stack") == witness["stack"] and tid != 1:
+        after = seen["after"]["tasks"].get(tid, {})
+        # It did not run between the two looks, so that it is in between where it was.
+        if witness and tid != 1 and (after.get("stack"), after.get("switches")) == (witness["stack"], witness["switches"]):
             check.compare(f"task {tid} {task['comm']}: /proc/{tid}/stack", witness["stack"], names.as_proc_shows(here), "/proc")
     check.close(100)
     same_arguments(report, guest, drgn, mine)
