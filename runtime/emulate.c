@@ -81,16 +81,20 @@ static bool put_register(const struct emulation *emulation, ZydisRegister name, 
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
+/* With tables of 4 levels: where code is it is so with 5, too. */
 static bool is_canonical(uint64_t address)
 {
 	uint64_t upper = address >> 47;
 	return upper == 0 || upper == 0x1ffff;
 }
 
-/* Whether what the target has at ADDRESS is what the CPU has there: of a machine only the kernel's is known. */
+/*
+ * Whether what the target has at ADDRESS is what the CPU has there: of a machine only the kernel's is known, which
+ * its tables translate, of 4 or 5 levels.
+ */
 static bool is_certain(const struct emulation *emulation, uint64_t address)
 {
-	return is_canonical(address) && (!emulation->thread->target->driver->cpus || address & UPPER_HALF);
+	return emulation->thread->target->driver->cpus ? address >> 56 == 0xff : is_canonical(address);
 }
 
 static bool read_memory(const struct emulation *emulation, uint64_t address, unsigned bits, uint64_t *value_ret)
