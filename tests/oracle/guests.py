@@ -330,7 +330,8 @@ def bad_machines(stackdb, report, kernel):
             for name, given in cases.items():
                 for command in ("ps", "system"):
                     status, out, errors = stackdb.outcome(command, *given, timeout=60)
-                    check.compare(f"{name}: {command}", (1, True), (status, bool(errors)), errors)
+                    check.compare(f"{name}: {command}", (True, True), (status in (1, 2), bool(errors)), errors)
+            guest.cont()  # a connection to its stub, which was no monitor, has stopped it
             empty = dict(stackdb.env, STACKDB_STORE=f"{stackdb.work}/empty-store")
             status, _, errors = stackdb.outcome("ps", "--no-index", *arguments, env=empty)
             build_id = guest.witness.kernel_build_id()
