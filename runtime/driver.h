@@ -28,7 +28,7 @@ enum driver_step {
 enum driver_event_kind {
 	DRIVER_NOTHING = 0,
 	DRIVER_BREAKPOINT,  /* one was met: the program counter is behind it, at it if the driver keeps it (insert_breakpoint) */
-	DRIVER_STEPPED,     /* after DRIVER_STEP; `number` is not 0: it was moved to a signal handler instead */
+	DRIVER_STEPPED,     /* after DRIVER_STEP; `number` is not 0: nothing was executed, or it is in a signal handler instead */
 	DRIVER_HARDWARE,    /* `number`: bits of the debug registers that fired */
 	DRIVER_SIGNAL,      /* `number` is about to be delivered; see thread->signal */
 	DRIVER_SYSCALL,     /* at the entry of a system call */

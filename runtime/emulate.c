@@ -81,16 +81,20 @@ static bool put_register(const struct emulation *emulation, ZydisRegister name, 
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
+/* With tables of 4 levels: where code is it is so with 5, too. */
 static bool is_canonical(uint64_t address)
 {
 	uint64_t upper = address >> 47;
 	return upper == 0 || upper == 0x1ffff;
 }
 
-/* Whether what the target has at ADDRESS is what the CPU has there: of a machine only the kernel's is known. */
+/*
+ * Whether what the target has at ADDRESS is what the CPU has there: of a machine only the kernel's is known, which
+ * its tables translate, of 4 or 5 levels.
+ */
 static bool is_certain(const struct emulation *emulation, uint64_t address)
 {
-	return is_canonical(address) && (!emulation->thread->target->driver->cpus || address & UPPER_HALF);
+	return emulation->thread->target->driver->cpus ? address >> 56 == 0xff : is_canonical(address);
 }
 
 static bool read_memory(const struct emulation *emulation, uint64_t address, unsigned bits, uint64_t *value_ret)
@@ -424,6 +428,15 @@ static bool execute(struct emulation *emulation)
 	}
 }
 
+/* Linux on x86-64 has 64-bit programs in the segment 0x33, those of 32 bits in 0x23 (GDT_ENTRY_DEFAULT_USER_CS). */
+static bool in_64_bits(const struct sdb_thread *thread)
+{
+	enum { USER = 3, USER_CS = 0x33 };
+	int cs = architecture_named(thread->target->architecture, "cs");
+	uint64_t segment = cs < 0 ? 0 : thread_get(thread, cs);
+	return (segment & USER) != USER || segment == USER_CS;
+}
+
 struct sdb_error *emulate(struct sdb_thread *thread, const uint8_t *bytes, size_t size, bool *done_ret)
 {
 	const struct architecture *architecture = thread->target->architecture;
@@ -435,7 +448,7 @@ struct sdb_error *emulate(struct sdb_thread *thread, const uint8_t *bytes, size_
 	struct sdb_error *error = thread_load(thread, REGISTERS_GENERAL);
 	if (error)
 		return error;
-	if (!decoder_decode_operands(true, bytes, size, &emulation.instruction, emulation.operands, 4)
+	if (!in_64_bits(thread) || !decoder_decode_operands(true, bytes, size, &emulation.instruction, emulation.operands, 4)
 	    || emulation.instruction.attributes & refused)
 		return NULL;
 	emulation.flags_index = architecture_named(architecture, "rflags");

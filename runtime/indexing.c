@@ -163,8 +163,10 @@ static struct sdb_error *index_temporarily(const char *file, const struct sdb_da
 		if (error)
 			unlink(*path_ret);
 	}
-	if (error)
+	if (error) {
 		free(*path_ret);
+		*path_ret = NULL;
+	}
 	return error;
 }
 
@@ -177,6 +179,7 @@ struct sdb_error *sdb_database_for(const char *file, const struct sdb_database_o
 	if (!options)
 		options = &defaults;
 	*temporary_ret = false;
+	*path_ret = NULL;
 	struct sdb_error *error = sdb_build_id_of_file(file, id, &length);
 	if (error)
 		return error;
@@ -185,8 +188,8 @@ struct sdb_error *sdb_database_for(const char *file, const struct sdb_database_o
 		if (error ? sdb_error_code(error) != SDB_ERROR_NOT_FOUND
 			  : options->no_index || sdb_database_is_sound(*path_ret))
 			return error;
-		if (!error) /* it is made again */
-			free(*path_ret);
+		free(*path_ret); /* it is made again */
+		*path_ret = NULL;
 		sdb_error_free(error);
 	}
 	if (options->no_index)

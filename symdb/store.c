@@ -64,6 +64,7 @@ struct sdb_error *sdb_store_find(const uint8_t *build_id, size_t length, char **
 	char *first;
 	struct sdb_error *error = sdb_store_directory(&first);
 
+	*path_ret = NULL;
 	for (int i = 0; i < 2 && !error; i++) {
 		error = path_in(i ? SYSTEM_STORE : first, build_id, length, path_ret);
 		if (!error && access(*path_ret, R_OK) == 0) {
@@ -72,6 +73,7 @@ struct sdb_error *sdb_store_find(const uint8_t *build_id, size_t length, char **
 		}
 		if (!error)
 			free(*path_ret);
+		*path_ret = NULL;
 	}
 	if (!error)
 		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "no database of this build-id in %s or %s", first, SYSTEM_STORE);

@@ -40,7 +40,7 @@ static void tell(void *arg, enum sdb_log_area area, int level, const char *messa
 	(void)arg;
 	(void)level;
 	if (area == SDB_LOG_MODULE)
-		fprintf(stderr, "%s: %s\n", tool_command(), message);
+		tool_tell(message);
 }
 
 /* The target that was opened under number ID; NULL: none. */

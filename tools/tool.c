@@ -32,9 +32,19 @@ void tool_complain(const char *what, const char *format, ...)
 	va_end(args);
 }
 
+static char told[512]; /* the message that came last without being an error */
+
+void tool_tell(const char *message)
+{
+	snprintf(told, sizeof(told), "%s", message);
+	fprintf(stderr, "%s: %s\n", command_name, message);
+}
+
 int tool_fail(const char *what, struct sdb_error *error)
 {
-	tool_complain(what, "%s", sdb_error_message(error));
+	const char *message = sdb_error_message(error);
+	if (strcmp(message, told) != 0 || !*told)
+		tool_complain(what, "%s", message);
 	int status = sdb_error_code(error) == SDB_ERROR_INVALID ? STATUS_USAGE : STATUS_NOT_FOUND;
 	sdb_error_free(error);
 	return status;

@@ -35,7 +35,9 @@ extern const struct argp common_argp_without_module;
 void tool_set_command(const char *name);
 const char *tool_command(void); /* `stackdb COMMAND` */
 void tool_complain(const char *what, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Reports ERROR about WHAT, frees it, and returns the exit status for it. */
+/* Says `stackdb COMMAND: MESSAGE` on standard error. */
+void tool_tell(const char *message);
+/* Reports ERROR about WHAT (one that tool_tell() has just said: nothing more), frees it, and returns the exit status for it. */
 int tool_fail(const char *what, struct sdb_error *error);
 
 /* Escape sequences where standard output is a terminal that wants them, else empty strings. */

@@ -231,6 +231,18 @@ struct sdb_error *stub_go(struct stub *stub)
 	return NULL;
 }
 
+/* What stub_take_stop() compares with. */
+static struct sdb_error *begin_step(struct stub *stub, struct stub_thread *thread)
+{
+	uint64_t pc;
+	struct sdb_error *error = stub_thread_pc(stub, thread, &pc);
+	if (!error && pc != thread->step_pc)
+		thread->idle_steps = 0;
+	if (!error)
+		thread->step_pc = pc;
+	return error;
+}
+
 struct sdb_error *stub_resume(struct sdb_thread *thread, enum driver_step step)
 {
 	struct stub_thread *one = stub_thread_of(thread);
@@ -240,6 +252,8 @@ struct sdb_error *stub_resume(struct sdb_thread *thread, enum driver_step step)
 	struct sdb_error *error = stub_need(stub);
 	if (!error)
 		error = set_watched(stub, true);
+	if (!error && step == DRIVER_STEP && stub->machine && !stub->running)
+		error = begin_step(stub, one);
 	if (error)
 		return error;
 	one->wanted = true;

@@ -165,14 +165,46 @@ static struct sdb_error *ended(struct stub *stub, const struct stop *stop)
 	return queue(stub, &(struct driver_event){ .kind = DRIVER_EXITED, .number = status });
 }
 
+/* Whether the instruction in BYTES is a branch to itself: SDM volume 2, jmp, jcc, loop. */
+static bool loops(const uint8_t bytes[6])
+{
+	static const uint8_t back5[] = { 0xfb, 0xff, 0xff, 0xff }, back6[] = { 0xfa, 0xff, 0xff, 0xff };
+	uint8_t first = bytes[0];
+	if (first == 0xeb || (first & 0xf0) == 0x70 || (first & 0xfc) == 0xe0)
+		return bytes[1] == 0xfe;
+	return first == 0x0f ? (bytes[1] & 0xf0) == 0x80 && memcmp(bytes + 2, back6, sizeof(back6)) == 0
+		: first == 0xe9 && memcmp(bytes + 1, back5, sizeof(back5)) == 0;
+}
+
+/*
+ * A step of QEMU's ends when the CPU was to leave its loop for something else, too: an instruction that was not executed
+ * is to be stepped again. One with a rep prefix is through when it is left. A stub that has its
+ * breakpoints in memory does not get on at one.
+ */
+static struct sdb_error *stepped(struct stub *stub, struct stub_thread *thread, struct driver_event *event)
+{
+	enum { IDLE_STEPS_MAX = 8 };
+	uint8_t bytes[6] = { 0 };
+	uint64_t pc;
+	size_t got;
+	event->kind = DRIVER_STEPPED;
+	struct sdb_error *error = stub->machine ? stub_thread_pc(stub, thread, &pc) : NULL;
+	if (error || !stub->machine || pc != thread->step_pc)
+		return error;
+	error = stub_read_virtual(stub->target, pc, bytes, sizeof(bytes), &got);
+	event->number = !error && !loops(bytes);
+	sdb_error_free(error);
+	if (event->number && stub_has_breakpoint(stub, pc) && ++thread->idle_steps > IDLE_STEPS_MAX)
+		*event = (struct driver_event){ .kind = DRIVER_BREAKPOINT, .thread = event->thread };
+	return NULL;
+}
+
 /* SIGTRAP: of a breakpoint, a step, or the program's own. */
 static struct sdb_error *trapped(struct stub *stub, const struct stop *stop, struct driver_event *event)
 {
 	uint64_t pc;
-	if (stop->thread->step == DRIVER_STEP && stop->thread->wanted) {
-		event->kind = DRIVER_STEPPED;
-		return NULL;
-	}
+	if (stop->thread->step == DRIVER_STEP && stop->thread->wanted)
+		return stepped(stub, stop->thread, event);
 	struct sdb_error *error = stub_thread_pc(stub, stop->thread, &pc);
 	if (error)
 		return error;

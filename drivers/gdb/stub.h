@@ -40,6 +40,8 @@ struct stub_thread {
 	bool exiting;          /* it has ended, and that was told */
 	bool seen;             /* in the list that is being read */
 	enum driver_step step;
+	uint64_t step_pc;      /* where a step of a machine began */
+	unsigned idle_steps;   /* how many in a row have not left it */
 	bool have_pc;          /* `pc` came with the stop */
 	uint64_t pc;
 	uint8_t *raw;          /* g's reply; when `have_raw` of this stop */

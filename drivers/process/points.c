@@ -6,6 +6,8 @@
  */
 
 #include "guest_process.h"
+#include "runtime/displace.h"
+#include "runtime/emulate.h"
 #include "runtime/probe.h"
 
 #include <stdlib.h>
@@ -95,17 +97,39 @@ struct sdb_error *guest_process_remove_breakpoint(struct sdb_target *target, uin
 	return NULL;
 }
 
+/*
+ * What stands at ADDRESS, where TASK is, is executed without it; not where a breakpoint is in memory. A program's
+ * memory is not accessed: emulate() does not know what it may.
+ */
+static struct sdb_error *emulate_at(struct sdb_thread *task, uint64_t address, bool *done_ret)
+{
+	enum { BREAKPOINT = 0xcc, PAGE = 4096 };
+	uint8_t bytes[INSTRUCTION_MAX];
+	size_t size = PAGE - address % PAGE < sizeof(bytes) ? PAGE - address % PAGE : sizeof(bytes);
+	*done_ret = false;
+	struct sdb_error *error = sdb_thread_read(task, address, bytes, size);
+	if (error) { /* it is known to be there: the step will tell */
+		sdb_error_free(error);
+		return NULL;
+	}
+	error = bytes[0] == BREAKPOINT ? NULL : emulate(task, bytes, size, done_ret);
+	return error || !*done_ret ? error : thread_flush(task);
+}
+
 struct sdb_error *guest_process_pass(struct guest_process *process, struct sdb_thread *task, uint64_t address)
 {
 	struct sdb_target *base = process->base;
-	bool executed;
+	bool done;
 	struct sdb_error *error = overlay_hold(base);
 	if (error)
 		return error;
-	error = base->driver->remove_breakpoint(base, address);
-	if (!error)
-		error = guest_process_step_task(base, task, &executed);
-	if (is_there(base) && (guest_process_has_breakpoint(process, address) || is_shared(process, address))) {
+	error = emulate_at(task, address, &done);
+	bool lifted = !error && !done;
+	if (lifted)
+		error = base->driver->remove_breakpoint(base, address);
+	if (lifted && !error)
+		error = guest_process_step_task(base, task, &done);
+	if (lifted && is_there(base) && (guest_process_has_breakpoint(process, address) || is_shared(process, address))) {
 		struct sdb_error *other = base->driver->insert_breakpoint(base, address);
 		if (error)
 			sdb_error_free(other);

@@ -112,7 +112,7 @@ struct sdb_error *guest_process_step_task(struct sdb_target *base, struct sdb_th
 			break;
 		/* A fault is in the kernel then: it comes back to the same instruction. */
 		error = guest_process_in_user_mode(event.thread, &user);
-		*executed_ret = user || call;
+		*executed_ret = !event.number && (user || call);
 		break;
 	}
 	/* The others stand still all the time, and now this one does. */
