@@ -139,8 +139,12 @@ def killed(stackdb, report, target):
                 time.sleep(2)
                 run.send_signal(signal.SIGKILL)
                 run.wait()
-                time.sleep(1.5)
-                status = open(f"/proc/{process.pid}/status", encoding="ascii").read()
+                end = time.monotonic() + 20
+                while time.monotonic() < end:  # it is noticed by another process, that asks gdbserver then
+                    status = open(f"/proc/{process.pid}/status", encoding="ascii").read()
+                    if re.search(r"TracerPid:\s+0\n", status) and re.search(r"State:\s+R", status):
+                        break
+                    time.sleep(0.1)
                 check.compare("state", "R", re.search(r"State:\s+(\S)", status).group(1))
                 check.compare("tracer", "0", re.search(r"TracerPid:\s+(\d+)", status).group(1))
                 check.compare("alive", None, process.poll())
