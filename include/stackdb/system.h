@@ -99,8 +99,8 @@ struct sdb_kernel_module {
 	uint64_t address;         /**< of what the system keeps of it (struct module) */
 	uint64_t base;            /**< of its code */
 	uint64_t size;            /**< bytes in memory */
-	int64_t references;       /**< users; -1: it cannot be removed */
-	const char *users;        /**< names of the modules that use it, with commas between; empty: none */
+	int64_t references;       /**< users, as /proc/modules counts them */
+	const char *users;        /**< names of the modules that use it, and `[permanent]`, with commas between; empty: none */
 	const char *state;        /**< `Live`, `Loading`, `Unloading` */
 	const uint8_t *build_id;  /**< NULL: none */
 	size_t build_id_length;   /**< in bytes */
