@@ -25,6 +25,7 @@ struct journal {
 	int descriptor;
 	uint64_t pid;           /* of the process that is let go; 0: the stub knows none */
 	bool no_ack;
+	bool physical;          /* it was told to take addresses for physical ones */
 	atomic_bool running;
 	atomic_bool stand;      /* it is left as it was found */
 	atomic_uint count;
@@ -101,6 +102,8 @@ static void put_right(void *arg)
 		snprintf(request, sizeof(request), "z%u,%" PRIx64 ",%x", point->type, point->address, point->size);
 		ask(journal, request);
 	}
+	if (journal->physical)
+		ask(journal, "Qqemu.PhyMemMode:0");
 	if (atomic_load(&journal->stand))
 		return;
 	if (journal->pid)
@@ -132,6 +135,7 @@ static struct stub_guard *create(struct stub *stub)
 	}
 	guard->descriptor = guard->journal->descriptor = stub->rsp->descriptor;
 	guard->journal->no_ack = stub->rsp->no_ack;
+	guard->journal->physical = stub->features.physical_mode;
 	guard->journal->pid = stub->features.multiprocess && stub->thread_count ? stub->threads[0]->pid : 0;
 	struct sdb_error *error = survivor_start(guard->descriptor, put_right, guard->journal, &guard->pid);
 	if (!error)

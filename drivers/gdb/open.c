@@ -263,6 +263,13 @@ static void await_stale_interrupt(struct stub *stub)
 	}
 }
 
+/* QEMU keeps what it was told for the next who connects, who means addresses of the guest. */
+static void leave_physical(struct stub *stub)
+{
+	if (stub->features.physical_mode)
+		sdb_error_free(rsp_order(stub->rsp, "Qqemu.PhyMemMode:0"));
+}
+
 /* As it was found: a machine or process that stood, and was never let go, stands on. */
 static void let_go(struct stub *stub)
 {
@@ -271,11 +278,15 @@ static void let_go(struct stub *stub)
 	struct sdb_error *error = stub_halt(stub);
 	if (!error)
 		take_points_out(stub);
+	if (!error && stand)
+		leave_physical(stub);
 	if (!error && !stand) {
 		for (size_t i = 0; i < stub->thread_count; i++)
 			stub->threads[i]->wanted = true;
 		await_stale_interrupt(stub);
 		error = stub_halt(stub);
+		if (!error)
+			leave_physical(stub);
 		if (!error && stub->features.multiprocess && stub->threads[0]->pid)
 			error = rsp_askf(stub->rsp, &reply, "D;%" PRIx64, stub->threads[0]->pid);
 		else if (!error)
