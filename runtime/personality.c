@@ -28,6 +28,9 @@ static struct sdb_error *try(struct sdb_target *target, const struct personality
 {
 	target->personality = personality;
 	struct sdb_error *error = personality->open(target);
+	if (!error && target->spec.active)
+		error = personality->set_active ? personality->set_active(target, target->spec.active)
+			: sdb_error_new(SDB_ERROR_UNSUPPORTED, "keeping its model current by probes (-a) is not known to it");
 	if (!error)
 		return NULL;
 	personality->close(target);
@@ -74,6 +77,8 @@ static struct sdb_error *find_personality(struct sdb_target *target)
 	if (!error && wanted)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no personality '%s'", wanted);
 	if (wanted)
+		return error;
+	if (target->spec.active)
 		return error;
 	/* The machine can be used without: registers, memory, breakpoints at addresses. */
 	target->personality_trouble = error;
