@@ -359,6 +359,8 @@ def compare_values(check, where, frame, found, outer):
                     check.same()
                 elif value is None and expected == name:
                     check.differ("enumerator", f"{where}: {name}")
+                elif expected == "<optimized out>" and len(values) > 1:
+                    check.differ("other block", f"{where}: {name}")
                 else:
                     about["entry value"] = name in frame[7]
                     check.differ(why(expected, value, about), f"{where}: {name}: gdb {expected}, found {value}")
@@ -370,6 +372,10 @@ def compare_gdb(checks, lines, mine, values, theirs, pid):
         if len(expected) != len(found):
             checks["frames"].differ("other number of frames", f"{pid}: gdb {len(expected)}, found {len(found)}: gdb"
                                     f" {[e[2] for e in expected]}, found {[f.get('function') for f in found]}")
+            continue
+        if values and len(values.get(tid, [])) < len(expected):
+            checks["values"].differ("other number of frames", f"{pid}: gdb {len(expected)}, found {len(values.get(tid, []))}:"
+                                    f" gdb {[e[2] for e in expected]}")
             continue
         for index, frame in enumerate(expected):
             where = f"{pid} #{index} {found[index].get('function')}"
