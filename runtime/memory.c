@@ -67,6 +67,7 @@ static struct sdb_error *find_run(struct sdb_target *target, uint64_t address, s
 	if (!run->data && !(run->data = malloc(RUN)))
 		return NO_MEMORY();
 	cache->used = true;
+	target->page_changes++;
 	run->base = 0;
 	struct sdb_error *error = target->driver->read_memory(target, base, run->data, RUN, &run->done);
 	if (error)
@@ -158,6 +159,7 @@ struct sdb_error *sdb_target_write(struct sdb_target *target, uint64_t address, 
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "the memory of a target of %s cannot be written",
 				     target->driver->name);
 	page_cache_clear(target->pages);
+	target->page_changes++;
 	return target->driver->write_memory(target, address, buffer, size);
 }
 

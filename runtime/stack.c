@@ -57,6 +57,17 @@ static struct sdb_error *find_names(struct sdb_stack *stack)
 	return error;
 }
 
+/* Values that were printed since may have needed the place of the names in the cache: they are looked up again then. */
+static struct sdb_error *keep_names(struct sdb_stack *stack)
+{
+	size_t index = stack->index;
+	if (!stack->names)
+		return NULL;
+	struct sdb_error *error = find_names(stack);
+	stack->index = index;
+	return error;
+}
+
 /* The next physical frame becomes the one in hand; the one behind it is known then, too. */
 static struct sdb_error *advance(struct sdb_stack *stack)
 {
@@ -116,10 +127,13 @@ struct sdb_error *sdb_stack_next(struct sdb_stack *stack, const struct sdb_frame
 		stack->ended = true;
 		return NULL;
 	}
+	struct sdb_error *error = stack->started ? keep_names(stack) : NULL;
+	if (error)
+		return error;
 	if (stack->started && stack->names && stack->index + 1 < stack->names->count) {
 		stack->index++;
 	} else {
-		struct sdb_error *error = advance(stack);
+		error = advance(stack);
 		if (error || stack->ended)
 			return error;
 	}

@@ -49,6 +49,7 @@ struct sdb_target {
 	struct space *space;     /* regions, modules; NULL before they are asked for */
 	bool space_stale;        /* it has run since */
 	struct page_cache *pages;
+	unsigned page_changes;   /* how often something in `pages` made room for something else */
 	struct unwind_cache *unwinding;
 	struct probes *probes;
 	struct guest *guest;  /* translations; NULL before they are asked for */
@@ -109,7 +110,7 @@ void page_cache_clear(struct page_cache *cache);
 
 /*
  * Bytes of a paused target, from the cache: *DATA_RET points into it, *SIZE_RET says how many bytes
- * from ADDRESS on are there (up to the end of what was read at once). Valid until the next call.
+ * from ADDRESS on are there (up to the end of what was read at once). Valid while target->page_changes stays.
  */
 struct sdb_error *memory_window(struct sdb_target *target, uint64_t address, const uint8_t **data_ret,
 				size_t *size_ret);

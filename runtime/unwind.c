@@ -21,9 +21,11 @@
 static struct sdb_error *read_word(struct unwinder *unwinder, uint64_t address, unsigned size, uint64_t *value_ret)
 {
 	struct unwind_window *window = &unwinder->window;
-	if (address - window->address >= window->size || window->size - (address - window->address) < size) {
+	if (window->changes != unwinder->target->page_changes || address - window->address >= window->size
+	    || window->size - (address - window->address) < size) {
 		struct sdb_error *error = memory_window(unwinder->target, address, &window->data, &window->size);
 		window->address = address;
+		window->changes = unwinder->target->page_changes;
 		if (error) {
 			window->size = 0;
 			return error;

@@ -28,6 +28,7 @@ struct unwind_window {
 	uint64_t address;
 	const uint8_t *data;
 	size_t size;
+	unsigned changes; /* target->page_changes then */
 };
 
 struct unwinder {

@@ -44,6 +44,7 @@ EXPLAINED = {
     "alias": "memcpy and memmove are one piece of code",
     "other block": "gdb lists what is in other blocks too, as optimized out",
     "entry value": "gdb does not find the call, or asks the wrong frame of inlined ones",
+    "gdb has none": "gdb finds no value where the location is that at the function's entry, which it lists of the innermost block only",
     "not saved": "gdb shows what a called function left in a register that nobody saved",
     "jump": "gdb guesses what a function passed that ended with a jump to this one",
     "constant": "a constant that only the abstract function has, not where it was inlined",
@@ -127,14 +128,14 @@ def ours(stackdb, pid):
 
 
 def our_values(peer):
-    """{tid: [({argument: values}, {local: values})]}"""
+    """{tid: [({argument: values}, {local: values}, function)]}"""
     threads, frames = {}, []
     for line in peer.ask():
         kind, _, rest = line.partition(" ")
         if kind == "thread":
             frames = threads[int(rest)] = []
         elif kind == "frame":
-            frames.append(({}, {}))
+            frames.append(({}, {}, rest))
         elif kind in ("arg", "local"):
             name, _, value = rest.partition(" = ")
             frames[-1][kind == "local"].setdefault(name, []).append(value)
@@ -375,7 +376,7 @@ def compare_gdb(checks, lines, mine, values, theirs, pid):
             continue
         if values and len(values.get(tid, [])) < len(expected):
             checks["values"].differ("other number of frames", f"{pid}: gdb {len(expected)}, found {len(values.get(tid, []))}:"
-                                    f" gdb {[e[2] for e in expected]}")
+                                    f" gdb {[e[2] for e in expected]}, found {[v[2] for v in values.get(tid, [])]}")
             continue
         for index, frame in enumerate(expected):
             where = f"{pid} #{index} {found[index].get('function')}"
