@@ -48,6 +48,20 @@ static const struct architecture *find_architecture(struct sdb_target *target)
 	return architecture ? architecture : target->base->architecture;
 }
 
+/* The memory of the process, by one of its threads: its first one may have ended before them. 0: it has none. */
+static uint64_t find_memory(const struct guest_process *process, int64_t pid)
+{
+	struct sdb_target *base = process->base;
+	struct sdb_task task;
+	for (size_t i = 0; i < base->thread_count; i++) {
+		struct sdb_error *error = base->personality->describe(base->threads[i], &task);
+		if (!error && task.tgid == pid && task.memory)
+			return task.memory;
+		sdb_error_free(error);
+	}
+	return 0;
+}
+
 static struct sdb_error *name_it(struct guest_process *process)
 {
 	struct sdb_target *target = process->target;
@@ -58,10 +72,10 @@ static struct sdb_error *name_it(struct guest_process *process)
 	struct sdb_error *error = process->base->personality->describe(leader, &task);
 	if (error)
 		return error;
-	if (!task.memory)
+	process->memory = task.memory ? task.memory : find_memory(process, target->pid);
+	if (!process->memory)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %lld (%s) has no memory of its own: %s", (long long)target->pid,
 				     task.name, task.kernel ? "it is a thread of the kernel" : "it has ended");
-	process->memory = task.memory;
 	target->name = strdup(task.name);
 	return target->name ? NULL : NO_MEMORY();
 }

@@ -216,8 +216,11 @@ def same_arguments(report, guest, drgn, mine):
 def user_stacks(stackdb, report, guest, seen):
     """The user part of stacks against a gdb inside the guest."""
     check = report.check(f"{guest.name}: user stacks against gdb inside", {
-        "gdb shows a frame twice": "gdb 13 gives an inlined cancellation wrapper a frame of its own"})
+        "gdb shows a frame twice": "gdb 13 gives an inlined cancellation wrapper a frame of its own",
+        "second look": "not understood yet: once in about ten boots a program's part is missing, and there when asked again"})
     oracle.need("gdb", "gdbserver")
+    for tid, row in seen["first look"].items():
+        check.differ("second look", f"{tid}: {row}")
     mine = {row["tid"]: guest_tools.frames(row.get("program", [])) for row in seen["levels"]}
     for role in ("threads", "sleeper", "handler", "mapper"):
         pid = guest.pid_of(role)
@@ -357,6 +360,12 @@ def bad_machines(stackdb, report, kernel):
         check.close(20)
 
 
+def without_program(seen):
+    """The rows of living tasks of programs that have no frame of them."""
+    programs = {row["tid"] for row in seen["ps"] if not row["kernel"] and row["tid"] > 0 and row["state"] not in "ZX"}
+    return {row["tid"]: row for row in seen["levels"] if row["tid"] in programs and not row.get("program")}
+
+
 def look(stackdb, guest, work):
     """Everything that is compared, seen while the guest is held still, between two looks of its witness."""
     seen = {"bias": guest_peers.kernel_bias(guest), "before": guest_tools.witness(guest),
@@ -372,6 +381,9 @@ def look(stackdb, guest, work):
                 seen["gdb"] = guest_peers.gdb(guest, bias=seen["bias"])
         seen["backtrace"] = stackdb.json("backtrace", "--json", *guest.arguments())
         seen["levels"] = stackdb.json("backtrace", "--json", "--all-levels", *guest.arguments())
+        seen["first look"] = without_program(seen)
+        if seen["first look"]:
+            seen["levels"] = stackdb.json("backtrace", "--json", "--all-levels", *guest.arguments())
     seen["after"] = guest_tools.witness(guest)
     return seen
 
