@@ -157,7 +157,7 @@ static const char *find_cpu(const char *text, unsigned cpu, const char **end_ret
 			found = at;
 	if (!found)
 		return NULL;
-	const char *end = strstr(found + 1, "\nCPU#");
+	const char *end = strstr(found, "\nCPU#");
 	*end_ret = end ? end : found + strlen(found);
 	return found;
 }
