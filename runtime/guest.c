@@ -25,9 +25,8 @@ struct kept {
 struct guest {
 	struct paging kernel;
 	bool have_kernel;
-	struct paging cpu; /* of CPU number CPU_NUMBER, while nothing changes */
+	struct paging cpu; /* of CPU 0, while nothing changes */
 	bool have_cpu;
-	unsigned cpu_number;
 	uint32_t generation; /* from 1 on */
 	struct kept *kept;   /* KEPT of them, by the page's number; NULL: none yet */
 };
@@ -65,15 +64,6 @@ void guest_forget(struct sdb_target *target)
 		return;
 	target->guest->have_cpu = false;
 	forget_translations(target->guest);
-}
-
-void guest_set_cpu(struct sdb_target *target, unsigned cpu)
-{
-	struct guest *guest = guest_get(target);
-	if (!guest || guest->cpu_number == cpu)
-		return;
-	guest->cpu_number = cpu;
-	guest->have_cpu = false;
 }
 
 void guest_set_kernel_paging(struct sdb_target *target, const struct paging *paging)
@@ -285,7 +275,7 @@ static struct sdb_error *choose(struct sdb_target *target, uint64_t address, str
 		return NULL;
 	}
 	if (!guest->have_cpu) {
-		struct sdb_error *error = guest_cpu_paging(target, guest->cpu_number, &guest->cpu);
+		struct sdb_error *error = guest_cpu_paging(target, 0, &guest->cpu);
 		if (error)
 			return error;
 		/* A CPU that runs is in another process the next time. */

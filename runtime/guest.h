@@ -35,8 +35,6 @@ struct guest *guest_get(struct sdb_target *target);
 void guest_destroy(struct guest *guest);
 /* Translations are void: the guest may have changed its tables. */
 void guest_forget(struct sdb_target *target);
-/* CPU, by number from 0, is the one whose tables guest_read_memory() uses, until another one is set; else it is 0. */
-void guest_set_cpu(struct sdb_target *target, unsigned cpu);
 
 /* The kernel's own tables, once a personality knows them; until then those of the CPU are used. */
 void guest_set_kernel_paging(struct sdb_target *target, const struct paging *paging);
@@ -76,7 +74,7 @@ const uint8_t *guest_map(struct sdb_target *target, const struct paging *paging,
 
 /*
  * What a machine's driver has for read_memory and write_memory: addresses of the upper half by the kernel's
- * tables, others by those of the CPU of guest_set_cpu().
+ * tables, others by those of CPU 0.
  */
 struct sdb_error *guest_read_memory(struct sdb_target *target, uint64_t address, void *buffer, size_t size,
 				      size_t *done_ret);

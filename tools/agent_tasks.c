@@ -232,8 +232,7 @@ static struct sdb_error *see_module(void *arg, const struct sdb_kernel_module *m
 	modules->changed = true;
 	if (modules->first && !modules->machine->agent->initial)
 		return NULL;
-	for (size_t i = 0; module->build_id && i < module->build_id_length; i++)
-		text_hex_digits(&id, module->build_id[i], 2);
+	text_hex_bytes(&id, module->build_id, module->build_id ? module->build_id_length : 0);
 	agent_tell(modules->machine, "module_loaded", &json);
 	json_string(&json, "name", module->name);
 	json_hex(&json, "base", module->base);

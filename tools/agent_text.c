@@ -163,8 +163,7 @@ static const char *kind_of_change(struct sdb_target *target, const uint8_t *old,
 static void put_bytes(struct json *json, const char *key, const uint8_t *bytes, size_t size)
 {
 	struct text hex = TEXT_EMPTY;
-	for (size_t i = 0; i < size && i < SPAN_MAX; i++)
-		text_hex_digits(&hex, bytes[i], 2);
+	text_hex_bytes(&hex, bytes, size < SPAN_MAX ? size : SPAN_MAX);
 	json_string(json, key, text_string(&hex));
 	text_deinit(&hex);
 }

@@ -116,8 +116,7 @@ static void tell_found(struct agent_machine *machine, const struct sdb_system *s
 {
 	struct json json;
 	struct text id = TEXT_EMPTY;
-	for (size_t i = 0; system->build_id && i < system->build_id_length; i++)
-		text_hex_digits(&id, system->build_id[i], 2);
+	text_hex_bytes(&id, system->build_id, system->build_id ? system->build_id_length : 0);
 	agent_tell(machine, event, &json);
 	json_string(&json, "machine", sdb_target_name(machine->target));
 	json_string(&json, "release", system->release);

@@ -67,8 +67,7 @@ static const char *elf_type_name(uint16_t type)
 
 static void build_id_text(struct text *to, const struct sdb_db_info *info)
 {
-	for (size_t i = 0; i < info->build_id_length; i++)
-		text_hex_digits(to, info->build_id[i], 2);
+	text_hex_bytes(to, info->build_id, info->build_id_length);
 }
 
 /* ---- as text ---------------------------------------------------------------------------- */

@@ -40,8 +40,7 @@ static const struct argp argp = {
 
 static void put_id(struct text *to, const struct sdb_kernel_module *module)
 {
-	for (size_t i = 0; module->build_id && i < module->build_id_length; i++)
-		text_hex_digits(to, module->build_id[i], 2);
+	text_hex_bytes(to, module->build_id, module->build_id ? module->build_id_length : 0);
 }
 
 static void as_json(struct lsmod *command, const struct sdb_kernel_module *module)

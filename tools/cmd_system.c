@@ -47,8 +47,7 @@ static const struct argp argp = {
 
 static void put_id(struct text *to, const struct sdb_system *system)
 {
-	for (size_t i = 0; system->build_id && i < system->build_id_length; i++)
-		text_hex_digits(to, system->build_id[i], 2);
+	text_hex_bytes(to, system->build_id, system->build_id ? system->build_id_length : 0);
 }
 
 static void as_json(struct system_command *command, const struct sdb_system *system)

@@ -370,8 +370,7 @@ static void put_module(struct dump *dump)
 		return;
 	text_format(dump->out, "module %s  %s  build-id ", info->module_name ? info->module_name : "?",
 		    machine_name(info->elf_machine));
-	for (size_t i = 0; i < info->build_id_length; i++)
-		text_hex_digits(dump->out, info->build_id[i], 2);
+	text_hex_bytes(dump->out, info->build_id, info->build_id_length);
 	text_char(dump->out, '\n');
 }
 

@@ -92,8 +92,7 @@ static void put_build_id(struct text *out, const char *file)
 	uint8_t id[64];
 	size_t length = 0;
 	sdb_error_free(sdb_build_id_of_file(file, id, &length));
-	for (size_t i = 0; i < length && i < 6; i++)
-		text_hex_digits(out, id[i], 2);
+	text_hex_bytes(out, id, length < 6 ? length : 6);
 	if (!length)
 		text_add(out, "no build-id ");
 }

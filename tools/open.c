@@ -79,8 +79,7 @@ static struct sdb_error *resolve_build_id(const uint8_t *id, size_t length, bool
 		return error;
 	struct text path = TEXT_EMPTY;
 	text_format(&path, "/usr/lib/debug/.build-id/%02x/", id[0]);
-	for (size_t i = 1; i < length; i++)
-		text_hex_digits(&path, id[i], 2);
+	text_hex_bytes(&path, id + 1, length - 1);
 	text_add(&path, ".debug");
 	if (access(text_string(&path), R_OK) == 0) {
 		sdb_error_free(error);

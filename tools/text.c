@@ -174,6 +174,12 @@ void text_hex_digits(struct text *text, uint64_t value, unsigned digits)
 	text_addn(text, hex, hexadecimal(hex, value, digits));
 }
 
+void text_hex_bytes(struct text *text, const uint8_t *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		text_hex_digits(text, bytes[i], 2);
+}
+
 void text_hex(struct text *text, uint64_t value)
 {
 	char hex[18] = "0x";

@@ -62,6 +62,7 @@ void text_s64(struct text *text, int64_t value);
 void text_hex(struct text *text, uint64_t value); /* with 0x, no leading zeroes */
 void text_range(struct text *text, uint64_t low, uint64_t high); /* `0x10-0x20` */
 void text_hex_digits(struct text *text, uint64_t value, unsigned digits); /* without 0x */
+void text_hex_bytes(struct text *text, const uint8_t *bytes, size_t size); /* two digits each */
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `+8`, `-8`, nothing for 0. */
 void text_offset(struct text *text, int64_t offset);

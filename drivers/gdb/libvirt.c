@@ -166,16 +166,9 @@ static char *execute(struct libvirt_domain *domain, const char *text, int second
 	return message;
 }
 
-static char *describe(struct libvirt_domain *domain, char **xml_ret)
-{
-	*xml_ret = virDomainGetXMLDesc(domain->domain, 0);
-	return *xml_ret ? NULL : failure("cannot ask for its description");
-}
-
 __attribute__((visibility("default"))) const struct libvirt_module stackdb_libvirt = {
 	.version = LIBVIRT_VERSION,
 	.open = open_domain,
 	.close = close_domain,
 	.command = execute,
-	.description = describe,
 };

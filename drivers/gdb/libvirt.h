@@ -12,7 +12,7 @@
 
 #define LIBVIRT_MODULE "stackdb-libvirt.so"
 #define LIBVIRT_SYMBOL "stackdb_libvirt"
-#define LIBVIRT_VERSION 1
+#define LIBVIRT_VERSION 2
 
 struct libvirt_domain;
 
@@ -23,8 +23,6 @@ struct libvirt_module {
 	void (*close)(struct libvirt_domain *domain);
 	/* Executes a QMP command, a JSON object; the reply is malloc'ed. Within SECONDS. */
 	char *(*command)(struct libvirt_domain *domain, const char *command, int seconds, char **reply_ret);
-	/* The domain's description, malloc'ed. */
-	char *(*description)(struct libvirt_domain *domain, char **xml_ret);
 };
 
 #endif

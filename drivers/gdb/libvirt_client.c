@@ -123,10 +123,3 @@ struct sdb_error *libvirt_client_command(struct libvirt_client *client, const ch
 	char *message = client->module->command(client->domain, command, seconds, reply_ret);
 	return take(client, message, *reply_ret);
 }
-
-struct sdb_error *libvirt_client_description(struct libvirt_client *client, char **xml_ret)
-{
-	*xml_ret = NULL;
-	char *message = client->module->description(client->domain, xml_ret);
-	return take(client, message, *xml_ret);
-}

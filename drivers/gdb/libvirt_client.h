@@ -14,7 +14,5 @@ void libvirt_client_close(struct libvirt_client *client);
 /* Executes a QMP command; the reply is malloc'ed. */
 struct sdb_error *libvirt_client_command(struct libvirt_client *client, const char *command, int seconds,
 					 char **reply_ret);
-/* The domain's description in XML, malloc'ed. */
-struct sdb_error *libvirt_client_description(struct libvirt_client *client, char **xml_ret);
 
 #endif

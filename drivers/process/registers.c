@@ -31,16 +31,22 @@ static void clear_call(const struct architecture *architecture, uint8_t *file)
 		memset(file + architecture->registers[index].offset, 0xff, architecture->registers[index].size);
 }
 
+/* The task that THREAD is, and whether it is in user mode: then its registers are those of its CPU, that are up to date. */
+static struct sdb_error *find_task(struct sdb_thread *thread, struct sdb_thread **task_ret, bool *user_ret)
+{
+	*user_ret = false;
+	struct sdb_error *error = guest_process_task(thread, task_ret);
+	if (!error)
+		error = guest_process_in_user_mode(*task_ret, user_ret);
+	return error || !*user_ret ? error : thread_flush(*task_ret);
+}
+
 struct sdb_error *guest_process_read_registers(struct sdb_thread *thread, enum register_group group, uint8_t *file)
 {
 	struct sdb_target *base = thread->target->base;
 	struct sdb_thread *task;
-	bool user = false;
-	struct sdb_error *error = guest_process_task(thread, &task);
-	if (!error)
-		error = guest_process_in_user_mode(task, &user);
-	if (!error && user)
-		error = thread_flush(task);
+	bool user;
+	struct sdb_error *error = find_task(thread, &task, &user);
 	if (error)
 		return error;
 	if (user) {
@@ -59,12 +65,8 @@ struct sdb_error *guest_process_write_registers(struct sdb_thread *thread, enum 
 {
 	struct sdb_target *base = thread->target->base;
 	struct sdb_thread *task;
-	bool user = false;
-	struct sdb_error *error = guest_process_task(thread, &task);
-	if (!error)
-		error = guest_process_in_user_mode(task, &user);
-	if (!error && user)
-		error = thread_flush(task);
+	bool user;
+	struct sdb_error *error = find_task(thread, &task, &user);
 	if (error)
 		return error;
 	if (!user && !base->personality->write_user_registers)

@@ -196,20 +196,27 @@ static struct sdb_error *is_in_user(struct sdb_thread *thread, bool *is_ret)
 	return error;
 }
 
+/* Where the kernel has them, of a thread that is in it. */
+static struct sdb_error *find_user_frame(struct sdb_thread *thread, enum register_group group,
+					 const struct linux_frame_layout **layout_ret, uint64_t *address_ret)
+{
+	struct sdb_error *error = general_only(group);
+	*layout_ret = error ? NULL : layout_of(linux_of(thread->target), true, &error);
+	return error ? error : find_user(thread, *layout_ret, address_ret);
+}
+
 struct sdb_error *linux_read_user_registers(struct sdb_thread *thread, enum register_group group, uint8_t *file)
 {
 	struct linux_system *system = linux_of(thread->target);
 	uint8_t data[512];
+	const struct linux_frame_layout *layout;
 	uint64_t address;
 	bool in_user;
 	struct sdb_error *error = is_in_user(thread, &in_user);
 	if (!error && in_user)
 		return thread->target->driver->read_registers(thread->cpu, group, file);
 	if (!error)
-		error = general_only(group);
-	const struct linux_frame_layout *layout = error ? NULL : layout_of(system, true, &error);
-	if (!error)
-		error = find_user(thread, layout, &address);
+		error = find_user_frame(thread, group, &layout, &address);
 	if (!error)
 		error = linux_read(system, address, data, layout->size.size);
 	if (error)
@@ -234,16 +241,14 @@ struct sdb_error *linux_write_user_registers(struct sdb_thread *thread, enum reg
 {
 	struct linux_system *system = linux_of(thread->target);
 	const struct x86_general *general = (const struct x86_general *)file;
+	const struct linux_frame_layout *layout;
 	uint64_t address;
 	bool in_user;
 	struct sdb_error *error = is_in_user(thread, &in_user);
 	if (!error && in_user)
 		return thread->target->driver->write_registers(thread->cpu, group, file);
 	if (!error)
-		error = general_only(group);
-	const struct linux_frame_layout *layout = error ? NULL : layout_of(system, true, &error);
-	if (!error)
-		error = find_user(thread, layout, &address);
+		error = find_user_frame(thread, group, &layout, &address);
 	if (!error && ((general->cs & 3) != 3 || general->rip & LINUX_UPPER_HALF))
 		error = sdb_error_new(SDB_ERROR_INVALID, "these are no registers of user mode");
 	return error ? error : put_frame(system, layout, address, file);
