@@ -388,6 +388,8 @@ static struct sdb_error *finish_database(struct indexing *indexing)
 		error = sdb_writer_info(indexing->writer, &info);
 	if (!error)
 		error = sdb_writer_meta(indexing->writer, "input_size", size);
+	if (!error && indexing->gather.dwarf.dropped)
+		error = sdb_writer_meta(indexing->writer, "partial", "1");
 	progress(indexing, 0.9);
 	if (error)
 		return error;
@@ -403,6 +405,7 @@ static struct sdb_error *index_module(struct indexing *indexing)
 	struct sdb_index_result *result = indexing->result;
 	struct gather *gather = &indexing->gather;
 	bool wants_dwarf = indexing->options.detail > SDB_DETAIL_SYMBOLS;
+	const struct dwarf_addresses near = { indexing->options.addresses, indexing->options.address_count };
 	struct preparation *preparation = wants_dwarf ? dwarf_prepare(indexing->module, indexing->options.jobs) : NULL;
 	struct sdb_error *error = gather_symbols(indexing);
 
@@ -412,7 +415,7 @@ static struct sdb_error *index_module(struct indexing *indexing)
 	if (!error)
 		aside_start(&indexing->unwind_aside, indexing, write_unwind);
 	if (!error && wants_dwarf)
-		error = dwarf_open(indexing->module, &gather->dwarf);
+		error = dwarf_open(indexing->module, indexing->options.addresses ? &near : NULL, &gather->dwarf);
 	indexing->has_dwarf = gather->dwarf.unit_count > 0;
 	if (!error && indexing->has_dwarf)
 		error = gather_dwarf(indexing);
@@ -430,6 +433,7 @@ static struct sdb_error *index_module(struct indexing *indexing)
 	result->functions = gather->functions.count;
 	result->lines = gather->line_rows;
 	result->debug_size = gather->dwarf.info_size;
+	result->partial = gather->dwarf.dropped;
 	return error;
 }
 

@@ -324,6 +324,19 @@ static struct sdb_error *bind_address(struct sdb_target *target, const char *tex
 	return fn(arg, &binding);
 }
 
+/* Who looks for a name looks in all modules. */
+static struct sdb_error *prepare_all(const struct space *space)
+{
+	struct module_wanted *wanted = calloc(space->module_count + 1, sizeof(*wanted));
+	if (!wanted)
+		return NO_MEMORY();
+	for (size_t i = 0; i < space->module_count; i++)
+		wanted[i].module = space->modules[i];
+	modules_prepare(wanted, space->module_count);
+	free(wanted);
+	return NULL;
+}
+
 struct sdb_error *sdb_target_bind(struct sdb_target *target, const char *pattern, bool inlined, sdb_binding_fn fn,
 				  void *arg)
 {
@@ -336,7 +349,7 @@ struct sdb_error *sdb_target_bind(struct sdb_target *target, const char *pattern
 		return error;
 	error = space_get(target, &space);
 	if (!error)
-		modules_prepare(space->modules, space->module_count);
+		error = prepare_all(space);
 	for (size_t i = 0; !error && binder.pattern.prefix && i < space->module_count; i++)
 		binder.prefix_is_module |= is_module_prefix(&binder.pattern, space->modules[i]);
 	if (binder.pattern.line && binder.prefix_is_module)

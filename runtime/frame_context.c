@@ -184,7 +184,7 @@ static struct sdb_error *find_copy(void *arg, const char *name, uint64_t *addres
 	struct copy_search search = { .address = 0 };
 	struct sdb_error *error = NULL;
 	if (program)
-		sdb_error_free(sdb_module_database(program, &search.db)); /* without one it knows nothing */
+		sdb_error_free(module_tables(program, &search.db)); /* without one it knows nothing */
 	if (search.db && search.db != frame->context.db)
 		error = sdb_lookup(search.db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL, consider_copy, &search);
 	if (error)
@@ -280,11 +280,11 @@ struct sdb_error *frame_context_create(struct sdb_thread *thread, const struct u
 	struct sdb_db *db = NULL;
 	if (!error && module) {
 		/* Without a database there is nothing to evaluate; why was said when it was opened. */
-		sdb_error_free(sdb_module_database(module, &db));
+		frame->context.pc = module_to_database(module, frame->self.lookup);
+		sdb_error_free(module_database_at(module, frame->context.pc, &db));
 		frame->context.db = db;
 		frame->context.load_bias = module->bias;
 		frame->context.sections = module->sections;
-		frame->context.pc = module_to_database(module, frame->self.lookup);
 	}
 	if (!error && db)
 		error = find_code(frame);

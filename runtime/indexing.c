@@ -66,34 +66,25 @@ struct sdb_error *sdb_indexer_path(char **path_ret)
 
 /* ---- its process ------------------------------------------------------------------------------ */
 
-struct sdb_error *sdb_indexing_start(const char *file, const char *output, const char *root, bool complain,
-				     struct sdb_indexing **indexing_ret)
+/* INPUT: what it reads as its standard input; -1: nothing. */
+static struct sdb_error *start(const char *const *args, int input, bool complain, struct sdb_indexing **indexing_ret)
 {
-	char *args[10] = { (char *)"stackdb index", (char *)"--quiet" };
-	size_t count = 2;
 	struct sdb_indexing *indexing = calloc(1, sizeof(*indexing));
 	struct sdb_error *error = indexing ? sdb_indexer_path(&indexing->program) : NO_MEMORY();
 	if (error) {
 		free(indexing);
 		return error;
 	}
-	if (output) {
-		args[count++] = (char *)"-o";
-		args[count++] = (char *)output;
-	}
-	if (root) {
-		args[count++] = (char *)"-R";
-		args[count++] = (char *)root;
-	}
-	args[count++] = (char *)"--";
-	args[count++] = (char *)file;
 	posix_spawn_file_actions_t actions;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (input >= 0)
+		posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	else
+		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (!complain)
 		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	int reason = posix_spawn(&indexing->pid, indexing->program, &actions, NULL, args, environ);
+	int reason = posix_spawn(&indexing->pid, indexing->program, &actions, NULL, (char *const *)args, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (reason) {
 		error = sdb_error_errno(reason, "no database yet, and the indexer %s cannot be run",
@@ -104,6 +95,61 @@ struct sdb_error *sdb_indexing_start(const char *file, const char *output, const
 	}
 	*indexing_ret = indexing;
 	return NULL;
+}
+
+struct sdb_error *sdb_indexing_start(const char *file, const char *output, const char *root, bool complain,
+				     struct sdb_indexing **indexing_ret)
+{
+	const char *args[10] = { "stackdb index", "--quiet" };
+	size_t count = 2;
+	if (output) {
+		args[count++] = "-o";
+		args[count++] = output;
+	}
+	if (root) {
+		args[count++] = "-R";
+		args[count++] = root;
+	}
+	args[count++] = "--";
+	args[count++] = file;
+	return start(args, -1, complain, indexing_ret);
+}
+
+/* A file without a name that has ADDRESSES, a line each. */
+static struct sdb_error *list_addresses(const uint64_t *addresses, size_t count, FILE **list_ret)
+{
+	FILE *list = tmpfile();
+	bool good = list;
+	for (size_t i = 0; i < count && good; i++)
+		good = fprintf(list, "%llx\n", (unsigned long long)addresses[i]) > 0;
+	if (good && fflush(list) == 0 && lseek(fileno(list), 0, SEEK_SET) == 0) {
+		*list_ret = list;
+		return NULL;
+	}
+	int reason = errno;
+	if (list)
+		fclose(list);
+	return sdb_error_errno(reason, "cannot write down what the indexer is to look for");
+}
+
+struct sdb_error *sdb_indexing_start_part(const char *file, const char *root, const uint64_t *addresses, size_t count,
+					  struct sdb_indexing **indexing_ret)
+{
+	const char *args[8] = { "stackdb index", "--part" };
+	size_t arg_count = 2;
+	FILE *list = NULL;
+	struct sdb_error *error = list_addresses(addresses, count, &list);
+	if (error)
+		return error;
+	if (root) {
+		args[arg_count++] = "-R";
+		args[arg_count++] = root;
+	}
+	args[arg_count++] = "--";
+	args[arg_count++] = file;
+	error = start(args, fileno(list), false, indexing_ret);
+	fclose(list);
+	return error;
 }
 
 bool sdb_indexing_ended(const struct sdb_indexing *indexing)
@@ -124,6 +170,21 @@ struct sdb_error *sdb_indexing_wait(struct sdb_indexing *indexing)
 	if (!reason && status != 0)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "no database yet, and indexing failed");
 	return NULL;
+}
+
+struct sdb_error *sdb_indexing_wait_part(struct sdb_indexing *indexing, const uint8_t *build_id, size_t length,
+					 char **path_ret)
+{
+	pid_t pid = indexing->pid;
+	*path_ret = NULL;
+	struct sdb_error *error = sdb_indexing_wait(indexing);
+	if (!error)
+		error = sdb_store_part_path(build_id, length, pid, path_ret);
+	if (!error && access(*path_ret, F_OK) != 0) {
+		free(*path_ret);
+		*path_ret = NULL;
+	}
+	return error;
 }
 
 /* ---- a file's database ------------------------------------------------------------------------ */

@@ -23,6 +23,7 @@ void module_free(struct sdb_module *module)
 	if (module->temporary && module->file)
 		unlink(module->file);
 	names_destroy(module->names);
+	part_destroy(module->part);
 	free(module->context);
 	sdb_db_close(module->db);
 	sdb_error_free(module->trouble);
@@ -197,22 +198,33 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 			     "or name a directory that has it with -R", id);
 }
 
+struct sdb_error *module_open(struct sdb_module *module, const char *path, struct sdb_db **db_ret)
+{
+	const struct sdb_open_options options = { .cache_size = module->target->spec.database_cache };
+	*db_ret = NULL;
+	struct sdb_error *error = sdb_db_open(path, &options, db_ret);
+	if (!error)
+		error = check_identity(module, *db_ret, path);
+	if (error && *db_ret) {
+		sdb_db_close(*db_ret);
+		*db_ret = NULL;
+	}
+	return error;
+}
+
 static struct sdb_error *open_database(struct sdb_module *module)
 {
 	const struct sdb_spec *spec = &module->target->spec;
 	const struct sdb_database_options options = {
 		.root = spec->root, .no_index = spec->no_index, .first_use = tell_first_use, .arg = module,
 	};
-	const struct sdb_open_options open_options = { .cache_size = spec->database_cache };
 	char *path;
 	bool temporary;
 	struct sdb_error *error = module->given || module->from_memory ? find_given(module, &options, &path, &temporary)
 		: sdb_database_for(module->file, &options, &path, &temporary);
 	if (error)
 		return sdb_error_prefix(error, "%s", module->path);
-	error = sdb_db_open(path, &open_options, &module->db);
-	if (!error)
-		error = check_identity(module, module->db, path);
+	error = module_open(module, path, &module->db);
 	if (!error && module->sections)
 		error = sections_bind(module->sections, module->db);
 	if (error && module->db) {
@@ -256,7 +268,7 @@ static struct sdb_error *ask_store(struct sdb_module *module)
 
 bool module_has_database(struct sdb_module *module)
 {
-	if (module->db)
+	if (module->db || module->part)
 		return true;
 	module_examine(module);
 	if (module->trouble || !module->build_id_length)
@@ -266,8 +278,7 @@ bool module_has_database(struct sdb_module *module)
 	return !error;
 }
 
-/* Whether the module's database has to be made, and can be. */
-static bool needs_indexing(struct sdb_module *module)
+bool module_needs_indexing(struct sdb_module *module)
 {
 	if (module->db || module->target->spec.no_index)
 		return false;
@@ -281,8 +292,13 @@ static bool needs_indexing(struct sdb_module *module)
 }
 
 struct missing {
-	struct sdb_module *module;
+	const struct module_wanted *wanted;
 	off_t size; /* of its file: an idea of how long it takes */
+};
+
+struct running {
+	const struct module_wanted *wanted;
+	struct sdb_indexing *indexing;
 };
 
 static int larger_first(const void *a, const void *b)
@@ -292,43 +308,55 @@ static int larger_first(const void *a, const void *b)
 }
 
 /* The place of one that has ended, or of none; waits for it. */
-static struct sdb_indexing **free_place(struct sdb_indexing *running[AT_A_TIME])
+static struct running *free_place(struct running running[AT_A_TIME])
 {
 	for (;;) {
 		for (size_t i = 0; i < AT_A_TIME; i++)
-			if (!running[i] || sdb_indexing_ended(running[i]))
+			if (!running[i].indexing || sdb_indexing_ended(running[i].indexing))
 				return &running[i];
 		nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
 	}
 }
 
 /* What fails here is tried again, and reported, when the database is asked for. */
-static void finish(struct sdb_indexing **indexing)
+static void finish(struct running *running)
 {
-	if (*indexing)
-		sdb_error_free(sdb_indexing_wait(*indexing));
-	*indexing = NULL;
+	if (running->indexing && running->wanted->addresses)
+		part_take(running->wanted->module, running->indexing, running->wanted->addresses, running->wanted->count);
+	else if (running->indexing)
+		sdb_error_free(sdb_indexing_wait(running->indexing));
+	running->indexing = NULL;
 }
 
-void modules_prepare(struct sdb_module *const *modules, size_t count)
+static struct sdb_error *begin(const struct module_wanted *wanted, struct sdb_indexing **indexing_ret)
 {
-	struct sdb_indexing *running[AT_A_TIME] = { NULL };
+	struct sdb_module *module = wanted->module;
+	const char *root = module->target->spec.root;
+	tell_first_use(module, module->file);
+	if (wanted->addresses)
+		return sdb_indexing_start_part(module->file, root, wanted->addresses, wanted->count, indexing_ret);
+	return sdb_indexing_start(module->file, NULL, root, false, indexing_ret);
+}
+
+void modules_prepare(const struct module_wanted *wanted, size_t count)
+{
+	struct running running[AT_A_TIME] = { { NULL, NULL } };
 	struct missing *missing = calloc(count + 1, sizeof(*missing));
 	size_t missing_count = 0;
 	for (size_t i = 0; missing && i < count; i++) {
 		struct stat file;
-		if (needs_indexing(modules[i]))
-			missing[missing_count++] = (struct missing){ modules[i], stat(modules[i]->file, &file) ? 0 : file.st_size };
+		if (module_needs_indexing(wanted[i].module))
+			missing[missing_count++] = (struct missing){
+				&wanted[i], stat(wanted[i].module->file, &file) ? 0 : file.st_size };
 	}
 	/* Those that take long begin first: then none of them is waited for alone at the end. */
 	if (missing_count)
 		qsort(missing, missing_count, sizeof(*missing), larger_first);
 	for (size_t i = 0; i < missing_count; i++) {
-		struct sdb_module *module = missing[i].module;
-		struct sdb_indexing **place = free_place(running);
+		struct running *place = free_place(running);
 		finish(place);
-		tell_first_use(module, module->file);
-		sdb_error_free(sdb_indexing_start(module->file, NULL, module->target->spec.root, false, place));
+		place->wanted = missing[i].wanted;
+		sdb_error_free(begin(place->wanted, &place->indexing));
 	}
 	for (size_t i = 0; i < AT_A_TIME; i++)
 		finish(&running[i]);

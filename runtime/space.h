@@ -8,6 +8,8 @@
 #include "sections.h"
 #include "target.h"
 
+#include <stackdb/indexing.h>
+
 struct sdb_module {
 	struct sdb_target *target;
 	char *path;
@@ -30,6 +32,7 @@ struct sdb_module {
 	size_t build_id_length;
 	struct sdb_error *trouble; /* why there is no database */
 	struct sdb_db *db;
+	struct part *part;         /* a database of what some stacks need, made in haste; NULL: none. See part.c */
 	struct frame_context *context; /* of its globals; NULL before that is asked for */
 	struct names *names;       /* names of its functions that were asked for, see symbolize.c */
 };
@@ -100,6 +103,12 @@ void module_examine(struct sdb_module *module);
 /* Whether its database is open or in the store: nothing has to be made to ask it. */
 bool module_has_database(struct sdb_module *module);
 void module_free(struct sdb_module *module);
+/* One that has its symbols and unwind rules, at least. */
+struct sdb_error *module_tables(struct sdb_module *module, struct sdb_db **db_ret);
+/* One that has all about the code at ADDRESS, of the database. */
+struct sdb_error *module_database_at(struct sdb_module *module, uint64_t address, struct sdb_db **db_ret);
+/* Opens the database at PATH for MODULE, which it has to be of. */
+struct sdb_error *module_open(struct sdb_module *module, const char *path, struct sdb_db **db_ret);
 /*
  * Identity and bias of MODULE from the image that is mapped, for targets whose files are not this program's. A
  * file of the same build-id is looked for, to be indexed when there is no database.
@@ -107,8 +116,23 @@ void module_free(struct sdb_module *module);
 struct sdb_error *module_read_memory(struct sdb_module *module);
 /* One that is FOUND. */
 struct sdb_error *module_give(struct sdb_target *target, const struct module_found *found, struct sdb_module **module_ret);
-/* Gets databases for those of MODULES that have none yet, several at a time. */
-void modules_prepare(struct sdb_module *const *modules, size_t count);
+/* Whether the module's database has to be made, and can be. */
+bool module_needs_indexing(struct sdb_module *module);
+
+/* A module that is to have a database; of the code at ADDRESSES, sorted ones of its database, when there are any. */
+struct module_wanted {
+	struct sdb_module *module;
+	uint64_t *addresses;
+	size_t count, capacity;
+};
+/* Gets databases for those that have none yet, several at a time. */
+void modules_prepare(const struct module_wanted *wanted, size_t count);
+
+/* ---- part.c ---------------------------------------------------------------------------- */
+
+/* Takes the database that INDEXING made for MODULE, of the code at the COUNT sorted ADDRESSES. */
+void part_take(struct sdb_module *module, struct sdb_indexing *indexing, const uint64_t *addresses, size_t count);
+void part_destroy(struct part *part);
 
 /* The name that backtraces show: those of MODULE that were asked for are kept. See symbolize.c. */
 void names_destroy(struct names *names);

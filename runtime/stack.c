@@ -173,37 +173,3 @@ struct sdb_error *sdb_stack_context(struct sdb_stack *stack, const struct sdb_co
 	*context_ret = &stack->context->context;
 	return NULL;
 }
-
-/* ---- before the first one ---------------------------------------------------------------------- */
-
-static void add_module(struct sdb_module **modules, size_t *count, size_t room, struct sdb_module *module)
-{
-	for (size_t i = 0; i < *count; i++)
-		if (modules[i] == module)
-			return;
-	if (module && *count < room)
-		modules[(*count)++] = module;
-}
-
-struct sdb_error *sdb_target_prepare(struct sdb_target *target)
-{
-	struct sdb_module *modules[64];
-	size_t count = 0;
-	struct space *space;
-	struct sdb_error *error = space_get(target, &space);
-	if (error || !space->module_count)
-		return error;
-	add_module(modules, &count, 64, space->modules[0]);
-	for (size_t i = 0; i < target->thread_count && target->status == SDB_TARGET_PAUSED; i++) {
-		uint64_t pc;
-		error = target->threads[i]->stopped ? thread_pc(target->threads[i], &pc) : NULL;
-		if (error && sdb_error_code(error) == SDB_ERROR_MEMORY)
-			return error;
-		/* One that has no registers any more has no frames, either. */
-		const struct sdb_region *region = !error && target->threads[i]->stopped ? space_find(space, pc) : NULL;
-		sdb_error_free(error);
-		add_module(modules, &count, 64, region ? region->module : NULL);
-	}
-	modules_prepare(modules, count);
-	return NULL;
-}

@@ -125,7 +125,8 @@ struct sdb_error *names_find(struct sdb_module *module, uint64_t pc, unsigned pa
 	if (slot->asked && slot->pc == pc && (slot->asked & parts) == parts)
 		return NULL;
 	clear_slot(slot);
-	struct sdb_error *error = sdb_module_database(module, &db);
+	struct sdb_error *error = parts & (NAMES_FUNCTIONS | NAMES_LINES) ? module_database_at(module, pc, &db)
+		: module_tables(module, &db);
 	if (error) { /* it was said why when it happened */
 		sdb_error_free(error);
 		db = NULL;

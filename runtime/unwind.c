@@ -81,12 +81,13 @@ void unwind_context_init(struct unwind_context *context, struct unwinder *unwind
 		.read_memory = context_memory, .read_register = context_register, .cfa = context_cfa,
 	};
 	*context = (struct unwind_context){
-		.context = { .ops = &ops, .db = module->db, .load_bias = module->bias,
+		.context = { .ops = &ops, .load_bias = module->bias,
 			     .sections = module->sections,
 			     .pc = module_to_database(module, frame->pc - frame->called) },
 		.unwinder = unwinder, .frame = frame,
 	};
 	context->context.arg = context;
+	sdb_error_free(module_tables(module, &context->context.db)); /* it is open: the rules come from it */
 }
 
 /* ---- rules of any kind ------------------------------------------------------------------------------ */

@@ -59,6 +59,21 @@ struct sdb_error *sdb_store_path(const char *directory, const uint8_t *build_id,
 	return error;
 }
 
+struct sdb_error *sdb_store_part_path(const uint8_t *build_id, size_t length, long maker, char **path_ret)
+{
+	char *whole;
+	struct sdb_error *error = sdb_store_path(NULL, build_id, length, &whole);
+
+	if (error)
+		return error;
+	if (asprintf(path_ret, "%s.part-%ld", whole, maker) < 0) {
+		*path_ret = NULL;
+		error = no_memory();
+	}
+	free(whole);
+	return error;
+}
+
 struct sdb_error *sdb_store_find(const uint8_t *build_id, size_t length, char **path_ret)
 {
 	char *first;

@@ -5,6 +5,7 @@
  */
 #include "index_inputs.h"
 #include "index_job.h"
+#include "index_part.h"
 #include "index_report.h"
 #include "tool.h"
 
@@ -23,6 +24,7 @@ struct index_command {
 	struct sdb_index_options options;
 	const char *output;
 	bool output_is_directory;
+	bool part;           /* see index_part() */
 	char **names;
 	int name_count;
 	struct index_inputs inputs;
@@ -41,7 +43,7 @@ static void on_signal(int number)
 
 /* ---- arguments ----------------------------------------------------------------------------- */
 
-enum { KEY_DETAIL = 0x1000, KEY_DEBUG_FILE, KEY_FORCE, KEY_JSON, KEY_STORE };
+enum { KEY_DETAIL = 0x1000, KEY_DEBUG_FILE, KEY_FORCE, KEY_JSON, KEY_STORE, KEY_PART };
 
 static error_t parse_detail(struct argp_state *state, struct index_command *command, const char *arg)
 {
@@ -74,6 +76,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_FORCE: command->options.force = true; return 0;
 	case KEY_JSON: command->report.json = true; return 0;
 	case KEY_STORE: command->options.store = arg; return 0;
+	case KEY_PART: command->part = true; return 0;
 	case ARGP_KEY_ARGS:
 		command->names = state->argv + state->next;
 		command->name_count = state->argc - state->next;
@@ -95,6 +98,7 @@ static const struct argp_option options[] = {
 	{ "force", KEY_FORCE, NULL, 0, "Index even what is up to date", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only errors", 0 },
 	{ "verbose", 'v', NULL, 0, "Print warnings about damage that was survived", 0 },
+	{ "part", KEY_PART, NULL, OPTION_HIDDEN, "For libstackdb, see sdb_indexing_start_part()", 0 },
 	{ "json", KEY_JSON, NULL, 0, "Print JSON lines", 0 },
 	{ 0 }
 };
@@ -258,6 +262,8 @@ int main(int argc, char **argv)
 		long processors = sysconf(_SC_NPROCESSORS_ONLN);
 		command.options.jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS : (unsigned)processors;
 	}
+	if (command.part)
+		return index_part(command.names[0], &command.options);
 	index_report_init(&command.report);
 	gather_inputs(&command);
 	if (!check_output(&command)) {

@@ -30,6 +30,20 @@ struct sdb_indexing;
  */
 struct sdb_error *sdb_indexing_start(const char *file, const char *output, const char *root, bool complain,
 				     struct sdb_indexing **indexing_ret);
+/**
+ * Begins to make what stacks through the code at ADDRESSES, COUNT sorted ones of FILE's module, need: a database of a part
+ * of FILE, in a fraction of the time. Once it is there the indexer makes the whole one, in the store, on its own
+ * while nobody waits for it. FILE must have a build-id. ROOT: as for sdb_indexing_start().
+ */
+struct sdb_error *sdb_indexing_start_part(const char *file, const char *root, const uint64_t *addresses, size_t count,
+					  struct sdb_indexing **indexing_ret);
+/**
+ * Waits for the end of one that sdb_indexing_start_part() began, and frees it. *PATH_RET, malloc'ed, is the database
+ * to be opened and removed by the caller; NULL when the whole one was made instead, and is in the store.
+ * NOT_FOUND: it made none.
+ */
+struct sdb_error *sdb_indexing_wait_part(struct sdb_indexing *indexing, const uint8_t *build_id, size_t length,
+					 char **path_ret);
 /** Whether it has ended, so that sdb_indexing_wait() does not have to wait. */
 bool sdb_indexing_ended(const struct sdb_indexing *indexing);
 /** Waits for its end and frees it. NOT_FOUND: it did not make a database. */

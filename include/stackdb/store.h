@@ -22,6 +22,9 @@ struct sdb_error *sdb_store_directory(char **path_ret);
 struct sdb_error *sdb_store_path(const char *directory, const uint8_t *build_id, size_t length,
 				 char **path_ret);
 
+/** Path in the store of the database of a part of it that the process MAKER makes; malloc'ed. Nothing else looks there. */
+struct sdb_error *sdb_store_part_path(const uint8_t *build_id, size_t length, long maker, char **path_ret);
+
 /** Path of the existing database of a build-id in any store; malloc'ed; NOT_FOUND. */
 struct sdb_error *sdb_store_find(const uint8_t *build_id, size_t length, char **path_ret);
 

@@ -74,6 +74,7 @@ struct unit {
 	bool parsed;        /* the root's attributes below are valid */
 	bool links;         /* entries of it may refer to types of other units */
 	bool skeleton;      /* its content is in the split unit `split` */
+	bool kept;          /* of a slice: it is part of it */
 	uint16_t version;
 	uint8_t address_size;
 	uint8_t offset_size;
@@ -103,9 +104,17 @@ struct unit {
 
 struct line_table;
 
+/* Addresses of code that alone are of interest. */
+struct dwarf_addresses {
+	const uint64_t *addresses; /* sorted */
+	size_t count;
+};
+
 /* All DWARF of a module. Read-only once dwarf_open() has returned. */
 struct dwarf {
 	struct module *module;
+	const struct dwarf_addresses *near; /* NULL: everything is of interest */
+	bool dropped;          /* units were left out for that reason */
 	bool big_endian;
 	bool has_alt;
 	uint32_t file_count;
@@ -127,7 +136,8 @@ struct dwarf {
 
 /* Has the sections that dwarf_open() wants prepared, see module_prepare(). */
 struct preparation *dwarf_prepare(struct module *module, unsigned jobs);
-struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf);
+/* NEAR, when not NULL: with the units that have code there and what they refer to, and no others (slice.c). */
+struct sdb_error *dwarf_open(struct module *module, const struct dwarf_addresses *near, struct dwarf *dwarf);
 void dwarf_close(struct dwarf *dwarf);
 
 /* Whether ADDRESS can be code: a linker leaves 0, 1 or -1 where it dropped a section. */
@@ -300,6 +310,13 @@ static inline const uint8_t *die_attrs_end(const struct die *die)
 const uint8_t *die_skip(const struct die *die);
 /* One attribute by name; false when absent. */
 bool die_attr(const struct die *die, unsigned name, struct attr *attr_ret);
+
+/* ---- slices (slice.c) ------------------------------------------------------------------ */
+
+/* Whether UNIT, whose first entry is ROOT, has code that is of interest. */
+bool slice_has_code(const struct unit *unit, const struct die *root);
+/* Leaves the kept units and what they refer to, directly or not; false when memory is short. */
+bool slice_select(struct dwarf *dwarf);
 
 /* ---- address ranges and lists (ranges.c) ------------------------------------------ */
 

@@ -186,6 +186,7 @@ static void read_root(struct unit *unit, const struct unit *last)
 		}
 	}
 	unit->parsed = true;
+	unit->kept = unit->dwarf->near && slice_has_code(unit, &die);
 	abbrev_table_free(table);
 }
 
@@ -327,11 +328,11 @@ struct preparation *dwarf_prepare(struct module *module, unsigned jobs)
 	return module_prepare(module, section_names, DWARF_SECTIONS, jobs);
 }
 
-struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf)
+struct sdb_error *dwarf_open(struct module *module, const struct dwarf_addresses *near, struct dwarf *dwarf)
 {
 	struct sdb_error *error = NULL;
 
-	*dwarf = (struct dwarf){ .module = module, .big_endian = module_info(module)->elf_data == 2 };
+	*dwarf = (struct dwarf){ .module = module, .near = near, .big_endian = module_info(module)->elf_data == 2 };
 	for (int alt = 0; alt < 2 && !error; alt++) {
 		struct section_data probe = { 0 };
 		if (alt)
@@ -352,10 +353,14 @@ struct sdb_error *dwarf_open(struct module *module, struct dwarf *dwarf)
 	}
 	uint32_t linked = dwarf->unit_count;
 	for (uint32_t i = 0; i < linked && !error; i++)
-		if (dwarf->units[i]->dwo_name)
+		if (dwarf->units[i]->dwo_name && (!near || dwarf->units[i]->kept))
 			error = open_split(dwarf, dwarf->units[i]);
+	if (!error)
+		error = gather_signatures(dwarf);
+	if (!error && near && !slice_select(dwarf))
+		error = no_memory();
 	index_units(dwarf);
-	return error ? error : gather_signatures(dwarf);
+	return error;
 }
 
 void dwarf_close(struct dwarf *dwarf)
