@@ -20,21 +20,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import busy  # noqa: E402
 import oracle  # noqa: E402
 
 ROOT = os.path.join(HERE, "..", "..")
-PROGRAMS = f"{ROOT}/tests/programs"
 POINTS = 500
-PYTHON = """
-import json, re
-def deep(n): return n if n == 0 else deep(n - 1) + len(json.dumps({"a": [n] * 3}))
-print("ready", flush=True)
-while True:
-    deep(40); sorted(str(i) for i in range(300)); re.sub("[aeiou]+", "x", "the quick brown fox" * 20)
-"""
-SQL = ("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) "
-       "SELECT count(*) FROM (SELECT DISTINCT abs(random() % 1000) || 'x' || upper(hex(x)) FROM c LIMIT 1000000000);")
-
 EXPLAINED = {
     "eu-stack ends early": "elfutils gives up where rules lead further",
     "eu-stack goes on": "elfutils goes on from a frame that is in no code, or without rules",
@@ -59,34 +49,6 @@ EXPLAINED = {
 
 
 # ---- processes ----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def started(command, ready=True, env=None):
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
-    try:
-        if ready:
-            process.stdout.readline()
-        else:
-            time.sleep(0.3)
-        yield process.pid
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    """The process stands still, so that everybody sees the same."""
-    os.kill(pid, signal.SIGSTOP)
-    while "\nState:\tT" not in open(f"/proc/{pid}/status").read():
-        time.sleep(0.001)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 class Peer:
@@ -396,10 +358,10 @@ class Tools:
         self.stackdb = stackdb
         self.env = dict(stackdb.env, STACKDB_INDEXER=f"{build}/tools/stackdb-indexer")
         self.stacks = f"{stackdb.work}/stacks"
-        subprocess.run(["gcc", "-O1", f"-I{ROOT}/include", f"{PROGRAMS}/stacks.c", "-o", self.stacks, f"-L{build}/runtime",
+        subprocess.run(["gcc", "-O1", f"-I{ROOT}/include", f"{busy.PROGRAMS}/stacks.c", "-o", self.stacks, f"-L{build}/runtime",
                         "-lstackdb", f"-Wl,-rpath,{build}/runtime"], check=True)
         self.unwinder = f"{stackdb.work}/unwind_peer"
-        if subprocess.run(["gcc", "-O1", f"{PROGRAMS}/unwind_peer.c", "-o", self.unwinder, "-lunwind-ptrace", "-lunwind-x86_64"],
+        if subprocess.run(["gcc", "-O1", f"{busy.PROGRAMS}/unwind_peer.c", "-o", self.unwinder, "-lunwind-ptrace", "-lunwind-x86_64"],
                           stderr=subprocess.DEVNULL, check=False).returncode:
             self.unwinder = None
 
@@ -432,13 +394,13 @@ def ask(tools, report, name, command, points, gdb_too=True, libunwind_too=True, 
         spent[who] += time.monotonic() - begun
         return answer
 
-    with started(command, **options) as pid, started(command, **options) as anchor:
+    with busy.started(command, **options) as pid, busy.started(command, **options) as anchor:
         os.kill(anchor, signal.SIGSTOP)
         gdb_peer, unwinder, stacks = tools.start(pid, anchor, values)
         try:
             for _ in range(points):
                 time.sleep(chosen.random() * 0.01)
-                with stopped(pid):
+                with busy.stopped(pid):
                     mine = timed("ours", ours, tools.stackdb, pid)
                     compare_addresses(checks["eu-stack"], "eu-stack", mine, timed("eu-stack", eu_stack, pid), pid)
                     if "libunwind" in checks:
@@ -455,47 +417,6 @@ def ask(tools, report, name, command, points, gdb_too=True, libunwind_too=True, 
     return checks, ", ".join(f"{who} {seconds:.1f} s" for who, seconds in spent.items())
 
 
-def compile_busy(work, name, *options, source="busy.c"):
-    path = f"{work}/busy-{name.replace(' ', '-')}"
-    compiler = "g++" if source.endswith("cc") else "gcc"
-    subprocess.run([compiler, "-g", "-pthread", *options, "-o", path, f"{PROGRAMS}/{source}"], check=True)
-    return path
-
-
-def programs(work):
-    """(name, options of ask()); each is made when it is its turn."""
-    for name, options, parameters in (
-            ("-O0", ["-O0"], []), ("-O2", ["-O2"], []), ("threads", ["-O2"], ["4"]),
-            ("no frame pointers", ["-O2", "-fomit-frame-pointer"], []), ("-flto", ["-O2", "-flto"], []),
-            ("signals", ["-O2"], ["0", "1"])):
-        yield name, lambda n=name, o=options, p=parameters: {"command": [compile_busy(work, n, *o), *p]}
-
-    def stripped():
-        path = compile_busy(work, "stripped", "-O2", "-Wl,--build-id=0x73747269707065642d62757379")
-        subprocess.run(["strip", path], check=True)
-        return {"command": [path], "values": False}
-
-    def with_libstdcxx():
-        directory = os.path.dirname(oracle.libstdcxx_debug())
-        return {"command": [compile_busy(work, "cc", "-std=c++17", "-O2", source="busy.cc")],
-                "env": dict(os.environ, LD_LIBRARY_PATH=directory)}
-
-    def python():
-        path = os.path.realpath("/usr/bin/python3")
-        oracle.debug_file_of(path)
-        return {"command": [path, "-c", PYTHON]}
-
-    def sqlite():
-        oracle.need("sqlite3")
-        return {"command": ["sqlite3", ":memory:", SQL], "ready": False, "values": False}
-
-    yield "stripped", stripped
-    yield "C++", with_libstdcxx
-    yield "python", python
-    yield "sqlite3", sqlite
-    yield "32 bits", lambda: {"command": [compile_busy(work, "32", "-O2", "-m32")], "libunwind_too": False, "gdb_too": False}
-
-
 def run(stackdb, report, arguments):
     points = max(5, int(POINTS * arguments.scale))
     with report.guard("tools"):
@@ -506,7 +427,7 @@ def run(stackdb, report, arguments):
             raise oracle.Unavailable("libunwind-dev is not installed")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = []
-        for name, make in programs(stackdb.work):
+        for name, make in busy.programs(stackdb.work):
             if arguments.only in name:
                 waiting.append((name, pool.submit(lambda n=name, m=make: ask(tools, report, n, points=points, **m()))))
         for name, future in waiting:
