@@ -112,10 +112,16 @@ static struct sdb_error *put_parameters(struct declaration *declaration,
 	return error;
 }
 
+/* Whether what qualifies types of KIND stands behind them, as in `int * const`. */
+static bool is_qualified_behind(enum sdb_type_kind kind)
+{
+	return kind == SDB_TYPE_POINTER || types_is_reference(kind) || kind == SDB_TYPE_MEMBER_POINTER;
+}
+
 static struct sdb_error *put_pointer(struct declaration *declaration, const struct sdb_type *type,
 				     unsigned depth)
 {
-	const struct sdb_type *target, *class;
+	const struct sdb_type *target, *class, *inner;
 	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target,
 					    &target);
 	if (error)
@@ -124,9 +130,14 @@ static struct sdb_error *put_pointer(struct declaration *declaration, const stru
 	if (wrap)
 		text_add(&declaration->right, ")");
 	error = put(declaration, type->target, 0, depth + 1);
+	/* gdb: `int * const *`, but `int * const&` */
+	inner = target;
+	for (unsigned i = 0; i < 8 && !error && sdb_type_qualifier(inner->kind); i++)
+		error = types_get(declaration->types, declaration->db, inner->target, &inner);
 	if (error)
 		return error;
-	space(&declaration->left);
+	if (inner == target || !types_is_reference(type->kind) || !is_qualified_behind(inner->kind))
+		space(&declaration->left);
 	declaration->derived = false;
 	if (wrap)
 		text_add(&declaration->left, "(");
@@ -157,8 +168,7 @@ static struct sdb_error *put_qualified(struct declaration *declaration, const st
 	}
 	if (error || said)
 		return error ? error : put(declaration, type->target, 0, depth + 1);
-	bool after = target->kind == SDB_TYPE_POINTER || types_is_reference(target->kind)
-		|| target->kind == SDB_TYPE_MEMBER_POINTER;
+	bool after = is_qualified_behind(target->kind);
 	if (!after) {
 		text_add(&declaration->left, sdb_type_qualifier(type->kind));
 		text_add(&declaration->left, " ");

@@ -49,7 +49,6 @@ EXPLAINED = {
     "jump": "gdb guesses what a function passed that ended with a jump to this one",
     "constant": "a constant that only the abstract function has, not where it was inlined",
     "reference to nowhere": "other words for what cannot be read",
-    "implicit reference": "gdb shows the parts of what a reference to nothing in memory leads to; we show the reference alone",
     "virtual base": "gdb reads a virtual base that lies behind the declared type out of its own memory",
     "incomplete character": "gdb drops the character in front of an incomplete one, and takes more for incomplete",
     "symbol": "another symbol at the address",
@@ -325,8 +324,6 @@ def why(expected, found, frame):
         return "incomplete character"
     if expected.startswith("<error reading variable: Cannot access") and expected[len("<error reading variable: "):-1] in found:
         return "reference to nowhere"
-    if expected.startswith("<synthetic pointer>: {") and found == "<synthetic pointer>":
-        return "implicit reference"
     expected, found = (re.sub(r" = (\{<No data fields>\}|<incomplete type>)", "", drop_nested(text, "<")) for text in (expected, found))
     if expected == found:
         return "template"
