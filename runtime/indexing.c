@@ -69,8 +69,8 @@ struct sdb_error *sdb_indexer_path(char **path_ret)
 struct sdb_error *sdb_indexing_start(const char *file, const char *output, const char *root, bool complain,
 				     struct sdb_indexing **indexing_ret)
 {
-	char *args[10] = { (char *)"stackdb index", (char *)"--quiet" };
-	size_t count = 2;
+	char *args[10] = { (char *)"stackdb index", (char *)"--quiet", (char *)"--unpacked" };
+	size_t count = 3;
 	struct sdb_indexing *indexing = calloc(1, sizeof(*indexing));
 	struct sdb_error *error = indexing ? sdb_indexer_path(&indexing->program) : NO_MEMORY();
 	if (error) {
