@@ -291,7 +291,12 @@ static struct sdb_error *put_reference(struct printer *printer, struct sdb_value
 	error = sdb_value_follow(value, printer->context, &target);
 	if (error)
 		return error;
-	error = print_value(printer, target, true);
+	error = value_load_parts(target, printer->context);
+	/* Where nothing can be read that is said once; some of it would look as if it were there. */
+	if (!error && target->absence == SDB_ABSENT_MEMORY && value_all_missing(target))
+		print_absent(printer, target);
+	else if (!error)
+		error = print_value(printer, target, true);
 	sdb_value_free(target);
 	return error;
 }
