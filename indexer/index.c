@@ -146,7 +146,9 @@ static bool is_up_to_date(const struct indexing *indexing)
 	}
 	have = sdb_db_info(db);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)module_input_size(indexing->module));
-	bool same = have->build_id_length == info->build_id_length && have->build_id_length &&
+	/* What was left unpacked will do for one who is in a hurry. */
+	bool packed = indexing->options.unpacked || have->packed;
+	bool same = packed && have->build_id_length == info->build_id_length && have->build_id_length &&
 		    memcmp(have->build_id, info->build_id, info->build_id_length) == 0 &&
 		    have->indexer && strcmp(have->indexer, INDEXER) == 0 &&
 		    have->detail >= indexing->options.detail && meta_is(db, "input_size", size);
@@ -362,10 +364,34 @@ static struct sdb_error *write_records(struct indexing *indexing)
 	return asides_wait(indexing, error);
 }
 
+static void count_content(struct indexing *indexing)
+{
+	struct sdb_index_result *result = indexing->result;
+	const struct gather *gather = &indexing->gather;
+
+	result->symbols = indexing->symbol_count;
+	result->types = types_count(gather);
+	result->functions = gather->functions.count;
+	result->lines = gather->line_rows;
+	result->debug_size = gather->dwarf.info_size;
+	result->partial = gather->dwarf.dropped;
+}
+
+static bool tell_unpacked(void *arg, uint64_t size)
+{
+	struct indexing *indexing = arg;
+
+	indexing->result->output_size = size;
+	return indexing->options.unpacked(indexing->options.arg, indexing->result);
+}
+
 static struct sdb_error *create_writer(struct indexing *indexing)
 {
-	struct sdb_writer_options options = { indexing->result->path, indexing->options.jobs,
-					      indexing->options.detail };
+	struct sdb_writer_options options = { .path = indexing->result->path, .jobs = indexing->options.jobs,
+					      .detail = indexing->options.detail, .arg = indexing };
+
+	if (indexing->options.unpacked)
+		options.unpacked = tell_unpacked;
 
 	return sdb_writer_create(&options, &indexing->writer);
 }
@@ -402,7 +428,6 @@ static struct sdb_error *finish_database(struct indexing *indexing)
 
 static struct sdb_error *index_module(struct indexing *indexing)
 {
-	struct sdb_index_result *result = indexing->result;
 	struct gather *gather = &indexing->gather;
 	bool wants_dwarf = indexing->options.detail > SDB_DETAIL_SYMBOLS;
 	const struct dwarf_addresses near = { indexing->options.addresses, indexing->options.address_count };
@@ -423,17 +448,12 @@ static struct sdb_error *index_module(struct indexing *indexing)
 		error = btf_load(indexing->module, NULL, &indexing->btf);
 	if (!error && indexing->btf)
 		error = btf_intern(indexing->btf, indexing->names, module_info(indexing->module)->module_name);
+	count_content(indexing);
 	if (!error)
 		error = finish_database(indexing);
 	error = asides_wait(indexing, error);
 	sdb_writer_abort(indexing->writer); /* when it is not finished */
 	indexing->writer = NULL;
-	result->symbols = indexing->symbol_count;
-	result->types = types_count(gather);
-	result->functions = gather->functions.count;
-	result->lines = gather->line_rows;
-	result->debug_size = gather->dwarf.info_size;
-	result->partial = gather->dwarf.dropped;
 	return error;
 }
 

@@ -1,249 +1,109 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A declaration is what stands left of the name and what stands right of it; each type constructor
- * wraps the two parts of the type that it is made from. A budget of visits bounds the work for
- * hostile types that refer to themselves.
- */
+/* Declarations of the types that values have, which may be in no database. */
 #include "declare.h"
-#include <stackdb/language.h>
+#include "types_own.h"
+#include <stackdb/declaration.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_DEPTH 32
-#define MAX_VISITS 2000
-
-struct declaration {
+struct declaring {
 	struct types *types;
 	struct sdb_db *db;
-	struct buffer left, right;
-	unsigned visits;
 	const uint64_t *counts; /* of array type `counted` */
 	sdb_type_id counted;
-	bool derived; /* something stands behind the base type's name: a space separates them */
 };
 
-static struct sdb_error *put(struct declaration *declaration, sdb_type_id id, unsigned dimension,
-			     unsigned depth);
-
-static void space(struct buffer *left)
+static struct sdb_error *get_outline(void *arg, sdb_type_id id, struct sdb_type_outline *outline_ret)
 {
-	char last = text_last(left);
-	if (last && !strchr("*&( ", last))
-		text_add(left, " ");
-}
-
-static struct sdb_error *put_named(struct declaration *declaration, const struct sdb_type *type)
-{
-	struct buffer *left = &declaration->left;
-	const char *tag = sdb_type_tag(type->kind), *name;
-	char *qualified;
-	struct sdb_error *error;
-	if (tag && (!type->name || !types_plain_tags(declaration->types, declaration->db)))
-		text_add_format(left, "%s ", tag);
-	if (type->name && type->scope.kind == SDB_SCOPE_TYPE) {
-		error = sdb_qualified_name(declaration->db,
-					   (struct sdb_entity){ SDB_ENTITY_TYPE, type->id },
-					   &qualified);
-		if (!error)
-			text_add(left, qualified);
-		if (!error)
-			free(qualified);
-		return error;
-	}
-	error = types_name(declaration->types, declaration->db, type, &name);
-	if (!error)
-		text_add(left, *name ? name : tag ? "{...}" : type->kind == SDB_TYPE_NONE
-			 && !type->id ? "void" : "?");
-	return error;
-}
-
-/* `[16][2]`, behind what is nearer to the name. */
-static void put_dimensions(struct declaration *declaration, const struct sdb_type *type,
-			   unsigned first)
-{
-	struct buffer *right = &declaration->right;
-	for (size_t i = first; i < type->dimension_count && i < 32; i++) {
-		if (declaration->counts && type->id == declaration->counted)
-			text_add_format(right, "[%llu]",
-					(unsigned long long)declaration->counts[i]);
-		else if (type->dimensions[i].kind == SDB_DIMENSION_COUNT)
-			text_add_format(right, "[%llu]",
-					(unsigned long long)type->dimensions[i].count);
-		else
-			text_add(right, type->dimensions[i].kind == SDB_DIMENSION_UNBOUNDED ? "[]"
-				 : "[variable length]");
-	}
-	if (type->dimension_count == 0)
-		text_add(right, "[]");
-}
-
-static struct sdb_error *put_parameters(struct declaration *declaration,
-					const struct sdb_type *type,
-					unsigned depth)
-{
-	struct buffer *right = &declaration->right;
-	struct sdb_error *error = NULL;
-	text_add(right, "(");
-	for (size_t i = 0; i < type->parameter_count && !error; i++) {
-		struct declaration inner = { .types = declaration->types, .db = declaration->db,
-					     .visits = declaration->visits };
-		error = put(&inner, type->parameters[i].type, 0, depth + 1);
-		/* `this`, which gdb has const whatever the debuginfo says */
-		if (i == 0 && type->parameters[i].flags & SDB_LOCAL_ARTIFICIAL
-		    && text_last(&inner.left) == '*')
-			text_add(&inner.left, " const");
-		declaration->visits = inner.visits;
-		text_add(right, i ? ", " : "");
-		put_bytes(right, inner.left.data, inner.left.size);
-		if (inner.right.size && text_last(&inner.left) != '('
-		    && text_last(&inner.left) != '*')
-			text_add(right, " ");
-		put_bytes(right, inner.right.data, inner.right.size);
-		buffer_deinit(&inner.left);
-		buffer_deinit(&inner.right);
-	}
-	if (type->flags & SDB_TYPE_VARIADIC)
-		text_add(right, type->parameter_count ? ", ..." : "...");
-	else if (type->parameter_count == 0
-		 && (type->flags & SDB_TYPE_PROTOTYPED
-		     || types_plain_tags(declaration->types, declaration->db)))
-		text_add(right, "void");
-	text_add(right, ")");
-	return error;
-}
-
-static struct sdb_error *put_pointer(struct declaration *declaration, const struct sdb_type *type,
-				     unsigned depth)
-{
-	const struct sdb_type *target, *class;
-	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target,
-					    &target);
-	if (error)
-		return error;
-	bool wrap = target->kind == SDB_TYPE_ARRAY || target->kind == SDB_TYPE_FUNCTION;
-	if (wrap)
-		text_add(&declaration->right, ")");
-	error = put(declaration, type->target, 0, depth + 1);
-	if (error)
-		return error;
-	space(&declaration->left);
-	declaration->derived = false;
-	if (wrap)
-		text_add(&declaration->left, "(");
-	if (type->kind != SDB_TYPE_MEMBER_POINTER) {
-		text_add(&declaration->left, type->kind == SDB_TYPE_POINTER ? "*"
-			 : type->kind == SDB_TYPE_REFERENCE ? "&" : "&&");
-		return NULL;
-	}
-	error = types_get(declaration->types, declaration->db, type->containing, &class);
-	if (!error)
-		error = put_named(declaration, class);
-	text_add(&declaration->left, "::*");
-	return error;
-}
-
-static struct sdb_error *put_qualified(struct declaration *declaration, const struct sdb_type *type,
-				       unsigned depth)
-{
-	const struct sdb_type *target;
-	struct sdb_error *error = types_get(declaration->types, declaration->db, type->target,
-					    &target);
-	/* What qualifies an array qualifies its elements, which compilers often say once more. */
-	bool said = false;
-	for (unsigned i = 0; i < 8 && !error && (sdb_type_qualifier(target->kind)
-						 || target->kind == SDB_TYPE_ARRAY); i++) {
-		error = types_get(declaration->types, declaration->db, target->target, &target);
-		said |= !error && target->kind == type->kind;
-	}
-	if (error || said)
-		return error ? error : put(declaration, type->target, 0, depth + 1);
-	bool after = target->kind == SDB_TYPE_POINTER || types_is_reference(target->kind)
-		|| target->kind == SDB_TYPE_MEMBER_POINTER;
-	if (!after) {
-		text_add(&declaration->left, sdb_type_qualifier(type->kind));
-		text_add(&declaration->left, " ");
-	}
-	error = put(declaration, type->target, 0, depth + 1);
-	if (after) {
-		/* gdb: `char * const`, a space on either side */
-		if (text_last(&declaration->left) != ' ')
-			text_add(&declaration->left, " ");
-		text_add(&declaration->left, sdb_type_qualifier(type->kind));
-	}
-	return error;
-}
-
-static struct sdb_error *put(struct declaration *declaration, sdb_type_id id, unsigned dimension,
-			     unsigned depth)
-{
+	const struct declaring *declaring = arg;
 	const struct sdb_type *type;
-	if (depth > MAX_DEPTH || declaration->visits == 0) {
-		text_add(&declaration->left, "...");
-		return NULL;
-	}
-	declaration->visits--;
-	struct sdb_error *error = types_get(declaration->types, declaration->db, id, &type);
-	if (error)
-		return error;
-	switch (type->kind) {
-	case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE: case SDB_TYPE_RVALUE_REFERENCE:
-	case SDB_TYPE_MEMBER_POINTER:
-		/* Rust and Ada name their pointer types; those read better than their targets. */
-		return type->name ? put_named(declaration, type)
-			: put_pointer(declaration, type, depth);
-	case SDB_TYPE_CONST: case SDB_TYPE_VOLATILE: case SDB_TYPE_RESTRICT: case SDB_TYPE_ATOMIC:
-		return put_qualified(declaration, type, depth);
-	case SDB_TYPE_ARRAY:
-		put_dimensions(declaration, type, dimension);
-		error = put(declaration, type->target, 0, depth + 1);
-		if (type->flags & SDB_TYPE_VECTOR)
-			text_add(&declaration->left, " __attribute__ ((vector_size))");
-		declaration->derived = true;
-		return error;
-	case SDB_TYPE_FUNCTION:
-		error = put_parameters(declaration, type, depth);
-		if (!error)
-			error = put(declaration, type->target, 0, depth + 1);
-		declaration->derived = true;
-		return error;
-	default:
-		return put_named(declaration, type);
-	}
+	struct sdb_error *error = types_get(declaring->types, declaring->db, id, &type);
+	if (!error)
+		*outline_ret = (struct sdb_type_outline){
+			.id = type->id, .kind = type->kind, .flags = type->flags, .name = type->name,
+			.scope = type->scope, .target = type->target,
+		};
+	return error;
 }
 
-static struct sdb_error *finish(struct declaration *declaration, sdb_type_id type,
-				unsigned dimension, const char *name, struct buffer *to)
+static struct sdb_error *get_type(void *arg, sdb_type_id id, const struct sdb_type **type_ret)
 {
-	types_enter(declaration->types);
-	struct sdb_error *error = put(declaration, type, dimension, 0);
-	types_leave(declaration->types);
-	if ((name && *name) || declaration->derived)
-		space(&declaration->left);
-	put_bytes(to, declaration->left.data, declaration->left.size);
-	text_add(to, name ? name : "");
-	put_bytes(to, declaration->right.data, declaration->right.size);
-	to->failed |= declaration->left.failed || declaration->right.failed;
-	buffer_deinit(&declaration->left);
-	buffer_deinit(&declaration->right);
+	const struct declaring *declaring = arg;
+	return types_get(declaring->types, declaring->db, id, type_ret);
+}
+
+static struct sdb_error *get_name(void *arg, const struct sdb_type_outline *type, const char **name_ret, char **owned_ret)
+{
+	const struct declaring *declaring = arg;
+	if (!type->name || type->scope.kind != SDB_SCOPE_TYPE) {
+		*name_ret = own_types_name(type->id);
+		return *name_ret ? NULL : types_text(declaring->types, declaring->db, type->name, name_ret);
+	}
+	struct sdb_error *error = sdb_qualified_name(declaring->db, (struct sdb_entity){ SDB_ENTITY_TYPE, type->id },
+						     owned_ret);
+	if (!error)
+		*name_ret = *owned_ret;
 	return error;
+}
+
+static struct sdb_error *get_length(void *arg, const struct sdb_type *type, size_t index, const char **length_ret,
+				    char **owned_ret)
+{
+	const struct declaring *declaring = arg;
+	if (!declaring->counts || type->id != declaring->counted) {
+		*length_ret = type->dimensions[index].kind == SDB_DIMENSION_UNBOUNDED ? "" : "variable length";
+		return NULL;
+	}
+	if (asprintf(owned_ret, "%llu", (unsigned long long)declaring->counts[index]) < 0) {
+		*owned_ret = NULL;
+		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory for a declaration");
+	}
+	*length_ret = *owned_ret;
+	return NULL;
+}
+
+static struct sdb_error *put_declaration(struct declaring *declaring, sdb_type_id type, unsigned dimension,
+					 const char *name, struct buffer *to)
+{
+	const struct sdb_declaration_source source = {
+		.arg = declaring, .outline = get_outline, .type = get_type, .type_name = get_name, .length = get_length,
+	};
+	const struct sdb_declaration_style style = {
+		.wide = true, .plain_tags = types_plain_tags(declaring->types, declaring->db),
+		.vector = " __attribute__ ((vector_size))",
+	};
+	struct sdb_declaration *made;
+	types_enter(declaring->types);
+	struct sdb_error *error = sdb_declaration_of_type(&source, &style, type, dimension, &made);
+	types_leave(declaring->types);
+	if (error)
+		return error;
+	bool named = name && *name;
+	put_bytes(to, made->text, made->left);
+	if ((named || made->derived) && made->left && sdb_declaration_wants_space(made->text[made->left - 1]))
+		text_add(to, " ");
+	if (named)
+		text_add(to, name);
+	put_bytes(to, made->text + made->left, made->right);
+	free(made);
+	return NULL;
 }
 
 struct sdb_error *declare(struct types *types, struct sdb_db *db, sdb_type_id type,
-			  unsigned dimension,
-			  const char *name, struct buffer *to)
+			  unsigned dimension, const char *name, struct buffer *to)
 {
-	struct declaration declaration = { .types = types, .db = db, .visits = MAX_VISITS };
-	return finish(&declaration, type, dimension, name, to);
+	struct declaring declaring = { .types = types, .db = db };
+	return put_declaration(&declaring, type, dimension, name, to);
 }
 
 struct sdb_error *declare_text(struct types *types, struct sdb_db *db, sdb_type_id type,
 			       unsigned dimension, const char *name, const uint64_t *counts,
 			       sdb_type_id counted, char **text_ret)
 {
-	struct declaration declaration = { .types = types, .db = db, .visits = MAX_VISITS,
-					   .counts = counts, .counted = counted };
+	struct declaring declaring = { .types = types, .db = db, .counts = counts, .counted = counted };
 	struct buffer text = { 0 };
-	struct sdb_error *error = finish(&declaration, type, dimension, name, &text);
+	struct sdb_error *error = put_declaration(&declaring, type, dimension, name, &text);
 	if (!error)
 		return text_take(&text, text_ret);
 	buffer_deinit(&text);

@@ -100,8 +100,8 @@ static struct sdb_error *start(const char *const *args, int input, bool complain
 struct sdb_error *sdb_indexing_start(const char *file, const char *output, const char *root, bool complain,
 				     struct sdb_indexing **indexing_ret)
 {
-	const char *args[10] = { "stackdb index", "--quiet" };
-	size_t count = 2;
+	const char *args[10] = { "stackdb index", "--quiet", "--unpacked" };
+	size_t count = 3;
 	if (output) {
 		args[count++] = "-o";
 		args[count++] = output;

@@ -291,27 +291,44 @@ static struct sdb_error *put_reference(struct printer *printer, struct sdb_value
 	error = sdb_value_follow(value, printer->context, &target);
 	if (error)
 		return error;
-	error = print_value(printer, target, true);
+	error = value_load_parts(target, printer->context);
+	/* Where nothing can be read that is said once; some of it would look as if it were there. */
+	if (!error && target->absence == SDB_ABSENT_MEMORY && value_all_missing(target))
+		print_absent(printer, target);
+	else if (!error)
+		error = print_value(printer, target, true);
 	sdb_value_free(target);
 	return error;
 }
 
-/* A reference without an address leads to something that may have one. */
-static struct sdb_error *put_implicit(struct printer *printer, struct sdb_value *value)
+/*
+ * A reference without an address leads to something that may have one. As in gdb that is shown for
+ * `&` alone, and its parts one by one although all may be missing.
+ */
+static struct sdb_error *put_implicit(struct printer *printer, struct sdb_value *value, bool inside)
 {
 	struct sdb_value *target;
 	uint64_t address;
+	bool rvalue = value->kind == SDB_TYPE_RVALUE_REFERENCE;
 	struct sdb_error *error = sdb_value_follow(value, printer->context, &target);
 	if (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
 		return error;
-	if (!error && sdb_value_address(target, &address))
+	if (!error && !rvalue && sdb_value_address(target, &address))
 		text_add_format(&printer->text, "@0x%llx", (unsigned long long)address);
 	else
 		print_absent(printer, value);
-	if (!error)
-		sdb_value_free(target);
-	sdb_error_free(error);
-	return NULL;
+	if (error) {
+		sdb_error_free(error);
+		return NULL;
+	}
+	if (!inside && !rvalue) {
+		text_add(&printer->text, ": ");
+		error = value_load_parts(target, printer->context);
+		if (!error)
+			error = print_value(printer, target, true);
+	}
+	sdb_value_free(target);
+	return error;
 }
 
 static struct sdb_error *put_function(struct printer *printer, struct sdb_value *value)
@@ -387,7 +404,7 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	if (loaded->loaded && !in_parts
 	    && (value_all_missing(loaded) || (scalar && value_any_missing(loaded))))
 		error = types_is_reference(value->kind) && value_implicit(loaded)
-			? put_implicit(printer, loaded)
+			? put_implicit(printer, loaded, inside)
 			: (print_absent(printer, loaded), NULL);
 	else
 		error = put_loaded(printer, loaded, inside, is_cut);

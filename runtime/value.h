@@ -77,6 +77,8 @@ static inline void value_bind(struct sdb_value *value, uint64_t address)
 struct sdb_error *value_load(struct sdb_value *value, const struct sdb_context *context);
 /* As above, and fails with NOT_FOUND when anything is missing. */
 struct sdb_error *value_need(struct sdb_value *value, const struct sdb_context *context);
+/* As value_load(), of what is read at once; when there is none of it, it is missing bit by bit. */
+struct sdb_error *value_load_parts(struct sdb_value *value, const struct sdb_context *context);
 /* Whether any or all of the content is missing; it has to be loaded. */
 bool value_any_missing(const struct sdb_value *value);
 bool value_all_missing(const struct sdb_value *value);

@@ -297,6 +297,17 @@ struct sdb_error *value_load(struct sdb_value *value, const struct sdb_context *
 	return error;
 }
 
+struct sdb_error *value_load_parts(struct sdb_value *value, const struct sdb_context *context)
+{
+	if (!value->sized || value->size > VALUE_MAX_SIZE)
+		return NULL;
+	struct sdb_error *error = value_load(value, context);
+	if (error || !value->absence || value->bytes)
+		return error;
+	value->bytes = calloc(1, value->size ? (size_t)value->size : 1);
+	return value->bytes ? mark_missing(value, 0, value->size * 8) : value_no_memory();
+}
+
 struct sdb_error *value_need(struct sdb_value *value, const struct sdb_context *context)
 {
 	struct sdb_error *error = value_load(value, context);

@@ -19,6 +19,7 @@ struct sealed_block {
 	struct stored_block stored; /* first, so that a pointer to one is a pointer to the other */
 	enum part part;
 	uint8_t *raw;
+	size_t raw_size;
 	const struct block_models *models; /* NULL: none */
 };
 
@@ -46,13 +47,13 @@ struct block_writer {
 	void *scratch;
 };
 
-struct block_writer *block_writer_create(enum part part, struct pool *pool)
+struct block_writer *block_writer_create(enum part part, struct pool *pool, bool hold)
 {
 	struct block_writer *writer = calloc(1, sizeof(*writer));
 	if (writer) {
 		writer->part = part;
 		writer->pool = pool;
-		writer->state = block_has_models(part) ? MODELS_COLLECT : MODELS_READY;
+		writer->state = hold || block_has_models(part) ? MODELS_COLLECT : MODELS_READY;
 		pthread_mutex_init(&writer->mutex, NULL);
 	}
 	return writer;
@@ -63,7 +64,8 @@ void block_writer_destroy(struct block_writer *writer)
 	if (!writer)
 		return;
 	for (size_t i = 0; i < writer->count; i++) {
-		free(writer->blocks[i]->raw);
+		if (writer->blocks[i]->raw != writer->blocks[i]->stored.data)
+			free(writer->blocks[i]->raw);
 		free(writer->blocks[i]->stored.data);
 		free(writer->blocks[i]);
 	}
@@ -107,16 +109,17 @@ size_t block_writer_row(const struct block_writer *writer, size_t index, struct 
 	return end;
 }
 
+static struct block_raw raw_of(const struct sealed_block *block)
+{
+	return (struct block_raw){ .part = block->part, .first = block->stored.first, .data = block->raw,
+				   .size = block->raw_size };
+}
+
 /* A pool job. What cannot be coded stays without data. */
 static void encode(void *arg, void **scratch)
 {
 	struct sealed_block *block = arg;
-	struct block_raw raw = {
-		.part = block->part,
-		.first = block->stored.first,
-		.data = block->raw,
-		.size = block->stored.raw_size,
-	};
+	struct block_raw raw = raw_of(block);
 	block->stored = block_encode(&raw, block->models, scratch);
 	free(block->raw);
 	block->raw = NULL;
@@ -140,11 +143,8 @@ static struct block_raw *sample_of(struct block_writer *writer, size_t *count_re
 	struct block_raw *sample = calloc(writer->sample, sizeof(*sample));
 	size_t step = 1 + writer->sample_size / LEARN_MAX, count = 0;
 	pthread_mutex_lock(&writer->mutex);
-	for (size_t i = 0; i < writer->sample && sample; i += step) {
-		const struct sealed_block *block = writer->blocks[i];
-		sample[count++] = (struct block_raw){ .part = block->part, .first = block->stored.first,
-						.data = block->raw, .size = block->stored.raw_size };
-	}
+	for (size_t i = 0; i < writer->sample && sample; i += step)
+		sample[count++] = raw_of(writer->blocks[i]);
 	pthread_mutex_unlock(&writer->mutex);
 	*count_ret = count;
 	return sample;
@@ -176,6 +176,16 @@ static void make_models_job(void *arg, void **scratch)
 	pthread_mutex_unlock(&writer->mutex);
 }
 
+/* With the mutex held: what is held back goes its way. True: to make_models_job(), which is yet to be started. */
+static bool release(struct block_writer *writer, bool learn)
+{
+	learn &= block_has_models(writer->part);
+	writer->state = learn ? MODELS_MAKE : MODELS_READY;
+	if (!learn)
+		pass_blocks(writer, &writer->scratch);
+	return learn;
+}
+
 /* A block was added to the list. */
 static void pass(struct block_writer *writer, size_t raw_size)
 {
@@ -184,10 +194,8 @@ static void pass(struct block_writer *writer, size_t raw_size)
 	if (writer->state == MODELS_COLLECT) {
 		writer->sample++;
 		writer->sample_size += raw_size;
-		make = writer->sample_size >=
-		       (writer->part == PART_LINES ? SAMPLE_MAX_LINES : SAMPLE_MAX);
-		if (make)
-			writer->state = MODELS_MAKE;
+		if (writer->sample_size >= (writer->part == PART_LINES ? SAMPLE_MAX_LINES : SAMPLE_MAX))
+			make = release(writer, true);
 	} else if (writer->state == MODELS_READY) {
 		pass_blocks(writer, &writer->scratch);
 	}
@@ -196,18 +204,13 @@ static void pass(struct block_writer *writer, size_t raw_size)
 		pool_run(writer->pool, make_models_job, writer, &writer->scratch);
 }
 
-/* All blocks are there: what is held back will not be joined by others. */
-static void pass_rest(struct block_writer *writer)
+/* All blocks are there: what is held back will not be joined by others. Lines cannot do without models. */
+void block_writer_pack(struct block_writer *writer)
 {
 	bool make = false;
 	pthread_mutex_lock(&writer->mutex);
-	if (writer->state == MODELS_COLLECT) {
-		/* Lines cannot do without. */
-		make = writer->sample_size >= SAMPLE_MIN || writer->part == PART_LINES;
-		writer->state = make ? MODELS_MAKE : MODELS_READY;
-		if (!make)
-			pass_blocks(writer, &writer->scratch);
-	}
+	if (writer->state == MODELS_COLLECT && writer->count)
+		make = release(writer, writer->sample_size >= SAMPLE_MIN || writer->part == PART_LINES);
 	pthread_mutex_unlock(&writer->mutex);
 	if (make)
 		pool_run(writer->pool, make_models_job, writer, &writer->scratch);
@@ -217,6 +220,28 @@ const uint8_t *block_writer_models(const struct block_writer *writer, size_t *si
 {
 	*size_ret = writer->model_record.size;
 	return writer->model_record.data;
+}
+
+/* ---- blocks as they are ------------------------------------------------------------ */
+
+bool block_writer_held(const struct block_writer *writer)
+{
+	return writer->state == MODELS_COLLECT;
+}
+
+void block_writer_leave(struct block_writer *writer)
+{
+	for (size_t i = 0; i < writer->count; i++) {
+		struct sealed_block *block = writer->blocks[i];
+		block->stored = (struct stored_block){ .first = block->stored.first, .flags = BLOCK_STORED,
+			.raw_size = block->raw_size, .size = block->raw_size, .data = block->raw };
+	}
+}
+
+void block_writer_take_back(struct block_writer *writer)
+{
+	for (size_t i = 0; i < writer->count; i++)
+		writer->blocks[i]->stored = (struct stored_block){ .first = writer->blocks[i]->stored.first };
 }
 
 /* ---- records to blocks ----------------------------------------------------------- */
@@ -259,9 +284,10 @@ static struct sdb_error *seal(struct block_writer *writer)
 	if (writer->current.size)
 		memcpy(raw, writer->current.data, writer->current.size);
 	*block = (struct sealed_block){
-		.stored = { .first = writer->first_key, .raw_size = writer->current.size },
+		.stored = { .first = writer->first_key },
 		.part = writer->part,
 		.raw = raw,
+		.raw_size = writer->current.size,
 	};
 	size_t raw_size = writer->current.size;
 	writer->current.size = 0;
@@ -303,15 +329,20 @@ struct sdb_error *block_begin(struct block_writer *writer, uint64_t key, struct 
 	return NULL;
 }
 
-struct sdb_error *block_writer_end(struct block_writer *writer)
+struct sdb_error *block_writer_seal(struct block_writer *writer)
 {
 	if (writer->current.failed)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	if (!writer->open)
 		return NULL;
 	writer->open = false;
-	struct sdb_error *error = seal(writer);
+	return seal(writer);
+}
+
+struct sdb_error *block_writer_end(struct block_writer *writer)
+{
+	struct sdb_error *error = block_writer_seal(writer);
 	if (!error)
-		pass_rest(writer);
+		block_writer_pack(writer);
 	return error;
 }

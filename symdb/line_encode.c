@@ -3,42 +3,15 @@
 
 #include "line_encode.h"
 #include "line_code.h"
+#include "line_plain.h"
 #include <stdlib.h>
 
-/* ---- the plain form ------------------------------------------------------------------ */
-
-enum { RAW_RARE = 1 << 7 }; /* isa and op_index follow */
-
-void line_raw_put(struct buffer *to, struct sdb_line *before, const struct sdb_line *row)
+/* Those of SAMPLE, behind what says that they are plain. */
+static struct cursor plain_rows(const struct line_sample *sample)
 {
-	put_uleb(to, row->address - before->address);
-	put_sleb(to, (int64_t)row->file - before->file);
-	put_sleb(to, (int64_t)row->line - before->line);
-	put_uleb(to, row->column);
-	put_uleb(to, row->discriminator);
-	bool rare = row->isa || row->op_index;
-	put_u8(to, row->flags | (rare ? RAW_RARE : 0));
-	if (rare) {
-		put_uleb(to, row->isa);
-		put_u8(to, row->op_index);
-	}
-	*before = *row;
-}
-
-static bool raw_get(struct cursor *from, struct sdb_line *row)
-{
-	if (from->at == from->end || from->failed)
-		return false;
-	row->address += get_uleb(from);
-	row->file += (uint32_t)get_sleb(from);
-	row->line += (uint32_t)get_sleb(from);
-	row->column = get_u32(from);
-	row->discriminator = get_u32(from);
-	uint8_t flags = get_u8(from);
-	row->flags = flags & (RAW_RARE - 1);
-	row->isa = flags & RAW_RARE ? (uint16_t)get_u32(from) : 0;
-	row->op_index = flags & RAW_RARE ? get_u8(from) : 0;
-	return !from->failed;
+	struct cursor cursor = { sample->raw, sample->raw + sample->size, false };
+	get_u8(&cursor);
+	return cursor;
 }
 
 /* ---- successors ------------------------------------------------------------------------ */
@@ -68,10 +41,10 @@ static void count_pair(struct candidate *candidates, const struct line_position 
 
 static void count_pairs(struct candidate *candidates, const struct line_sample *sample)
 {
-	struct cursor cursor = { sample->raw, sample->raw + sample->size, false };
+	struct cursor cursor = plain_rows(sample);
 	struct sdb_line row = { .address = sample->first };
 	struct line_position before = { 0 };
-	while (raw_get(&cursor, &row)) {
+	while (line_plain_get(&cursor, &row)) {
 		struct line_position at = { row.file, row.line, row.column };
 		if (before.file)
 			count_pair(candidates, &before, &at);
@@ -146,10 +119,10 @@ static size_t find_successors(const struct line_sample *samples, size_t count,
 
 static void tally(struct line_walk *walk, const struct line_sample *sample)
 {
-	struct cursor cursor = { sample->raw, sample->raw + sample->size, false };
+	struct cursor cursor = plain_rows(sample);
 	struct sdb_line row = { .address = sample->first };
 	line_walk_begin(walk, sample->first);
-	while (raw_get(&cursor, &row))
+	while (line_plain_get(&cursor, &row))
 		line_walk_row(walk, LINE_TALLY, &row);
 }
 
@@ -180,7 +153,7 @@ bool line_encode(const struct line_sample *rows, const struct line_models *model
 		 struct buffer *to)
 {
 	struct line_walk *walk = calloc(1, sizeof(*walk));
-	struct cursor cursor = { rows->raw, rows->raw + rows->size, false };
+	struct cursor cursor = plain_rows(rows);
 	struct sdb_line row = { .address = rows->first };
 	struct buffer stream = { 0 };
 	size_t count = 0;
@@ -191,7 +164,7 @@ bool line_encode(const struct line_sample *rows, const struct line_models *model
 	encoder->count = 0;
 	encoder->failed = false;
 	line_walk_begin(walk, rows->first);
-	for (; raw_get(&cursor, &row); count++)
+	for (; line_plain_get(&cursor, &row); count++)
 		line_walk_row(walk, LINE_ENCODE, &row);
 	encoder_finish(encoder, &stream);
 	put_uleb(to, count);

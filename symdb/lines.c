@@ -292,7 +292,7 @@ struct sdb_error *lines_verify_block(struct sdb_db *db, const struct block *bloc
 			return damaged(db, block);
 		last = address;
 	}
-	return reader.failed || !decoder_complete(&reader.walk.decoder) ? damaged(db, block) : NULL;
+	return reader.failed || !line_reader_complete(&reader) ? damaged(db, block) : NULL;
 }
 
 struct sdb_error *line_files_verify_block(struct sdb_db *db, const struct block *block)

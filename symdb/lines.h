@@ -7,7 +7,7 @@
  * ULEB128 count of rows, then what an encoder (entropy.h) makes of their fields (line_code.h), with
  * models that do not learn: they stand in the record of this part in PART_MODELS, followed by the
  * successors: pairs of positions (file, line, column) that follow each other often, see
- * line_models.h.
+ * line_models.h. In a database that is not packed: 0, then rows in the plain form (line_plain.h).
  *
  * PART_LINE_FILES: record 0 has the count of runs of LINE_RUN blocks of lines and the steps between
  * their first addresses; record FILE the count of runs that mention the file and the steps

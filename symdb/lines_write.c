@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing line rows, and which blocks mention which file. */
 
-#include "line_encode.h"
+#include "line_plain.h"
 #include "writer.h"
 #include <stdlib.h>
 
@@ -52,6 +52,8 @@ static struct sdb_error *begin_block(struct sdb_writer *writer, struct lines_sta
 		block_begin(writer_part(writer, PART_LINES), address, &state->block, &fresh);
 	if (!error && state->blocks++ % LINE_RUN == 0)
 		error = begin_run(state, address);
+	if (!error)
+		put_uleb(state->block, 0); /* rows that are plain follow */
 	state->before = (struct sdb_line){ .address = address };
 	state->rows = 0;
 	return error;
@@ -96,7 +98,7 @@ static struct sdb_error *add_row(struct sdb_writer *writer, struct lines_state *
 		error = mention(writer, state, row->file);
 	if (error)
 		return error;
-	line_raw_put(state->block, &state->before, row);
+	line_plain_put(state->block, &state->before, row);
 	state->rows++;
 	state->count++;
 	return NULL;

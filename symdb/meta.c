@@ -73,11 +73,11 @@ uint64_t meta_checksum(char *const *keys, char *const *values, size_t count)
 
 /* ---- writing ---------------------------------------------------------------- */
 
-static struct sdb_error *gather_identity(struct sdb_writer *writer)
+static struct sdb_error *gather_identity(struct sdb_writer *writer, int format)
 {
 	struct sdb_db_info *info = &writer->info;
 	info->detail = writer->detail;
-	struct sdb_error *error = writer_meta_row(writer, "format", "%d", SCHEMA_FORMAT_VERSION);
+	struct sdb_error *error = writer_meta_row(writer, "format", "%d", format);
 	for (size_t i = 0; i < ARRAY_NUMBERS && !error; i++)
 		error = writer_meta_row(writer, numbers[i].key, "%" PRIu64,
 					load_number(info, numbers[i].offset, numbers[i].size));
@@ -127,9 +127,9 @@ static int compare_rows(const void *a, const void *b)
 	return strcmp(((const struct meta_row *)a)->key, ((const struct meta_row *)b)->key);
 }
 
-struct sdb_error *meta_gather(struct sdb_writer *writer)
+struct sdb_error *meta_gather(struct sdb_writer *writer, int format)
 {
-	struct sdb_error *error = gather_identity(writer);
+	struct sdb_error *error = gather_identity(writer, format);
 	if (!error)
 		error = gather_parts(writer);
 	if (error)
@@ -241,6 +241,7 @@ bool meta_parse(struct meta *meta, const char **what_ret)
 	    !parse_value(meta, "segments.checksum", 16, &meta->segments_checksum))
 		return false;
 	meta->info.format_version = (uint32_t)format;
+	meta->info.packed = format != SCHEMA_FORMAT_UNPACKED;
 	return parse_build_id(meta) && parse_parts(meta);
 }
 

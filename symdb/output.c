@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From blocks in memory to a file that is complete or absent: everything goes to a file
- * beside the destination, which is synced and renamed. The order of rows is fixed, there is no
+ * beside the destination, which is synced and renamed (an unpacked one, which does not last, is not
+ * synced). The order of rows is fixed, there is no
  * journal and no clock in it, so equal content makes equal bytes.
  */
 
@@ -127,7 +128,7 @@ static struct sdb_error *write_meta(struct sdb_writer *writer, sqlite3 *sql)
 	return error;
 }
 
-static struct sdb_error *fill(struct sdb_writer *writer, sqlite3 *sql)
+static struct sdb_error *fill(struct sdb_writer *writer, int format, sqlite3 *sql)
 {
 	char text[512];
 	for (int part = 0; part < PART_COUNT; part++) {
@@ -139,7 +140,7 @@ static struct sdb_error *fill(struct sdb_writer *writer, sqlite3 *sql)
 		 "PRAGMA page_size=%d; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
 		 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=NONE;"
 		 "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN",
-		 SCHEMA_PAGE_SIZE, SCHEMA_APPLICATION_ID, SCHEMA_FORMAT_VERSION);
+		 SCHEMA_PAGE_SIZE, SCHEMA_APPLICATION_ID, format);
 	struct sdb_error *error = execute(writer, sql, text);
 	for (int table = 0; table < TABLE_COUNT && !error; table++)
 		error = execute(writer, sql, schema_table_sql(table, text));
@@ -154,13 +155,14 @@ static struct sdb_error *fill(struct sdb_writer *writer, sqlite3 *sql)
 	return error ? error : execute(writer, sql, "COMMIT");
 }
 
-static struct sdb_error *sync_path(const char *path, int flags, uint64_t *size_ret)
+/* Also when it need not be synced its size is of interest. */
+static struct sdb_error *sync_path(const char *path, int flags, bool sync, uint64_t *size_ret)
 {
 	struct stat status;
 	int fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		return sdb_error_errno(errno, "cannot open %s", path);
-	int failed = fsync(fd) != 0 || fstat(fd, &status) != 0 ? errno : 0;
+	int failed = (sync && fsync(fd) != 0) || fstat(fd, &status) != 0 ? errno : 0;
 	close(fd);
 	/* Some file systems cannot sync a directory; that is their promise to break. */
 	if (failed && !(failed == EINVAL && flags & O_DIRECTORY))
@@ -170,9 +172,9 @@ static struct sdb_error *sync_path(const char *path, int flags, uint64_t *size_r
 	return NULL;
 }
 
-static struct sdb_error *publish(struct sdb_writer *writer, uint64_t *size_ret)
+static struct sdb_error *publish(struct sdb_writer *writer, bool sync, uint64_t *size_ret)
 {
-	struct sdb_error *error = sync_path(writer->temporary, O_RDONLY, size_ret);
+	struct sdb_error *error = sync_path(writer->temporary, O_RDONLY, sync, size_ret);
 	if (error)
 		return error;
 	if (rename(writer->temporary, writer->path) != 0)
@@ -180,15 +182,17 @@ static struct sdb_error *publish(struct sdb_writer *writer, uint64_t *size_ret)
 				       writer->path);
 	free(writer->temporary);
 	writer->temporary = NULL;
-	char *copy = strdup(writer->path);
+	char *copy = sync ? strdup(writer->path) : NULL;
+	if (!sync)
+		return NULL;
 	if (!copy)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
-	error = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, NULL);
+	error = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, true, NULL);
 	free(copy);
 	return error;
 }
 
-struct sdb_error *output_write(struct sdb_writer *writer, uint64_t *size_ret)
+struct sdb_error *output_write(struct sdb_writer *writer, int format, uint64_t *size_ret)
 {
 	sqlite3 *sql = NULL;
 	struct sdb_error *error = NULL;
@@ -201,9 +205,9 @@ struct sdb_error *output_write(struct sdb_writer *writer, uint64_t *size_ret)
 	    SQLITE_OK)
 		error = output_error(writer, sql);
 	else
-		error = fill(writer, sql);
+		error = fill(writer, format, sql);
 	if (sqlite3_close(sql) != SQLITE_OK && !error)
 		error = sdb_error_new(SDB_ERROR_SYSTEM, "cannot close %s", writer->path);
 	free(plain);
-	return error ? error : publish(writer, size_ret);
+	return error ? error : publish(writer, format == SCHEMA_FORMAT_VERSION, size_ret);
 }

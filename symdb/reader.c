@@ -87,7 +87,7 @@ static struct sdb_error *check_header(struct sdb_db *db, const uint8_t header[10
 	    load_be32(header + 68) != SCHEMA_APPLICATION_ID)
 		return sdb_error_new(SDB_ERROR_CORRUPT, "%s is not a Stackdb database", db->path);
 	uint32_t version = load_be32(header + 60);
-	if (version != SCHEMA_FORMAT_VERSION)
+	if (version != SCHEMA_FORMAT_VERSION && version != SCHEMA_FORMAT_UNPACKED)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
 				     "%s has format %u, this program reads format %u: index the "
 				     "module again, or use a newer version of Stackdb",

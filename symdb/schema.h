@@ -13,6 +13,7 @@
 enum {
 	SCHEMA_APPLICATION_ID = 0x53646200, /* "Sdb\0" */
 	SCHEMA_FORMAT_VERSION = 5,
+	SCHEMA_FORMAT_UNPACKED = 6, /* the same, with blocks of lines that are plain */
 	SCHEMA_PAGE_SIZE = 1024,
 	SCHEMA_SQL_MAX = 256,
 };

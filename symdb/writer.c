@@ -52,7 +52,7 @@ static bool allocate(struct sdb_writer *writer, const struct sdb_writer_options 
 	if (!writer->path || !writer->pool)
 		return false;
 	for (int part = 0; part < PART_COUNT; part++) {
-		writer->parts[part] = block_writer_create(part, writer->pool);
+		writer->parts[part] = block_writer_create(part, writer->pool, options->unpacked);
 		if (!writer->parts[part])
 			return false;
 	}
@@ -74,6 +74,8 @@ struct sdb_error *sdb_writer_create(const struct sdb_writer_options *options,
 	if (!writer)
 		return no_memory();
 	writer->detail = options->detail ? options->detail : SDB_DETAIL_FULL;
+	writer->unpacked = options->unpacked;
+	writer->arg = options->arg;
 	struct sdb_error *error = allocate(writer, options) ? output_create(writer) : no_memory();
 	if (error) {
 		sdb_writer_abort(writer);
@@ -206,7 +208,7 @@ enum sdb_detail writer_detail(const struct sdb_writer *writer)
 	return writer->detail;
 }
 
-/* What the parts learned of themselves. */
+/* What the parts learned of themselves becomes the content of one. */
 static struct sdb_error *write_models(struct sdb_writer *writer)
 {
 	struct buffer *to;
@@ -224,7 +226,8 @@ static struct sdb_error *write_models(struct sdb_writer *writer)
 	return block_writer_end(writer->parts[PART_MODELS]);
 }
 
-static struct sdb_error *complete(struct sdb_writer *writer)
+/* All records become blocks. */
+static struct sdb_error *collect(struct sdb_writer *writer)
 {
 	for (int slot = 0; slot < SLOT_COUNT; slot++) {
 		const struct slot_traits *traits = slot_traits(slot);
@@ -236,25 +239,35 @@ static struct sdb_error *complete(struct sdb_writer *writer)
 	}
 	/* Texts of names are written by a job: only when it is done is its part complete. */
 	pool_wait(writer->pool, &writer->scratch);
-	for (int part = 0; part < PART_COUNT; part++) {
-		struct sdb_error *error = part == PART_MODELS ? NULL : block_writer_end(writer->parts[part]);
-		if (error)
-			return error;
-	}
+	struct sdb_error *error = NULL;
+	for (int part = 0; part < PART_MODELS && !error; part++)
+		error = block_writer_seal(writer->parts[part]);
+	return error ? error : sections_checksums(writer);
+}
+
+/* All blocks become what is stored. */
+static struct sdb_error *pack(struct sdb_writer *writer)
+{
+	for (int part = 0; part < PART_MODELS; part++)
+		block_writer_pack(writer->parts[part]);
 	pool_wait(writer->pool, &writer->scratch);
 	struct sdb_error *error = write_models(writer);
-	if (error)
-		return error;
 	pool_wait(writer->pool, &writer->scratch);
-	error = sections_checksums(writer);
-	return error ? error : meta_gather(writer);
+	return error ? error : meta_gather(writer, SCHEMA_FORMAT_VERSION);
 }
 
 struct sdb_error *sdb_writer_finish(struct sdb_writer *writer, uint64_t *size_ret)
 {
-	struct sdb_error *error = complete(writer);
-	if (!error)
-		error = output_write(writer, size_ret);
+	bool done = false;
+	struct sdb_error *error = collect(writer);
+	if (!error && writer->unpacked)
+		error = unpacked_write(writer, size_ret, &done);
+	if (!error && !done)
+		error = pack(writer);
+	if (!error && !done && !writer->temporary)
+		error = output_create(writer);
+	if (!error && !done)
+		error = output_write(writer, SCHEMA_FORMAT_VERSION, size_ret);
 	sdb_writer_abort(writer); /* frees it; what was renamed stays */
 	return error;
 }

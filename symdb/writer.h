@@ -46,6 +46,13 @@ struct sdb_writer_options {
 	const char *path;   /* destination; its directory must exist */
 	unsigned jobs;      /* threads that compress; 0: 1 */
 	enum sdb_detail detail;
+	/*
+	 * Called when the file, of SIZE bytes, is in its place with its blocks as they are, before it is
+	 * replaced by the packed one: somebody waits for it. Not called when there is much of it. False: it
+	 * stays so. May be NULL.
+	 */
+	bool (*unpacked)(void *arg, uint64_t size);
+	void *arg;          /* passed to `unpacked` */
 };
 
 struct sdb_error *sdb_writer_create(const struct sdb_writer_options *options,

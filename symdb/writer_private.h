@@ -18,6 +18,8 @@ struct sdb_writer {
 	char *path;      /* destination */
 	char *temporary; /* beside it; NULL before it exists and after it was renamed */
 	enum sdb_detail detail;
+	bool (*unpacked)(void *arg, uint64_t size); /* as in struct sdb_writer_options */
+	void *arg;
 	struct pool *pool;
 	void *scratch;
 	struct block_writer *parts[PART_COUNT];
@@ -32,10 +34,13 @@ struct sdb_writer {
 	size_t segment_count;
 };
 
-/* output.c: the file beside the destination, filled, synced and renamed. */
+/* output.c: the file of version FORMAT beside the destination, filled, synced when it is to last, renamed. */
 struct sdb_error *output_create(struct sdb_writer *writer); /* makes `temporary` */
-struct sdb_error *output_write(struct sdb_writer *writer, uint64_t *size_ret);
+struct sdb_error *output_write(struct sdb_writer *writer, int format, uint64_t *size_ret);
 void output_discard(struct sdb_writer *writer);
+
+/* unpacked.c: the file with all blocks as they are; *DONE_RET: it is to stay so. */
+struct sdb_error *unpacked_write(struct sdb_writer *writer, uint64_t *size_ret, bool *done_ret);
 
 /* One prepared statement's outcome, with the file's name in front. */
 struct sdb_error *output_error(struct sdb_writer *writer, sqlite3 *sql);
@@ -44,8 +49,8 @@ struct sdb_error *output_error(struct sdb_writer *writer, sqlite3 *sql);
 struct sdb_error *writer_meta_row(struct sdb_writer *writer, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* meta.c: identity and totals as rows of `meta`. */
-struct sdb_error *meta_gather(struct sdb_writer *writer);
+/* meta.c: identity and totals of a file of version FORMAT as rows of `meta`. */
+struct sdb_error *meta_gather(struct sdb_writer *writer, int format);
 
 /* sections.c: fills the two tables, adds their checksums to `meta`. */
 struct sdb_error *sections_checksums(struct sdb_writer *writer);

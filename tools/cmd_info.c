@@ -97,8 +97,8 @@ static void put_identity(struct info_command *command, const struct sdb_db_info 
 		    elf_type_name(info->elf_type));
 	if (info->entry)
 		text_format(out, "%-12s 0x%llx\n", "entry", (unsigned long long)info->entry);
-	text_format(out, "%-12s %s, format %u, by %s\n", "content", detail_name(info->detail),
-		    info->format_version, info->indexer ? info->indexer : "?");
+	text_format(out, "%-12s %s, format %u%s, by %s\n", "content", detail_name(info->detail),
+		    info->format_version, info->packed ? "" : " (not packed)", info->indexer ? info->indexer : "?");
 	free(id.data);
 }
 
@@ -176,6 +176,7 @@ static void put_json(struct info_command *command, const struct sdb_db_info *inf
 	json_hex(&json, "entry", info->entry);
 	json_string(&json, "detail", detail_name(info->detail));
 	json_number(&json, "format", info->format_version);
+	json_bool(&json, "packed", info->packed);
 	json_string(&json, "indexer", info->indexer);
 	json_number(&json, "size", command->file_size);
 	json_number(&json, "names", info->names);

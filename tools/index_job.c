@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "index_job.h"
+#include "background.h"
 #include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <stackdb/store.h>
 #include <signal.h>
+#include <stackdb/store.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 /* What the process sends: a header and a payload. Both ends are the same program. */
-enum message_type { MESSAGE_PROGRESS = 1, MESSAGE_WARNING, MESSAGE_RESULT, MESSAGE_ERROR };
+enum message_type { MESSAGE_PROGRESS = 1, MESSAGE_WARNING, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_ALONE };
 
 struct message {
 	uint32_t type;
@@ -28,7 +29,8 @@ struct message {
 /* ---- in the process ------------------------------------------------------------------------ */
 
 struct sender {
-	int fd;
+	int fd;           /* -1: nobody listens any more */
+	bool packs;       /* afterwards, with the program gone */
 	double last;
 	unsigned warnings;
 };
@@ -38,7 +40,7 @@ static void send_message(int fd, enum message_type type, const void *data, size_
 	struct message header = { type, size < MAX_MESSAGE ? (uint32_t)size : MAX_MESSAGE };
 	char *whole = tool_alloc(sizeof(header) + header.size);
 	memcpy(whole, &header, sizeof(header));
-	if (header.size)
+	if (header.size && data)
 		memcpy(whole + sizeof(header), data, header.size);
 	for (size_t done = 0; done < sizeof(header) + header.size;) {
 		ssize_t n = write(fd, whole + done, sizeof(header) + header.size - done);
@@ -54,7 +56,7 @@ static void send_message(int fd, enum message_type type, const void *data, size_
 static void send_progress(void *arg, double share)
 {
 	struct sender *sender = arg;
-	if (share < sender->last + 0.01)
+	if (sender->fd < 0 || share < sender->last + 0.01)
 		return;
 	sender->last = share;
 	send_message(sender->fd, MESSAGE_PROGRESS, &share, sizeof(share));
@@ -63,30 +65,52 @@ static void send_progress(void *arg, double share)
 static void send_warning(void *arg, const char *message)
 {
 	struct sender *sender = arg;
-	if (sender->warnings++ < MAX_WARNINGS)
+	if (sender->fd >= 0 && sender->warnings++ < MAX_WARNINGS)
 		send_message(sender->fd, MESSAGE_WARNING, message, strlen(message));
+}
+
+static void send_result(int fd, const struct sdb_index_result *result)
+{
+	struct text whole = TEXT_EMPTY;
+	text_addn(&whole, (const char *)result, sizeof(*result));
+	text_add(&whole, result->path ? result->path : "");
+	send_message(fd, MESSAGE_RESULT, whole.data, whole.size);
+	free(whole.data);
+}
+
+/* The database will do as it is: the program can end, and holds nothing of this process. */
+static bool leave_alone(void *arg, const struct sdb_index_result *result)
+{
+	struct sender *sender = arg;
+	if (!sender->packs)
+		return false;
+	background_enter();
+	prctl(PR_SET_PDEATHSIG, 0);
+	send_result(sender->fd, result);
+	send_message(sender->fd, MESSAGE_ALONE, NULL, 0);
+	close(sender->fd);
+	sender->fd = -1;
+	return true;
 }
 
 static _Noreturn void run_job(int fd, const char *path, const struct sdb_index_options *given)
 {
-	struct sender sender = { .fd = fd };
+	struct sender sender = { .fd = fd, .packs = !given->output };
 	struct sdb_index_options options = *given;
 	struct sdb_index_result result = { 0 };
 	options.progress = send_progress;
 	options.warning = send_warning;
 	options.arg = &sender;
+	options.unpacked = given->unpacked ? leave_alone : NULL;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGINT, SIG_IGN); /* the parent decides */
 	signal(SIGTERM, SIG_DFL);
 	struct sdb_error *error = sdb_index_file(path, &options, &result);
-	if (error) {
+	if (error && sender.fd >= 0) {
 		const char *message = sdb_error_message(error);
 		send_message(fd, MESSAGE_ERROR, message, strlen(message));
-	} else {
-		struct text whole = TEXT_EMPTY;
-		text_addn(&whole, (const char *)&result, sizeof(result));
-		text_add(&whole, result.path ? result.path : "");
-		send_message(fd, MESSAGE_RESULT, whole.data, whole.size);
+	} else if (sender.fd >= 0) {
+		send_result(fd, &result);
 	}
 	_exit(0);
 }
@@ -177,6 +201,9 @@ static void take_message(struct index_job *job, enum message_type type, const ui
 		memcpy(job->error, data, size);
 		job->finished = true;
 		break;
+	case MESSAGE_ALONE:
+		job->alone = true;
+		break;
 	}
 }
 
@@ -199,7 +226,7 @@ static void take_messages(struct index_job *job)
 static void reap(struct index_job *job)
 {
 	int status = 0;
-	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
+	while (!job->alone && waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	close(job->fd);
 	job->fd = -1;

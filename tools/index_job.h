@@ -19,6 +19,7 @@ struct index_job {
 	int fd;            /* to poll */
 	double share;      /* done, 0 to 1 */
 	bool finished;     /* the result below is there */
+	bool alone;        /* the process goes on to pack what it made, and nobody waits for it */
 	char *error;       /* what went wrong, or NULL */
 	struct sdb_index_result result;
 	char **warnings;
@@ -28,7 +29,10 @@ struct index_job {
 	size_t size, capacity;
 };
 
-/* Starts indexing PATH with OPTIONS (its callbacks are not used). */
+/*
+ * Starts indexing PATH with OPTIONS. Its callbacks are not used: when it has `unpacked`, the job is
+ * finished as soon as the database is there, and what goes to the store is packed when it is over.
+ */
 struct sdb_error *index_job_start(struct index_job *job, const char *path,
 				  const struct sdb_index_options *options);
 /* Takes what the process has sent; true when the job is finished. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "index_part.h"
+#include "background.h"
 #include "text.h"
 #include "tool.h"
 
@@ -12,10 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#define PATIENT 19 /* its niceness: it takes what others leave */
 
 static size_t read_addresses(uint64_t **addresses_ret)
 {
@@ -48,16 +46,20 @@ static _Noreturn void make_whole(const char *file, const char *path, const struc
 	struct sdb_index_options options = *given;
 	struct sdb_index_result result;
 	setsid();
-	close_range(0, ~0u, 0); /* whoever waits for the end of what is open does not mean this process */
-	if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || dup(0) != 2)
-		_exit(STATUS_NOT_FOUND);
-	if (setpriority(PRIO_PROCESS, 0, PATIENT) != 0)
-		errno = 0; /* a pity, no more */
+	background_enter();
+	close_range(STDERR_FILENO + 1, ~0u, 0); /* whoever waits for the end of what is open does not mean this process */
 	wait_for_turn(path);
 	options.jobs = 1;
 	options.output = path;
 	sdb_error_free(sdb_index_file(file, &options, &result));
 	_exit(0);
+}
+
+/* A part is used once: it is good as it is. */
+static bool lasts(void *arg, const struct sdb_index_result *result)
+{
+	(void)arg;
+	return !result->partial;
 }
 
 static struct sdb_error *make_part(const char *file, const struct sdb_index_options *given, char **whole_ret, bool *partial_ret)
@@ -80,6 +82,7 @@ static struct sdb_error *make_part(const char *file, const struct sdb_index_opti
 	options.address_count = read_addresses(&addresses);
 	options.addresses = addresses;
 	options.output = part;
+	options.unpacked = lasts;
 	if (!error)
 		error = sdb_index_file(file, &options, &result);
 	*partial_ret = result.partial;

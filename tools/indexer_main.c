@@ -43,7 +43,14 @@ static void on_signal(int number)
 
 /* ---- arguments ----------------------------------------------------------------------------- */
 
-enum { KEY_DETAIL = 0x1000, KEY_DEBUG_FILE, KEY_FORCE, KEY_JSON, KEY_STORE, KEY_PART };
+enum { KEY_DETAIL = 0x1000, KEY_DEBUG_FILE, KEY_FORCE, KEY_JSON, KEY_STORE, KEY_UNPACKED, KEY_PART };
+
+/* The processes that index have their own. */
+static bool is_welcome(void *arg, const struct sdb_index_result *result)
+{
+	(void)arg, (void)result;
+	return true;
+}
 
 static error_t parse_detail(struct argp_state *state, struct index_command *command, const char *arg)
 {
@@ -77,6 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_JSON: command->report.json = true; return 0;
 	case KEY_STORE: command->options.store = arg; return 0;
 	case KEY_PART: command->part = true; return 0;
+	case KEY_UNPACKED: command->options.unpacked = is_welcome; return 0;
 	case ARGP_KEY_ARGS:
 		command->names = state->argv + state->next;
 		command->name_count = state->argc - state->next;
@@ -96,6 +104,7 @@ static const struct argp_option options[] = {
 	{ "root", 'R', "ROOT", 0, "Look for debug files below ROOT too", 0 },
 	{ "debug-file", KEY_DEBUG_FILE, "FILE", 0, "The debug file of the one FILE given", 0 },
 	{ "force", KEY_FORCE, NULL, 0, "Index even what is up to date", 0 },
+	{ "unpacked", KEY_UNPACKED, NULL, 0, "End when there is a database that serves; in the store it is packed afterwards", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only errors", 0 },
 	{ "verbose", 'v', NULL, 0, "Print warnings about damage that was survived", 0 },
 	{ "part", KEY_PART, NULL, OPTION_HIDDEN, "For libstackdb, see sdb_indexing_start_part()", 0 },

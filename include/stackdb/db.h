@@ -59,6 +59,7 @@ struct sdb_db_info {
 	uint8_t elf_data;          /**< ELFDATA2LSB or ELFDATA2MSB */
 	enum sdb_detail detail;    /**< how much was put in */
 	uint32_t format_version;   /**< `user_version` of the file (docs/format.md) */
+	bool packed;               /**< false: it was wanted at once, and takes more room than it could */
 	uint64_t entry;            /**< ELF entry point */
 	uint64_t names;            /**< how many; their ids are 1 to this */
 	uint64_t files;            /**< the same */

@@ -11,6 +11,8 @@
 
 #pragma GCC visibility push(default)
 
+struct sdb_index_result;
+
 /** How a file is indexed; all zero is what `stackdb index` does. */
 struct sdb_index_options {
 	unsigned jobs;           /**< threads; 0: as many as there are processors */
@@ -27,11 +29,17 @@ struct sdb_index_options {
 	 */
 	const uint64_t *addresses;
 	size_t address_count;    /**< of `addresses` */
+	/**
+	 * Called when the database is there with its content not yet packed, before it is replaced by
+	 * the packed one: somebody waits for it. RESULT is what is known so far. False: it stays as it is.
+	 * Not called for a large module, or when nothing is to be done; may be NULL.
+	 */
+	bool (*unpacked)(void *arg, const struct sdb_index_result *result);
 	/** Called now and then from the calling thread with the share done, 0 to 1; may be NULL. */
 	void (*progress)(void *arg, double share);
 	/** Called for damage that was survived; thread-safe calls are serialised; may be NULL. */
 	void (*warning)(void *arg, const char *message);
-	void *arg;               /**< passed to `progress` and `warning` */
+	void *arg;               /**< passed to the functions above */
 };
 
 /** What indexing one file did. */

@@ -24,6 +24,8 @@ BUILDS = [
     ('values.cc', 'c++', ['g++', '-std=c++20', '-O0']), ('values.cc', 'c++', ['g++', '-std=c++20', '-O2']),
     ('values.cc', 'c++', ['clang++', '-std=c++20', '-O0']), ('values.cc', 'c++', ['clang++', '-std=c++20', '-O2']),
     ('pointers.c', 'c', ['gcc', '-O2']), ('pointers.c', 'c', ['gcc', '-O3', '-gdwarf-4']),
+    ('references.cc', 'c++', ['g++', '-O2']), ('references.cc', 'c++', ['g++', '-O1', '-gdwarf-4']),
+    ('references.cc', 'c++', ['clang++', '-O2']),
 ]
 
 

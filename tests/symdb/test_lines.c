@@ -57,9 +57,11 @@ static size_t random_sequence(uint64_t address, bool absurd)
 	return count - begin;
 }
 
+static bool check_unpacked(void *arg, uint64_t size);
+
 static void write_lines(const char *path, bool absurd, unsigned jobs)
 {
-	struct sdb_writer_options options = { .path = path, .jobs = jobs };
+	struct sdb_writer_options options = { .path = path, .jobs = jobs, .unpacked = check_unpacked, .arg = (void *)path };
 	struct sdb_db_info info = { .module_name = "lines", .module_path = "/lines", .indexer = "test" };
 	struct sdb_names *names = sdb_names_create();
 	const uint32_t *ranks;
@@ -171,24 +173,41 @@ static void ask(struct sdb_db *db)
 	}
 }
 
+static void check_all(const char *path, bool packed)
+{
+	struct reading all = { .high = UINT64_MAX };
+	struct sdb_db *db;
+
+	OK(sdb_db_open(path, NULL, &db));
+	CHECK(sdb_db_info(db)->packed == packed);
+	OK(sdb_db_verify(db));
+	OK(sdb_lines(db, 0, UINT64_MAX, take_row, &all));
+	check_rest(&all);
+	ask(db);
+	sdb_db_close(db);
+}
+
+static unsigned unpacked_count;
+
+static bool check_unpacked(void *arg, uint64_t size)
+{
+	(void)size;
+	check_all(arg, false);
+	unpacked_count++;
+	return true;
+}
+
 int main(void)
 {
 	char path[] = "/tmp/stackdb-lines-XXXXXX";
 
 	close(mkstemp(path));
 	for (int seed = 1; seed <= 6; seed++) {
-		struct reading all = { .high = UINT64_MAX };
-		struct sdb_db *db;
-
 		srand((unsigned)seed);
 		write_lines(path, seed % 2, (unsigned)seed % 3 + 1);
-		OK(sdb_db_open(path, NULL, &db));
-		OK(sdb_db_verify(db));
-		OK(sdb_lines(db, 0, UINT64_MAX, take_row, &all));
-		check_rest(&all);
-		ask(db);
-		sdb_db_close(db);
+		check_all(path, true);
 	}
+	CHECK(unpacked_count > 0);
 	unlink(path);
 	return 0;
 }

@@ -142,7 +142,7 @@ int main(void)
 
 	close(mkstemp(path));
 	close(mkstemp(other));
-	write_records(path, 1, 2);
+	write_records(path, 1, 2, NULL);
 	OK(sdb_db_open(path, NULL, &db));
 	for (uint32_t i = 1; i <= RANDOM_TYPES; i++)
 		hashes[i] = hash_type(db, i);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Random records of every kind are written and come back as they were; the bytes do not depend on the jobs. */
+/*
+ * Random records of every kind are written and come back as they were, also before they are packed; the bytes
+ * depend neither on that nor on the jobs.
+ */
 
 #include "flatten.h"
 #include "random_records.h"
 #include "write_records.h"
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct buffer wanted, found;
@@ -223,6 +227,36 @@ static bool same_files(const char *a, const char *b)
 	return c == d;
 }
 
+static void check_all(const char *path, bool packed)
+{
+	struct sdb_db *db;
+	uint32_t number = 0;
+
+	OK(sdb_db_open(path, NULL, &db));
+	CHECK(sdb_db_info(db)->packed == packed);
+	OK(sdb_db_verify(db));
+	read_records(db);
+	OK(sdb_codes(db, SDB_CODE_WITH_VARIABLES | SDB_CODE_WITH_CALLS, next_code, &number));
+	CHECK(number == RANDOM_CODES);
+	find_code(db);
+	find_instances(db);
+	find_children(db);
+	read_names(db);
+	sdb_db_close(db);
+}
+
+static unsigned unpacked_count;
+
+static bool check_unpacked(void *arg, uint64_t size)
+{
+	struct stat status;
+
+	check_all(arg, false);
+	CHECK(stat(arg, &status) == 0 && (uint64_t)status.st_size == size);
+	unpacked_count++;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	char path[] = "/tmp/stackdb-records-XXXXXX", other[] = "/tmp/stackdb-records-XXXXXX";
@@ -231,22 +265,12 @@ int main(int argc, char **argv)
 	close(mkstemp(path));
 	close(mkstemp(other));
 	for (int seed = 1; seed <= seeds; seed++) {
-		struct sdb_db *db;
-		uint32_t number = 0;
-		write_records(path, (uint64_t)seed, 1);
-		write_records(other, (uint64_t)seed, 3);
+		write_records(path, (uint64_t)seed, 1, NULL);
+		write_records(other, (uint64_t)seed, 3, check_unpacked);
 		CHECK(same_files(path, other));
-		OK(sdb_db_open(path, NULL, &db));
-		OK(sdb_db_verify(db));
-		read_records(db);
-		OK(sdb_codes(db, SDB_CODE_WITH_VARIABLES | SDB_CODE_WITH_CALLS, next_code, &number));
-		CHECK(number == RANDOM_CODES);
-		find_code(db);
-		find_instances(db);
-		find_children(db);
-		read_names(db);
-		sdb_db_close(db);
+		check_all(path, true);
 	}
+	CHECK(unpacked_count == (unsigned)seeds);
 	unlink(path);
 	unlink(other);
 	buffer_deinit(&wanted);

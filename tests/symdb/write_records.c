@@ -42,9 +42,9 @@ static void write_expressions(struct sdb_writer *writer)
 	OK(sdb_writer_expressions(writer, shared, RANDOM_EXPRESSIONS));
 }
 
-void write_records(const char *path, uint64_t seed, unsigned jobs)
+void write_records(const char *path, uint64_t seed, unsigned jobs, bool (*unpacked)(void *arg, uint64_t size))
 {
-	struct sdb_writer_options options = { .path = path, .jobs = jobs };
+	struct sdb_writer_options options = { .path = path, .jobs = jobs, .unpacked = unpacked, .arg = (void *)path };
 	struct sdb_db_info info = { .module_name = "random", .module_path = "/random", .indexer = "test" };
 	struct sdb_names *names = sdb_names_create();
 	struct sdb_writer *writer;

@@ -30,7 +30,10 @@
 		sdb_error_free(error_); \
 	} while (0)
 
-/* A database of all the random records of SEED (random_records.h) at PATH. */
-void write_records(const char *path, uint64_t seed, unsigned jobs);
+/*
+ * A database of all the random records of SEED (random_records.h) at PATH. UNPACKED, called with PATH, is as
+ * in struct sdb_writer_options.
+ */
+void write_records(const char *path, uint64_t seed, unsigned jobs, bool (*unpacked)(void *arg, uint64_t size));
 
 #endif
