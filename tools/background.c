@@ -3,17 +3,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define LOWEST 19 /* its niceness */
 
 static void give_way(void)
 {
-	const struct sched_param none = { 0 };
 	DIR *threads = opendir("/proc/self/task");
 	for (struct dirent *entry; threads && (entry = readdir(threads)) != NULL;)
 		if (entry->d_name[0] != '.')
-			sched_setscheduler((pid_t)atol(entry->d_name), SCHED_IDLE, &none);
+			setpriority(PRIO_PROCESS, (id_t)atol(entry->d_name), LOWEST);
 	if (threads)
 		closedir(threads);
 }

@@ -3,8 +3,8 @@
 #define TOOLS_BACKGROUND_H
 
 /*
- * From here on nobody waits for this process: it uses no standard stream of others, and all its threads run only when
- * nobody else wants to.
+ * From here on nobody waits for this process: it uses no standard stream of others, and all its threads have the lowest
+ * priority.
  */
 void background_enter(void);
 
