@@ -190,6 +190,31 @@ def stacks(stackdb, report, guest, seen):
         check.close(50)
 
 
+def crash(stackdb, report, guest, seen):
+    """Kernel stacks, and where user mode was left, against crash on the dump of that moment."""
+    if not guest_peers.crash_program(guest.kernel):
+        return report.say(f"  # {guest.name}: no crash reads a dump of it (tests/lib/guest_peers.py says why)")
+    check = report.check(f"{guest.name}: stacks against crash", {
+        "ends early": "a stack whose beginning is the same: crash knows no more of a vfork() and of a 32-bit program's call"})
+    text = guest_peers.crash(guest.kernel, seen["dump"], ["ps", "foreach bt"])
+    mine = {row["tid"]: [frame["pc"] for frame in guest_tools.frames(row["frames"]) if not frame["inline"]]
+            for row in seen["backtrace"]}
+    dead = {row["tid"] for row in seen["ps"] if row["state"] in "ZX"}
+    for tid, stack in guest_peers.crash_stacks(text).items():
+        expected, found = guest_peers.in_kernel(stack), mine.get(tid, [])
+        if tid in dead:
+            continue
+        short = len(expected) < len(found) and expected == found[:len(expected)]
+        check.compare(f"task {tid}", expected, found, "ends early" if short else "differs")
+    early = len(check.differences["ends early"])
+    check.compare(f"{early} of {check.asked} end early", True, early <= check.asked / 20, "too many end early")
+    program = {row["tid"]: guest_tools.frames(row["program"])[0]["pc"] for row in seen["levels"] if row.get("program")}
+    for tid, registers in guest_peers.crash_registers(text).items():
+        if tid in program:
+            check.compare(f"task {tid}: where it was in user mode", registers["rip"], program[tid], "user mode")
+    check.close(100)
+
+
 def same_arguments(report, guest, drgn, mine):
     """Where both know a parameter's value it is the same; how many of drgn's we have is said, and must be nearly all."""
     check = report.check(f"{guest.name}: arguments in kernel stacks against drgn")
@@ -304,8 +329,8 @@ def hostile(stackdb, report, guest, seen, count=100):
     check.close(count)
 
 
-PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, user_stacks, probes,
-                                          undisturbed, hostile)}
+PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, crash, user_stacks,
+                                          probes, undisturbed, hostile)}
 
 
 def boots(stackdb, report, kernel, count):
