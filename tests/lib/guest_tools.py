@@ -63,17 +63,35 @@ class Counted:
         return None
 
 
+def start_probing(stackdb, guest, command, *arguments, seconds=60):
+    """A `stackdb probetargets` or the like on the guest, whose probes are set: it has stopped the machine for that, and let it go."""
+    guest.status()  # takes in what happened until now
+    guest.monitor.events.clear()
+    process = subprocess.Popen([stackdb.program, command, *guest.arguments(), *arguments], env=stackdb.env, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + seconds
+    seen = resumed = None
+    while process.poll() is None and time.monotonic() < end:
+        guest.status()
+        events = [event["event"] for event in guest.monitor.events]
+        if "RESUME" in events:
+            resumed = resumed or time.monotonic()
+            # It goes on being stopped where something is met all the time.
+            if events == seen or time.monotonic() - resumed > 5:
+                return process
+            seen = events
+            time.sleep(0.7)
+        time.sleep(0.05)
+    process.kill()
+    raise Failure(f"{command} {' '.join(arguments)} does not begin: {process.communicate()[1][-500:]}")
+
+
 @contextlib.contextmanager
-def probing(stackdb, guest, *arguments, wait=20):
+def probing(stackdb, guest, *arguments, wait=60):
     """Runs `stackdb probetargets` on the guest for the time of the block."""
     counted = Counted()
-    process = subprocess.Popen([stackdb.program, "probetargets", *guest.arguments(), *arguments], env=stackdb.env,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start_probing(stackdb, guest, "probetargets", *arguments)
     try:
-        # It has begun when the machine that it stopped runs again.
-        time.sleep(min(2, wait))
-        if process.poll() is not None:
-            raise Failure(f"probetargets {' '.join(arguments)}: {process.communicate()[1][-500:]}")
         yield counted
     finally:
         process.terminate()

@@ -190,6 +190,31 @@ def stacks(stackdb, report, guest, seen):
         check.close(50)
 
 
+def crash(stackdb, report, guest, seen):
+    """Kernel stacks, and where user mode was left, against crash on the dump of that moment."""
+    if not guest_peers.crash_program(guest.kernel):
+        return report.say(f"  # {guest.name}: no crash reads a dump of it (tests/lib/guest_peers.py says why)")
+    check = report.check(f"{guest.name}: stacks against crash", {
+        "ends early": "a stack whose beginning is the same: crash knows no more of a vfork() and of a 32-bit program's call"})
+    text = guest_peers.crash(guest.kernel, seen["dump"], ["ps", "foreach bt"])
+    mine = {row["tid"]: [frame["pc"] for frame in guest_tools.frames(row["frames"]) if not frame["inline"]]
+            for row in seen["backtrace"]}
+    dead = {row["tid"] for row in seen["ps"] if row["state"] in "ZX"}
+    for tid, stack in guest_peers.crash_stacks(text).items():
+        expected, found = guest_peers.in_kernel(stack), mine.get(tid, [])
+        if tid in dead:
+            continue
+        short = len(expected) < len(found) and expected == found[:len(expected)]
+        check.compare(f"task {tid}", expected, found, "ends early" if short else "differs")
+    early = len(check.differences["ends early"])
+    check.compare(f"{early} of {check.asked} end early", True, early <= check.asked / 20, "too many end early")
+    program = {row["tid"]: guest_tools.frames(row["program"])[0]["pc"] for row in seen["levels"] if row.get("program")}
+    for tid, registers in guest_peers.crash_registers(text).items():
+        if tid in program:
+            check.compare(f"task {tid}: where it was in user mode", registers["rip"], program[tid], "user mode")
+    check.close(100)
+
+
 def same_arguments(report, guest, drgn, mine):
     """Where both know a parameter's value it is the same; how many of drgn's we have is said, and must be nearly all."""
     check = report.check(f"{guest.name}: arguments in kernel stacks against drgn")
@@ -216,11 +241,10 @@ def same_arguments(report, guest, drgn, mine):
 def user_stacks(stackdb, report, guest, seen):
     """The user part of stacks against a gdb inside the guest."""
     check = report.check(f"{guest.name}: user stacks against gdb inside", {
-        "gdb shows a frame twice": "gdb 13 gives an inlined cancellation wrapper a frame of its own",
-        "second look": "not understood yet: once in about ten boots a program's part is missing, and there when asked again"})
+        "gdb shows a frame twice": "gdb 13 gives an inlined cancellation wrapper a frame of its own"})
     oracle.need("gdb", "gdbserver")
-    for tid, row in seen["first look"].items():
-        check.differ("second look", f"{tid}: {row}")
+    for tid, row in without_program(seen).items():
+        check.differ("no part of the program", f"{tid}: {row}")
     mine = {row["tid"]: guest_tools.frames(row.get("program", [])) for row in seen["levels"]}
     for role in ("threads", "sleeper", "handler", "mapper"):
         pid = guest.pid_of(role)
@@ -304,8 +328,8 @@ def hostile(stackdb, report, guest, seen, count=100):
     check.close(count)
 
 
-PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, user_stacks, probes,
-                                          undisturbed, hostile)}
+PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, crash, user_stacks,
+                                          probes, undisturbed, hostile)}
 
 
 def boots(stackdb, report, kernel, count):
@@ -381,9 +405,6 @@ def look(stackdb, guest, work):
                 seen["gdb"] = guest_peers.gdb(guest, bias=seen["bias"])
         seen["backtrace"] = stackdb.json("backtrace", "--json", *guest.arguments())
         seen["levels"] = stackdb.json("backtrace", "--json", "--all-levels", *guest.arguments())
-        seen["first look"] = without_program(seen)
-        if seen["first look"]:
-            seen["levels"] = stackdb.json("backtrace", "--json", "--all-levels", *guest.arguments())
     seen["after"] = guest_tools.witness(guest)
     return seen
 

@@ -6,6 +6,7 @@ started for it when they do not run; without them, or without the module, this i
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,23 @@ def virsh(*arguments, check=True):
     return done.stdout
 
 
+CONFIGURATION = "/etc/libvirt/qemu.conf"
+
+
+def without_kvm(work, *command):
+    """COMMAND where /dev/kvm cannot be opened. Where only root may, QEMU is found to have KVM when it is asked for what it can,
+    and not when that is checked: libvirt then asks again whenever it looks, ten times for each domain, for two seconds each."""
+    if not os.path.exists("/dev/kvm") or not os.path.exists(CONFIGURATION):
+        return list(command)
+    with open(f"{work}/no-kvm", "wb") as file:
+        os.fchmod(file.fileno(), 0)
+    shutil.copyfile(CONFIGURATION, f"{work}/qemu.conf")
+    with open(f"{work}/qemu.conf", "a", encoding="utf-8") as file:
+        file.write("\nnamespaces = []\n")  # a domain's own /dev does not go with a mount in this one
+    hide = f'mount --bind "{work}/no-kvm" /dev/kvm && mount --bind "{work}/qemu.conf" {CONFIGURATION} && exec "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide, "sh", *command]
+
+
 @contextlib.contextmanager
 def daemons(work):
     """libvirt's, unless they run already."""
@@ -43,7 +61,7 @@ def daemons(work):
         os.makedirs("/run/libvirt", exist_ok=True)
         for name in ("virtlogd", "libvirtd"):
             with open(f"{work}/{name}.log", "wb") as log:
-                started.append(subprocess.Popen([name], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                started.append(subprocess.Popen(without_kvm(work, name), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                 preexec_fn=guests.die_with_parent))
     try:
         for _ in range(100):
@@ -57,6 +75,14 @@ def daemons(work):
         for process in reversed(started):
             process.terminate()
             process.wait(20)
+
+
+def state(name, expected):
+    """What libvirt says of a domain; it is told by QEMU, some time after what was done."""
+    end = time.monotonic() + 20
+    while (found := virsh("domstate", name).strip()) != expected and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
 
 
 @contextlib.contextmanager
@@ -89,10 +115,10 @@ def shared_domain(check, work, random, number, kind, machine):
         with Program("--qemu-libvirt-domain", name) as program:
             check.compare(f"{kind}: state", True, program.opening.endswith("status=1"), program.opening)
             check.compare(f"{kind}: pause by a stub that is added", "ok", program("pause"))
-            check.compare(f"{kind}: libvirt sees it", "paused", virsh("domstate", name).strip())
+            check.compare(f"{kind}: libvirt sees it", "paused", state(name, "paused"))
             check.compare(f"{kind}: resume", "ok", program("resume"))
             check.compare(f"{kind}: closes", 0, program.close())
-        check.compare(f"{kind}: runs on", "running", virsh("domstate", name).strip())
+        check.compare(f"{kind}: runs on", "running", state(name, "running"))
         left = [line for line in virsh("qemu-monitor-command", "--hmp", name, "info chardev").splitlines() if line.startswith("gdb:")]
         check.compare(f"{kind}: no stub is left", [], left)
         pid = int(re.search(r"pid=(\d+)", program.opening).group(1))

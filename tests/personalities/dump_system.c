@@ -290,7 +290,7 @@ static void print_regions(const char *kind, int64_t pid, const struct sdb_region
 		       region->flags & SDB_REGION_READ ? 'r' : '-', region->flags & SDB_REGION_WRITE ? 'w' : '-',
 		       region->flags & SDB_REGION_EXECUTE ? 'x' : '-', region->flags & SDB_REGION_SHARED ? 's' : 'p', region->offset);
 		hex(region->name, strlen(region->name));
-		printf("\n");
+		printf("%s\n", region->flags & SDB_REGION_DELETED ? " deleted" : "");
 	}
 }
 
@@ -343,16 +343,30 @@ static struct sdb_error *print_words(void *arg, const struct sdb_task *task)
 	return NULL;
 }
 
-static void print_cached(int64_t pid, uint64_t at, const struct sdb_region *region, const uint8_t *page, size_t size)
+/* As zlib has it. */
+static uint32_t crc32(const uint8_t *data, size_t size)
 {
-	printf("page %" PRId64 " %" PRIx64 " %" PRIx64 " ", pid, at, region->offset + (at - region->low));
-	hex(region->name, strlen(region->name));
-	printf(" ");
-	hex(page, size < 256 ? size : 256);
-	printf("\n");
+	uint32_t sum = ~0u;
+	for (size_t i = 0; i < size; i++) {
+		sum ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			sum = sum >> 1 ^ (sum & 1 ? 0xedb88320u : 0);
+	}
+	return ~sum;
 }
 
-/* Each page of the regions of every process that can be read in any way, as sums. */
+/* A page of a file. */
+static void print_page(int64_t pid, uint64_t at, const struct sdb_region *region, const uint8_t *page, const char *where)
+{
+	if (region->name[0] != '/')
+		return;
+	printf("page %" PRId64 " %" PRIx64 " %" PRIx64 " ", pid, at, region->offset + (at - region->low));
+	hex(region->name, strlen(region->name));
+	printf(" %08x %s%s%s\n", crc32(page, 4096), where, region->flags & SDB_REGION_WRITE ? "-w" : "",
+	       region->flags & SDB_REGION_EXECUTE ? "-x" : "");
+}
+
+/* Each page of the regions of every process that can be read in any way: of files their sums, of the others how many. */
 static struct sdb_error *read_pages(void *arg, const struct sdb_task *task)
 {
 	struct sdb_target *target = arg;
@@ -371,17 +385,16 @@ static struct sdb_error *read_pages(void *arg, const struct sdb_task *task)
 		for (uint64_t at = space->regions[i].low; !error && at < space->regions[i].high && present + cached + absent < 512; at += 4096) {
 			uint8_t page[4096];
 			size_t done;
+			bool here;
 			error = guest_read(target, &paging, at, page, sizeof(page), &done);
-			if (!error && done) {
-				present++;
-				continue;
-			}
-			if (!error)
+			here = !error && done;
+			if (!error && !here)
 				error = personality->read_absent(target, task->tgid, at, page, sizeof(page), &done);
-			if (done && !cached++)
-				print_cached(task->tgid, at, &space->regions[i], page, done);
-			if (!done)
-				absent++;
+			present += here;
+			cached += !here && done;
+			absent += !done;
+			if (!error && done == sizeof(page))
+				print_page(task->tgid, at, &space->regions[i], page, here ? "present" : "cached");
 		}
 		printf("pages %" PRId64 " %" PRIx64 " present %u cached %u absent %u\n", task->tgid, space->regions[i].low, present,
 		       cached, absent);
