@@ -41,7 +41,8 @@ struct linux_task_layout {
 	struct linux_member idle;
 	char letters[16];        /* of the bits of the state, as the kernel's own table has them */
 	unsigned letter_count;
-	uint32_t view;           /* bytes of a task that have what is asked for of it */
+	uint32_t view;           /* bytes of a task that have what is asked for of it, and of what it leads to: */
+	uint32_t cred_view, pid_view, kthread_view, worker_view;
 	uint64_t init_task;
 };
 
