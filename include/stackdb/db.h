@@ -92,6 +92,12 @@ struct sdb_error *sdb_db_verify(struct sdb_db *db);
 /** Text of name ID; malloc'ed. ID 0 gives an empty string. */
 struct sdb_error *sdb_name(struct sdb_db *db, sdb_name_id id, char **text_ret);
 
+/**
+ * Number of the name TEXT, as records have it; *ID_RET 0: nothing has this name. To find a member of a type it is
+ * cheaper to compare numbers than to ask for the text of each.
+ */
+struct sdb_error *sdb_name_find(struct sdb_db *db, const char *text, sdb_name_id *id_ret);
+
 /** Text of file ID: its whole path as the debuginfo gives it; malloc'ed. */
 struct sdb_error *sdb_file(struct sdb_db *db, sdb_file_id id, char **path_ret);
 
