@@ -2,6 +2,7 @@
 /* A module of a target: its file, its build-id, where it was loaded to, its database. */
 
 #include "space.h"
+#include "codes.h"
 #include "symdb/hex.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ void module_free(struct sdb_module *module)
 	if (module->temporary && module->file)
 		unlink(module->file);
 	names_destroy(module->names);
+	codes_destroy(module->codes);
 	free(module->context);
 	sdb_db_close(module->db);
 	sdb_error_free(module->trouble);

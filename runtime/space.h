@@ -32,6 +32,7 @@ struct sdb_module {
 	struct sdb_db *db;
 	struct frame_context *context; /* of its globals; NULL before that is asked for */
 	struct names *names;       /* names of its functions that were asked for, see symbolize.c */
+	struct codes *codes;       /* code that frames were in, see codes.h; NULL: none yet */
 };
 
 /* A region as a driver finds it. */
