@@ -38,7 +38,9 @@ struct sdb_open_options {
  */
 struct sdb_error *sdb_db_open(const char *path, const struct sdb_open_options *options,
 			      struct sdb_db **db_ret);
-/** Frees DB and what it owns; NULL is allowed. */
+/** DB for one more user, with the same cache: it has to be closed as often as it was opened and shared. */
+struct sdb_db *sdb_db_share(struct sdb_db *db);
+/** Frees DB and what it owns, unless others share it; NULL is allowed. */
 void sdb_db_close(struct sdb_db *db);
 
 /** The path that DB was opened with. */
