@@ -18,8 +18,11 @@
 
 struct ram;
 
-/* LIMIT: bytes that stay resident, about. */
-struct ram *ram_create(size_t limit);
+/*
+ * LIMIT: bytes that stay resident, about. BULK: as long as there is room what is read in bulk stays, too, and is read
+ * as fast as memory then; else it is read from the file, at three quarters of that.
+ */
+struct ram *ram_create(size_t limit, bool bulk);
 void ram_destroy(struct ram *ram);
 
 /* Adds RAM at LOW up to HIGH, that is not mapped. Ranges are added in order and do not overlap. */
