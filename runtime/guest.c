@@ -22,14 +22,6 @@ struct kept {
 	struct translation translation; /* of its first byte */
 };
 
-/* A piece of physical memory that this program has; SIZE 0: none. */
-struct mapped {
-	uint64_t low, size;
-	const uint8_t *data;
-};
-#define MAPPED 64u
-#define MAPPED_BITS 14
-
 struct guest {
 	struct paging kernel;
 	bool have_kernel;
@@ -37,7 +29,6 @@ struct guest {
 	bool have_cpu;
 	uint32_t generation; /* from 1 on */
 	struct kept *kept;   /* KEPT of them, by the page's number; NULL: none yet */
-	struct mapped mapped[MAPPED]; /* by the piece's number */
 };
 
 struct guest *guest_get(struct sdb_target *target)
@@ -157,21 +148,9 @@ bool guest_translate(struct sdb_target *target, const struct paging *paging, uin
 
 /* ---- physical ------------------------------------------------------------------------------------- */
 
-/* Drivers take their time to find a piece, and tables are read eight bytes here and eight there. */
 const uint8_t *guest_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret)
 {
-	struct guest *guest = guest_get(target);
-	struct mapped *piece = guest ? &guest->mapped[(address >> MAPPED_BITS) % MAPPED] : NULL;
-	if (piece && address - piece->low < piece->size) {
-		*size_ret = (size_t)(piece->size - (address - piece->low));
-		return piece->data + (address - piece->low);
-	}
-	const uint8_t *data = target->driver->map_physical ? target->driver->map_physical(target, address, size_ret) : NULL;
-	if (piece && data) {
-		uint64_t most = (1u << MAPPED_BITS) - (address & ((1u << MAPPED_BITS) - 1));
-		*piece = (struct mapped){ address, *size_ret < most ? *size_ret : most, data };
-	}
-	return data;
+	return target->driver->map_physical ? target->driver->map_physical(target, address, size_ret) : NULL;
 }
 
 /* Of a driver that only maps. */
