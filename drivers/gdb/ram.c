@@ -37,6 +37,7 @@ struct ram {
 	size_t last_block; /* that was touched last */
 	size_t resident, limit; /* blocks */
 	bool bulk; /* what is read in bulk may be among them */
+	unsigned lettings; /* how often all was let go */
 };
 
 struct ram *ram_create(size_t limit, bool bulk)
@@ -172,7 +173,10 @@ static struct ram_range *find(struct ram *ram, uint64_t address)
 	return NULL;
 }
 
-/* Lets go of all that is resident; pointers into the mappings stay good, their pages come in again. */
+/*
+ * Lets go of all that is resident; pointers into the mappings stay good, but what they lead to comes in again with all
+ * that the kernel brings in besides, and nobody counts it: who keeps some asks for them anew.
+ */
 static void let_go(struct ram *ram)
 {
 	for (unsigned i = 0; i < ram->count; i++) {
@@ -185,6 +189,7 @@ static void let_go(struct ram *ram)
 		memset(range->touched, 0, ((size >> BLOCK_BITS) / 64 + 1) * sizeof(uint64_t));
 	}
 	ram->resident = 0;
+	ram->lettings++;
 }
 
 /*
@@ -221,6 +226,11 @@ const uint8_t *ram_at(struct ram *ram, uint64_t address, size_t *size_ret)
 	}
 	*size_ret = (size_t)left;
 	return range->base + place;
+}
+
+unsigned ram_lettings(const struct ram *ram)
+{
+	return ram->lettings;
 }
 
 static struct sdb_error *lost(const struct ram_range *range)

@@ -39,6 +39,8 @@ bool ram_is_mapped(const struct ram *ram, unsigned index);
 
 /* Where ADDRESS is, and how many bytes from there on; NULL: it is not RAM, or not mapped, or the file has gone. */
 const uint8_t *ram_at(struct ram *ram, uint64_t address, size_t *size_ret);
+/* Counts how often all that was resident was let go: pointers from before are to be asked for anew. */
+unsigned ram_lettings(const struct ram *ram);
 /*
  * Copies what is mapped: *DONE_RET bytes, 0 when the first is not. NOT_FOUND: it is RAM whose file was truncated.
  */

@@ -75,6 +75,7 @@ struct linux_system {
 	bool have_direct;
 	uint64_t ram_high;       /* the end of physical memory */
 	struct linux_block blocks[LINUX_BLOCKS]; /* by address */
+	unsigned map_changes;    /* of the target, when they were asked for */
 	uint8_t *scratch;        /* a task, where memory is not mapped here */
 	/* CPUs. */
 	uint64_t percpu_offsets; /* address of the table; 0: one CPU, without */
@@ -135,7 +136,7 @@ static inline const uint8_t *linux_at(struct linux_system *system, uint64_t addr
 {
 	const struct linux_block *block = &system->blocks[(address >> LINUX_BLOCK_BITS) & (LINUX_BLOCKS - 1)];
 	uint64_t at = address - block->low;
-	if (at < block->size && block->size - at >= size)
+	if (at < block->size && block->size - at >= size && system->map_changes == system->target->map_changes)
 		return block->data + at;
 	return linux_at_block(system, address, size);
 }
