@@ -130,7 +130,8 @@ struct driver {
 	struct sdb_error *(*cpu_state)(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
 	/*
 	 * Where SIZE_RET bytes of RAM from ADDRESS on are in this program; NULL: not mapped, or no RAM. They stay
-	 * there until the target is closed.
+	 * there until the target is closed; but a driver that keeps little of them resident counts target->map_changes
+	 * when it lets go of all: who remembers where they are asks anew then.
 	 */
 	const uint8_t *(*map_physical)(struct sdb_target *target, uint64_t address, size_t *size_ret);
 	/* *DONE_RET bytes, 0 when there is nothing at ADDRESS. NULL: what is mapped is all. */

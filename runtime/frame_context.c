@@ -5,6 +5,7 @@
  */
 
 #include "call.h"
+#include "codes.h"
 #include "frame_context.h"
 #include "saved.h"
 #include "system.h"
@@ -244,18 +245,12 @@ static struct sdb_error *find_code(struct frame_context *frame)
 {
 	struct sdb_context *context = &frame->context;
 	uint32_t *scopes = NULL;
-	struct sdb_code *code = NULL;
 	size_t count = 0;
-	struct sdb_error *error = sdb_code_at(context->db, context->pc, SDB_CODE_WITH_VARIABLES | SDB_CODE_WITH_CALLS,
-					      &code);
-	if (error) {
-		if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
-			return error;
-		sdb_error_free(error);
-		return NULL;
-	}
-	context->code = code;
-	error = sdb_code_scopes_at(code, context->pc, &scopes, &count);
+	struct sdb_error *error = codes_get(frame->self.region->module, context->db, context->pc, &frame->kept);
+	if (error || !frame->kept)
+		return error;
+	context->code = frame->kept->code;
+	error = sdb_code_scopes_at(context->code, context->pc, &scopes, &count);
 	if (!error && count)
 		context->scope = frame->innermost = scopes[0];
 	free(scopes);
@@ -299,7 +294,7 @@ void frame_context_destroy(struct frame_context *frame)
 {
 	while (frame) {
 		struct frame_context *caller = frame->caller;
-		sdb_code_free((struct sdb_code *)frame->context.code);
+		codes_release(frame->kept);
 		free(frame);
 		frame = caller;
 	}

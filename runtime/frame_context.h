@@ -17,6 +17,7 @@ struct frame_context {
 	bool last;           /* it has no caller */
 	bool caller_asked;
 	uint32_t innermost;  /* scope */
+	struct kept_code *kept; /* that the context has the code of; NULL: none */
 	struct frame_context *caller;
 };
 

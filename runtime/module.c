@@ -2,6 +2,7 @@
 /* A module of a target: its file, its build-id, where it was loaded to, its database. */
 
 #include "space.h"
+#include "codes.h"
 #include "symdb/hex.h"
 
 #include <errno.h>
@@ -23,13 +24,13 @@ void module_free(struct sdb_module *module)
 	if (module->temporary && module->file)
 		unlink(module->file);
 	names_destroy(module->names);
+	codes_destroy(module->codes);
 	part_destroy(module->part);
 	free(module->context);
 	sdb_db_close(module->db);
 	sdb_error_free(module->trouble);
 	free(module->sections);
 	free(module->file);
-	free(module->database);
 	free(module->path);
 	free(module);
 }
@@ -124,13 +125,13 @@ struct sdb_error *module_give(struct sdb_target *target, const struct module_fou
 	module->bias = found->bias;
 	module->path = strdup(found->name);
 	module->file = found->file ? strdup(found->file) : NULL;
-	module->database = found->database ? strdup(found->database) : NULL;
+	module->db = found->db ? sdb_db_share(found->db) : NULL;
 	module->build_id_length = found->build_id_length <= sizeof(module->build_id) ? found->build_id_length : 0;
 	if (module->build_id_length)
 		memcpy(module->build_id, found->build_id, module->build_id_length);
 	if (found->section_count)
 		module->sections = sections_create(found->section_count);
-	if (!module->path || (found->file && !module->file) || (found->database && !module->database) || (found->section_count && !module->sections)) {
+	if (!module->path || (found->file && !module->file) || (found->section_count && !module->sections)) {
 		module_free(module);
 		return NO_MEMORY();
 	}
@@ -170,10 +171,6 @@ static struct sdb_error *find_given(struct sdb_module *module, const struct sdb_
 {
 	char id[129];
 	*temporary_ret = false;
-	if (module->database) {
-		*path_ret = strdup(module->database);
-		return *path_ret ? NULL : NO_MEMORY();
-	}
 	if (module->build_id_length) {
 		struct sdb_error *error = sdb_store_find(module->build_id, module->build_id_length, path_ret);
 		bool missing = error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND;

@@ -21,7 +21,6 @@ struct sdb_module {
 	bool seen;      /* in the reading of regions that is under way */
 	bool examined;  /* what follows is known */
 	char *file;     /* how this program opens it; NULL: it cannot */
-	char *database; /* that was given; NULL: it is sought */
 	bool given;     /* who found it knows build-id and bias: no file is looked for */
 	struct sections *sections; /* of a relocatable one, instead of a bias; NULL: none */
 	bool from_memory; /* build-id and bias were read from the target's memory; `file` only serves to index */
@@ -35,6 +34,7 @@ struct sdb_module {
 	struct part *part;         /* a database of what some stacks need, made in haste; NULL: none. See part.c */
 	struct frame_context *context; /* of its globals; NULL before that is asked for */
 	struct names *names;       /* names of its functions that were asked for, see symbolize.c */
+	struct codes *codes;       /* code that frames were in, see codes.h; NULL: none yet */
 };
 
 /* A region as a driver finds it. */
@@ -53,7 +53,7 @@ struct module_found {
 	size_t build_id_length;
 	uint64_t key;              /* what tells it from another one of the same name */
 	uint64_t bias;
-	const char *database;      /* that is known already: NULL: it is sought; copied */
+	struct sdb_db *db;         /* that is open already, and of this build-id; shared; NULL: it is sought */
 	const char *file;          /* to index when there is no database, and to look for there: NULL: none; copied */
 	const struct section_place *sections; /* with name and target; copied; NULL: BIAS counts */
 	size_t section_count;

@@ -98,6 +98,8 @@ struct sdb_error *sdb_target_open(struct sdb_target *target)
 		personality_close(target);
 		target->driver->close(target);
 		target->state = NULL;
+		guest_destroy(target->guest);
+		target->guest = NULL;
 		while (target->thread_count)
 			target_remove_thread(target, target->threads[target->thread_count - 1]);
 		target->status = SDB_TARGET_CLOSED;

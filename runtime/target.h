@@ -50,6 +50,7 @@ struct sdb_target {
 	bool space_stale;        /* it has run since */
 	struct page_cache *pages;
 	unsigned page_changes;   /* how often something in `pages` made room for something else */
+	unsigned map_changes;    /* how often the driver let go of what it had mapped, see driver.map_physical */
 	struct unwind_cache *unwinding;
 	struct probes *probes;
 	struct guest *guest;  /* translations; NULL before they are asked for */

@@ -7,6 +7,7 @@
 #include "meta.h"
 #include "schema.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct cached_block;
 struct stored_row;
@@ -39,6 +40,7 @@ struct sdb_db {
 	struct sdb_segment *segments;
 	size_t segment_count;
 	bool have_sections, have_segments;
+	atomic_uint users; /* that have to close it */
 };
 
 /* With the mutex held: compiles TEXT, runs a step with a bound on the work. */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WINDOW = 8192 };
+enum { WINDOW = 4096 };
 
 struct file {
 	sqlite3_file base; /* first, so that a pointer to one is a pointer to the other */

@@ -124,22 +124,9 @@ static struct sdb_error *report(struct search *search, uint64_t name, const char
 
 static struct sdb_error *exact(struct search *search, const char *text)
 {
-	size_t length = strlen(text);
-	BLOCK_SCOPED const struct block *block = NULL;
-	if (sdb_db_info(search->db)->names == 0)
-		return NULL;
-	struct sdb_error *error = names_find_block(search->db, text, length, &block);
-	if (error)
-		return error;
-	struct text_reader reader;
-	text_reader_init(&reader, block);
-	if (text_reader_search(&reader, text, length) &&
-	    text_compare(reader.text.data, reader.text.size, text, length) == 0)
-		error = report(search, reader.number, text);
-	else if (reader.failed)
-		error = text_reader_error(search->db, block, &reader);
-	text_reader_deinit(&reader);
-	return error;
+	sdb_name_id name;
+	struct sdb_error *error = sdb_name_find(search->db, text, &name);
+	return error || !name ? error : report(search, name, text);
 }
 
 /* ---- patterns -------------------------------------------------------------------- */

@@ -96,8 +96,9 @@ static void model_from(const uint8_t costs[16], int16_t *model)
 		best = weights[symbol] > weights[best] ? symbol : best;
 	}
 	for (int symbol = 0; symbol < 16; symbol++) {
-		uint64_t room = (1u << MODEL_BITS) - 16 * SHARE_MIN;
-		shares[symbol] = SHARE_MIN + (uint32_t)(weights[symbol] * room / (sum ? sum : 1));
+		/* Weights have 17 bits and the room 15: their product fits, and a division of 32 bits is the fast one. */
+		uint32_t room = (1u << MODEL_BITS) - 16 * SHARE_MIN;
+		shares[symbol] = SHARE_MIN + weights[symbol] * room / (sum ? sum : 1);
 		used += shares[symbol];
 	}
 	shares[best] += (1u << MODEL_BITS) - used;

@@ -4,6 +4,7 @@
 #include "names.h"
 #include "database.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* Hands the reader's text over to the caller as a string. */
 static char *take_text(struct text_reader *reader)
@@ -116,6 +117,27 @@ struct sdb_error *names_find_block(struct sdb_db *db, const char *text, size_t l
 		block_release(*block_ret);
 		*block_ret = NULL;
 	}
+	return error;
+}
+
+struct sdb_error *sdb_name_find(struct sdb_db *db, const char *text, sdb_name_id *id_ret)
+{
+	size_t length = strlen(text);
+	BLOCK_SCOPED const struct block *block = NULL;
+	struct text_reader reader;
+	*id_ret = 0;
+	if (sdb_db_info(db)->names == 0)
+		return NULL;
+	struct sdb_error *error = names_find_block(db, text, length, &block);
+	if (error)
+		return error;
+	text_reader_init(&reader, block);
+	if (text_reader_search(&reader, text, length)
+	    && text_compare(reader.text.data, reader.text.size, text, length) == 0)
+		*id_ret = (sdb_name_id)reader.number;
+	else if (reader.failed)
+		error = text_reader_error(db, block, &reader);
+	text_reader_deinit(&reader);
 	return error;
 }
 

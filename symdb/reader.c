@@ -268,6 +268,7 @@ struct sdb_error *sdb_db_open(const char *path, const struct sdb_open_options *o
 	if (!db)
 		return sdb_error_new(SDB_ERROR_MEMORY, "out of memory");
 	pthread_mutex_init(&db->mutex, NULL);
+	atomic_init(&db->users, 1);
 	db->cache_size = options && options->cache_size ? options->cache_size : DEFAULT_CACHE;
 	db->path = strdup(path);
 	struct sdb_error *error = db->path ? read_header(db) :
@@ -286,9 +287,15 @@ struct sdb_error *sdb_db_open(const char *path, const struct sdb_open_options *o
 	return NULL;
 }
 
+struct sdb_db *sdb_db_share(struct sdb_db *db)
+{
+	atomic_fetch_add_explicit(&db->users, 1, memory_order_relaxed);
+	return db;
+}
+
 void sdb_db_close(struct sdb_db *db)
 {
-	if (!db)
+	if (!db || atomic_fetch_sub_explicit(&db->users, 1, memory_order_acq_rel) != 1)
 		return;
 	block_cache_deinit(db);
 	sections_unload(db);

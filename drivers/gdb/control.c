@@ -54,8 +54,9 @@ struct sdb_error *stub_halt(struct stub *stub)
 
 struct sdb_error *stub_hold(struct stub *stub, bool *was_running)
 {
-	struct sdb_error *error = stub_need(stub);
-	*was_running = stub->running;
+	bool ran;
+	struct sdb_error *error = stub_reach(stub, &ran);
+	*was_running = ran || stub->running;
 	return error ? error : stub_halt(stub);
 }
 
@@ -78,9 +79,8 @@ static bool is_ending(const struct stub *stub)
 struct sdb_error *stub_pause(struct sdb_target *target)
 {
 	struct stub *stub = stub_of(target);
-	struct sdb_error *error = stub_need(stub);
-	if (!error)
-		error = stub_halt(stub);
+	bool ran;
+	struct sdb_error *error = stub_hold(stub, &ran);
 	if (!error && is_ending(stub) && !stub->watched) {
 		target->status = SDB_TARGET_EXITED;
 		target->exit_status = (int)stub->events[stub->event_count - 1].number;

@@ -121,24 +121,33 @@ static struct sdb_error *number_cpus(struct stub *stub)
 	return error;
 }
 
-struct sdb_error *stub_need(struct stub *stub)
+struct sdb_error *stub_reach(struct stub *stub, bool *ran_ret)
 {
-	bool ran;
+	*ran_ret = false;
 	if (stub->rsp && stub->rsp->lost && stub->thread_count && stub->target->status)
 		return stub_reconnect(stub);
 	if (stub->rsp)
 		return NULL;
 	if (stub->broken)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: there is no connection to the gdb stub any more", stub->target->name);
-	struct sdb_error *error = connect_to(stub, &ran);
+	struct sdb_error *error = connect_to(stub, ran_ret);
 	if (!error)
 		error = number_cpus(stub);
 	if (error) {
 		disconnect(stub);
 		return error;
 	}
+	if (*ran_ret)
+		stub->found_paused = false;
 	stub_guard_update(stub);
-	return ran ? stub_go(stub) : NULL;
+	return NULL;
+}
+
+struct sdb_error *stub_need(struct stub *stub)
+{
+	bool ran;
+	struct sdb_error *error = stub_reach(stub, &ran);
+	return !error && ran ? stub_go(stub) : error;
 }
 
 struct sdb_error *stub_reconnect(struct stub *stub)

@@ -5,7 +5,6 @@
 #include "runtime/arch/x86.h"
 #include "runtime/driver.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define FILE_AT(field) offsetof(struct x86_registers, field)
@@ -33,6 +32,18 @@ static const struct place {
 	CPU("cr0", cr0), CPU("cr2", cr2), CPU("cr3", cr3), CPU("cr4", cr4), CPU("efer", efer), CPU("k_gs_base", kernel_gs_base),
 };
 
+/* The number between PREFIX and SUFFIX in NAME, as in `xmm12`; -1: it is no such name. */
+static int number_in(const char *name, const char *prefix, const char *suffix)
+{
+	size_t length = strlen(prefix);
+	if (strncmp(name, prefix, length) != 0 || name[length] < '0' || name[length] > '9')
+		return -1;
+	int number = name[length++] - '0';
+	if (number && name[length] >= '0' && name[length] <= '9')
+		number = 10 * number + name[length++] - '0';
+	return strcmp(name + length, suffix) == 0 ? number : -1;
+}
+
 /* st0, xmm0, ymm0h and on. */
 static bool place_numbered(const char *name, struct features_register *entry)
 {
@@ -41,18 +52,15 @@ static bool place_numbered(const char *name, struct features_register *entry)
 		{ "ymm", "h", FILE_AT(ymm_high), 16, 16, 16, 16 },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		for (unsigned n = 0; n < rows[i].count; n++) {
-			char wanted[16];
-			snprintf(wanted, sizeof(wanted), "%s%u%s", rows[i].prefix, n, rows[i].suffix);
-			if (strcmp(name, wanted) != 0)
-				continue;
-			entry->place = PLACE_FILE;
-			entry->group = REGISTERS_VECTOR;
-			entry->offset = (uint16_t)(rows[i].first + n * rows[i].step);
-			entry->copied = rows[i].copied;
-			entry->room = rows[i].room;
-			return true;
-		}
+		int number = number_in(name, rows[i].prefix, rows[i].suffix);
+		if (number < 0 || number >= rows[i].count)
+			continue;
+		entry->place = PLACE_FILE;
+		entry->group = REGISTERS_VECTOR;
+		entry->offset = (uint16_t)(rows[i].first + number * rows[i].step);
+		entry->copied = rows[i].copied;
+		entry->room = rows[i].room;
+		return true;
 	}
 	return false;
 }

@@ -110,7 +110,9 @@ void qemu_set_fallback(struct qemu *qemu, const struct qemu_fallback *fallback)
 
 const uint8_t *qemu_map_physical(struct qemu *qemu, uint64_t address, size_t *size_ret)
 {
-	return ram_at(qemu->ram, address, size_ret);
+	const uint8_t *mapped = ram_at(qemu->ram, address, size_ret);
+	qemu->target->map_changes = ram_lettings(qemu->ram);
+	return mapped;
 }
 
 bool qemu_ram(struct qemu *qemu, unsigned index, uint64_t *low_ret, uint64_t *high_ret)
@@ -163,6 +165,7 @@ struct sdb_error *qemu_read_physical(struct qemu *qemu, uint64_t address, void *
 {
 	size_t more;
 	struct sdb_error *error = ram_read(qemu->ram, address, buffer, size, done_ret);
+	qemu->target->map_changes = ram_lettings(qemu->ram);
 	if (error || *done_ret == size)
 		return error;
 	error = read_unmapped(qemu, address + *done_ret, (uint8_t *)buffer + *done_ret, size - *done_ret, &more);

@@ -332,8 +332,8 @@ static struct sdb_error *map_by_guess(struct qemu *qemu)
 
 struct sdb_error *qemu_find_ram(struct qemu *qemu)
 {
-	size_t limit = qemu->target->spec.cache_size > RESIDENT ? qemu->target->spec.cache_size : RESIDENT;
-	qemu->ram = ram_create(limit);
+	bool roomy = qemu->target->spec.cache_size > RESIDENT;
+	qemu->ram = ram_create(roomy ? qemu->target->spec.cache_size : RESIDENT, roomy);
 	if (!qemu->ram)
 		return NO_MEMORY();
 	if (qemu->qmp)

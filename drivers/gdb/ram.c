@@ -36,13 +36,17 @@ struct ram {
 	unsigned last; /* that was asked for last */
 	size_t last_block; /* that was touched last */
 	size_t resident, limit; /* blocks */
+	bool bulk; /* what is read in bulk may be among them */
+	unsigned lettings; /* how often all was let go */
 };
 
-struct ram *ram_create(size_t limit)
+struct ram *ram_create(size_t limit, bool bulk)
 {
 	struct ram *ram = calloc(1, sizeof(*ram));
-	if (ram)
-		ram->limit = limit >> BLOCK_BITS ? limit >> BLOCK_BITS : 1;
+	if (!ram)
+		return NULL;
+	ram->limit = limit >> BLOCK_BITS ? limit >> BLOCK_BITS : 1;
+	ram->bulk = bulk;
 	return ram;
 }
 
@@ -169,7 +173,10 @@ static struct ram_range *find(struct ram *ram, uint64_t address)
 	return NULL;
 }
 
-/* Lets go of all that is resident; pointers into the mappings stay good, their pages come in again. */
+/*
+ * Lets go of all that is resident; pointers into the mappings stay good, but what they lead to comes in again with all
+ * that the kernel brings in besides, and nobody counts it: who keeps some asks for them anew.
+ */
 static void let_go(struct ram *ram)
 {
 	for (unsigned i = 0; i < ram->count; i++) {
@@ -182,6 +189,7 @@ static void let_go(struct ram *ram)
 		memset(range->touched, 0, ((size >> BLOCK_BITS) / 64 + 1) * sizeof(uint64_t));
 	}
 	ram->resident = 0;
+	ram->lettings++;
 }
 
 /*
@@ -220,6 +228,11 @@ const uint8_t *ram_at(struct ram *ram, uint64_t address, size_t *size_ret)
 	return range->base + place;
 }
 
+unsigned ram_lettings(const struct ram *ram)
+{
+	return ram->lettings;
+}
+
 static struct sdb_error *lost(const struct ram_range *range)
 {
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "the RAM of the machine has gone: %s was truncated while it was mapped; QEMU "
@@ -227,7 +240,7 @@ static struct sdb_error *lost(const struct ram_range *range)
 }
 
 /*
- * By the file: as fast as a copy of that much, and nothing becomes resident here. A mapping may bring in 2 MiB for each
+ * By the file: three quarters as fast as a copy, and nothing becomes resident here. A mapping may bring in 2 MiB for each
  * page that is looked at, where the file is kept in pieces of that size (kernels since v6.9).
  */
 static bool copy_file(const struct ram_range *range, uint64_t place, uint8_t *buffer, size_t size)
@@ -235,10 +248,19 @@ static bool copy_file(const struct ram_range *range, uint64_t place, uint8_t *bu
 	return range->fd >= 0 && pread(range->fd, buffer, size, (off_t)(range->offset + place)) == (ssize_t)size;
 }
 
+/* Whether SIZE bytes at PLACE may be resident beside what is. */
+static bool has_room(const struct ram *ram, const struct ram_range *range, uint64_t place, size_t size)
+{
+	size_t begin = (size_t)(place >> BLOCK_BITS), end = (size_t)((place + size - 1) >> BLOCK_BITS), more = 0;
+	for (size_t block = begin; range->touched && block <= end; block++)
+		more += !(range->touched[block / 64] >> block % 64 & 1);
+	return ram->bulk && more <= ram->limit - ram->resident;
+}
+
 /* Copies SIZE bytes at PLACE, in parts that may be resident at once. */
 static void copy_bulk(struct ram *ram, struct ram_range *range, uint64_t place, uint8_t *buffer, size_t size)
 {
-	if (copy_file(range, place, buffer, size))
+	if (!has_room(ram, range, place, size) && copy_file(range, place, buffer, size))
 		return;
 	size_t most = range->touched ? ram->limit << BLOCK_BITS : SIZE_MAX;
 	while (size) {

@@ -18,8 +18,11 @@
 
 struct ram;
 
-/* LIMIT: bytes that stay resident, about. */
-struct ram *ram_create(size_t limit);
+/*
+ * LIMIT: bytes that stay resident, about. BULK: as long as there is room what is read in bulk stays, too, and is read
+ * as fast as memory then; else it is read from the file, at three quarters of that.
+ */
+struct ram *ram_create(size_t limit, bool bulk);
 void ram_destroy(struct ram *ram);
 
 /* Adds RAM at LOW up to HIGH, that is not mapped. Ranges are added in order and do not overlap. */
@@ -36,6 +39,8 @@ bool ram_is_mapped(const struct ram *ram, unsigned index);
 
 /* Where ADDRESS is, and how many bytes from there on; NULL: it is not RAM, or not mapped, or the file has gone. */
 const uint8_t *ram_at(struct ram *ram, uint64_t address, size_t *size_ret);
+/* Counts how often all that was resident was let go: pointers from before are to be asked for anew. */
+unsigned ram_lettings(const struct ram *ram);
 /*
  * Copies what is mapped: *DONE_RET bytes, 0 when the first is not. NOT_FOUND: it is RAM whose file was truncated.
  */

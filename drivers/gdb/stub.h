@@ -108,6 +108,8 @@ void stub_close(struct sdb_target *target);
 struct sdb_error *stub_kill(struct sdb_target *target);
 /* Connects if that was not needed so far; the machine stands then, or physically runs on as before. */
 struct sdb_error *stub_need(struct stub *stub);
+/* The same for who wants it to stand: a machine that had to be connected to stands, and *RAN_RET says that it ran. */
+struct sdb_error *stub_reach(struct stub *stub, bool *ran_ret);
 /* Connects anew after the connection was lost; breakpoints are put in again. The target stands then. */
 struct sdb_error *stub_reconnect(struct stub *stub);
 

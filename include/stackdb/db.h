@@ -38,7 +38,9 @@ struct sdb_open_options {
  */
 struct sdb_error *sdb_db_open(const char *path, const struct sdb_open_options *options,
 			      struct sdb_db **db_ret);
-/** Frees DB and what it owns; NULL is allowed. */
+/** DB for one more user, with the same cache: it has to be closed as often as it was opened and shared. */
+struct sdb_db *sdb_db_share(struct sdb_db *db);
+/** Frees DB and what it owns, unless others share it; NULL is allowed. */
 void sdb_db_close(struct sdb_db *db);
 
 /** The path that DB was opened with. */
@@ -92,6 +94,12 @@ struct sdb_error *sdb_db_verify(struct sdb_db *db);
 
 /** Text of name ID; malloc'ed. ID 0 gives an empty string. */
 struct sdb_error *sdb_name(struct sdb_db *db, sdb_name_id id, char **text_ret);
+
+/**
+ * Number of the name TEXT, as records have it; *ID_RET 0: nothing has this name. To find a member of a type it is
+ * cheaper to compare numbers than to ask for the text of each.
+ */
+struct sdb_error *sdb_name_find(struct sdb_db *db, const char *text, sdb_name_id *id_ret);
 
 /** Text of file ID: its whole path as the debuginfo gives it; malloc'ed. */
 struct sdb_error *sdb_file(struct sdb_db *db, sdb_file_id id, char **path_ret);

@@ -38,6 +38,10 @@ static const struct linux_block *find_block(struct linux_system *system, uint64_
 
 const uint8_t *linux_at_block(struct linux_system *system, uint64_t address, size_t size)
 {
+	if (system->map_changes != system->target->map_changes) {
+		memset(system->blocks, 0, sizeof(system->blocks));
+		system->map_changes = system->target->map_changes;
+	}
 	const struct linux_block *block = find_block(system, address);
 	if (!block)
 		return NULL;

@@ -2,7 +2,8 @@
 /*
  * What a kernel says of itself in memory: its banner and the note with its build-id, found before
  * anything is known of it. The tables tell which part of the gigabyte that is set aside for the image is
- * mapped; that is searched from the interrupt handler on, since read-only data lies behind the code.
+ * mapped, and what of it is read-only data: that lies behind the code, and is searched first, from the first of it behind the
+ * interrupt handler on; then all from the handler on, then the rest.
  */
 
 #include "linux.h"
@@ -12,6 +13,7 @@
 #define EXTENTS_MAX 64
 #define SEARCHED_MAX ((uint64_t)128 << 20) /* bytes: no kernel is larger */
 #define VDSO_PAGES 2                       /* that its notes may lie behind its begin */
+#define OVERLAP (1024u + 64)                /* bytes of pieces: what a banner may be long */
 #define NAME_PIECE 1024                     /* bytes that are looked through for a note's name at once */
 #define NOTE_NAME 0x00554e47u               /* GNU */
 
@@ -25,6 +27,7 @@ struct image {
 	const struct paging *paging;
 	struct extent extents[EXTENTS_MAX];
 	unsigned count;
+	uint64_t handler, constants; /* page of the handler; the first read-only data behind it, 0: none is marked as such */
 	uint64_t searched;
 	bool have_note, have_banner;
 };
@@ -44,11 +47,14 @@ static void find_extents(struct image *image)
 {
 	uint64_t at = LINUX_IMAGE_LOW;
 	image->count = 0;
+	image->constants = 0;
 	while (at < LINUX_IMAGE_HIGH) {
 		struct translation translation;
 		uint64_t left;
 		if (guest_translate(image->system->target, image->paging, at, &translation)) {
 			left = translation.left;
+			if (!image->constants && at > image->handler && !translation.execute && !translation.write)
+				image->constants = at;
 			add_extent(image, at, translation.physical, left < LINUX_IMAGE_HIGH - at ? left : LINUX_IMAGE_HIGH - at);
 		} else {
 			/* An entry of that level is missing, and all that it could lead to. */
@@ -164,7 +170,7 @@ static void search(struct image *image, uint64_t address, const uint8_t *data, s
 /* In pieces, that overlap by what a banner may be long: a driver maps small ones only, or nothing. */
 static struct sdb_error *search_range(struct image *image, const struct extent *extent, uint64_t low, uint64_t high)
 {
-	const size_t piece = (size_t)256 << 10, overlap = 1024 + 64;
+	const size_t piece = (size_t)256 << 10;
 	if (low < extent->low)
 		low = extent->low;
 	if (high > extent->low + extent->size)
@@ -177,23 +183,30 @@ static struct sdb_error *search_range(struct image *image, const struct extent *
 		if (error || !got)
 			break;
 		search(image, low, buffer, got);
-		low += got > 2 * overlap ? got - overlap : got;
+		low += got > 2 * OVERLAP ? got - OVERLAP : got;
 	}
 	free(buffer);
+	return error;
+}
+
+static struct sdb_error *search_image(struct image *image, uint64_t low, uint64_t high)
+{
+	struct sdb_error *error = NULL;
+	for (unsigned i = 0; i < image->count && !error; i++)
+		error = search_range(image, &image->extents[i], low, high);
 	return error;
 }
 
 struct sdb_error *linux_find_image(struct linux_system *system, const struct paging *paging, uint64_t handler,
 				   bool *found_ret)
 {
-	struct image image = { .system = system, .paging = paging };
-	struct sdb_error *error = NULL;
+	struct image image = { .system = system, .paging = paging, .handler = handler & ~(uint64_t)4095 };
 	find_extents(&image);
-	handler &= ~(uint64_t)4095;
-	for (unsigned i = 0; i < image.count && !error; i++)
-		error = search_range(&image, &image.extents[i], handler, UINT64_MAX);
-	for (unsigned i = 0; i < image.count && !error; i++)
-		error = search_range(&image, &image.extents[i], 0, handler);
+	struct sdb_error *error = image.constants ? search_image(&image, image.constants, UINT64_MAX) : NULL;
+	if (!error)
+		error = search_image(&image, image.handler, image.constants ? image.constants + OVERLAP : UINT64_MAX);
+	if (!error)
+		error = search_image(&image, 0, image.handler);
 	if (!image.have_note && system->note_count)
 		linux_take_note(system, 0);
 	*found_ret = system->note_count || system->banner;

@@ -59,73 +59,128 @@ static struct sdb_error *find_type(struct sdb_db *db, const char *name, size_t l
 	return error;
 }
 
-/* Behind typedefs and qualifiers. */
-static struct sdb_error *strip(struct sdb_db *db, sdb_type_id id, struct sdb_type **type_ret)
+/* ---- types by number ------------------------------------------------------------------------------ */
+
+#define TYPES_MAX 256u /* that are looked into for one layout */
+#define PARTS_MAX 16u  /* names of members that are remembered */
+
+/* What was found for a layout: it asks for many members of few types, and for some names again and again. */
+struct finder {
+	struct sdb_db *db;
+	struct { const char *name; sdb_type_id type; } named[8];
+	unsigned next_named;
+	struct sdb_type *types[TYPES_MAX];
+	unsigned type_count;
+	struct { char text[32]; sdb_name_id id; } parts[PARTS_MAX];
+	unsigned next_part;
+};
+
+static void finder_deinit(struct finder *finder)
 {
-	for (int depth = 0; depth < DEPTH_MAX; depth++) {
-		struct sdb_error *error = sdb_type(db, id, type_ret);
+	for (unsigned i = 0; i < finder->type_count; i++)
+		sdb_type_free(finder->types[i]);
+}
+
+/* Behind typedefs and qualifiers. */
+static struct sdb_error *strip(struct sdb_db *db, sdb_type_id id, struct sdb_type_outline *outline_ret)
+{
+	for (int depth = 0; depth < DEPTH_MAX && id; depth++) {
+		struct sdb_error *error = sdb_type_outline(db, id, outline_ret);
 		if (error)
 			return error;
-		enum sdb_type_kind kind = (*type_ret)->kind;
+		enum sdb_type_kind kind = outline_ret->kind;
 		if (kind != SDB_TYPE_TYPEDEF && kind != SDB_TYPE_CONST && kind != SDB_TYPE_VOLATILE && kind != SDB_TYPE_ATOMIC)
 			return NULL;
-		id = (*type_ret)->target;
-		sdb_type_free(*type_ret);
-		if (!id)
-			break;
+		id = outline_ret->target;
 	}
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "a type without an end");
 }
 
+/* Type ID behind typedefs and qualifiers; FINDER has it. */
+static struct sdb_error *look_into(struct finder *finder, sdb_type_id id, const struct sdb_type **type_ret)
+{
+	struct sdb_type_outline outline;
+	struct sdb_error *error = strip(finder->db, id, &outline);
+	for (unsigned i = 0; i < finder->type_count && !error; i++) {
+		if (finder->types[i]->id == outline.id) {
+			*type_ret = finder->types[i];
+			return NULL;
+		}
+	}
+	if (!error && finder->type_count == TYPES_MAX)
+		error = sdb_error_new(SDB_ERROR_CORRUPT, "%s: structures in one another without an end", sdb_db_path(finder->db));
+	if (!error)
+		error = sdb_type(finder->db, outline.id, &finder->types[finder->type_count]);
+	if (!error)
+		*type_ret = finder->types[finder->type_count++];
+	return error;
+}
+
 static uint64_t size_of(struct sdb_db *db, sdb_type_id id)
 {
-	struct sdb_type *type;
-	struct sdb_error *error = id ? strip(db, id, &type) : NULL;
-	if (error || !id) {
-		sdb_error_free(error);
-		return 0;
-	}
-	uint64_t size = type->kind == SDB_TYPE_POINTER ? 8 : type->size;
-	if (type->kind == SDB_TYPE_ARRAY) {
-		size = size_of(db, type->target);
-		for (size_t i = 0; i < type->dimension_count; i++)
+	struct sdb_type_outline outline;
+	struct sdb_type *type = NULL;
+	struct sdb_error *error = strip(db, id, &outline);
+	uint64_t size = error ? 0 : outline.kind == SDB_TYPE_POINTER ? 8 : outline.size;
+	if (!error && outline.kind == SDB_TYPE_ARRAY) {
+		size = size_of(db, outline.target);
+		error = sdb_type(db, outline.id, &type);
+		for (size_t i = 0; !error && i < type->dimension_count; i++)
 			if (__builtin_mul_overflow(size, type->dimensions[i].count, &size))
 				size = 0;
+		if (!error)
+			sdb_type_free(type);
 	}
-	sdb_type_free(type);
+	if (error)
+		size = 0;
+	sdb_error_free(error);
 	return size;
 }
 
 /* ---- members ---------------------------------------------------------------------------------------- */
 
-/* Looks for NAME among the members of type ID and of those in it that have no name. */
-static struct sdb_error *find_member(struct sdb_db *db, sdb_type_id id, const char *name, size_t length, unsigned depth,
-				     uint64_t *bits, struct sdb_member *member_ret, bool *found_ret)
+/* The number of the name at TEXT; 0: nothing is called so. */
+static struct sdb_error *find_name(struct finder *finder, const char *text, size_t length, sdb_name_id *id_ret)
 {
-	struct sdb_type *type;
-	struct sdb_error *error = strip(db, id, &type);
+	char name[sizeof(finder->parts[0].text)];
+	if (length >= sizeof(name))
+		return sdb_error_new(SDB_ERROR_INVALID, "the name of a member is too long");
+	memcpy(name, text, length);
+	name[length] = '\0';
+	for (unsigned i = 0; i < PARTS_MAX; i++) {
+		if (strcmp(finder->parts[i].text, name) == 0) {
+			*id_ret = finder->parts[i].id;
+			return NULL;
+		}
+	}
+	struct sdb_error *error = sdb_name_find(finder->db, name, id_ret);
 	if (error)
 		return error;
-	for (size_t i = 0; i < type->member_count && !error && !*found_ret; i++) {
+	memcpy(finder->parts[finder->next_part].text, name, length + 1);
+	finder->parts[finder->next_part].id = *id_ret;
+	finder->next_part = (finder->next_part + 1) % PARTS_MAX;
+	return NULL;
+}
+
+/* Looks for NAME among the members of type ID and of those in it that have no name. */
+static struct sdb_error *find_member(struct finder *finder, sdb_type_id id, sdb_name_id name, unsigned depth, uint64_t *bits,
+				     struct sdb_member *member_ret, bool *found_ret)
+{
+	const struct sdb_type *type;
+	struct sdb_error *error = look_into(finder, id, &type);
+	for (size_t i = 0; !error && i < type->member_count && !*found_ret; i++) {
 		const struct sdb_member *member = &type->members[i];
-		char *text = NULL;
-		if (!member->name) {
-			uint64_t inner = *bits + member->bit_offset;
-			if (depth < DEPTH_MAX)
-				error = find_member(db, member->type, name, length, depth + 1, &inner, member_ret, found_ret);
-			if (*found_ret)
-				*bits = inner;
-			continue;
-		}
-		error = sdb_name(db, member->name, &text);
-		if (!error && strlen(text) == length && memcmp(text, name, length) == 0) {
-			*bits += member->bit_offset;
+		uint64_t inner = *bits + member->bit_offset;
+		if (member->name == name) {
+			*bits = inner;
 			*member_ret = *member;
 			*found_ret = true;
+		} else if (!member->name && depth < DEPTH_MAX) {
+			error = find_member(finder, member->type, name, depth + 1, &inner, member_ret, found_ret);
+			if (*found_ret)
+				*bits = inner;
 		}
-		free(text);
 	}
-	sdb_type_free(type);
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);
 		error = NULL;
@@ -134,7 +189,7 @@ static struct sdb_error *find_member(struct sdb_db *db, sdb_type_id id, const ch
 }
 
 /* Follows PATH from TYPE. */
-static struct sdb_error *follow(struct sdb_db *db, sdb_type_id type, const char *path, size_t length,
+static struct sdb_error *follow(struct finder *finder, sdb_type_id type, const char *path, size_t length,
 				struct linux_member *member_ret)
 {
 	uint64_t bits = 0;
@@ -143,14 +198,17 @@ static struct sdb_error *follow(struct sdb_db *db, sdb_type_id type, const char 
 		const char *dot = memchr(path, '.', length);
 		size_t part = dot ? (size_t)(dot - path) : length;
 		bool found = false;
-		struct sdb_error *error = find_member(db, type, path, part, 0, &bits, &member, &found);
+		sdb_name_id name;
+		struct sdb_error *error = find_name(finder, path, part, &name);
+		if (!error && name)
+			error = find_member(finder, type, name, 0, &bits, &member, &found);
 		if (error || !found)
 			return error;
 		type = member.type;
 		length -= dot ? part + 1 : part;
 		path += part + 1;
 	}
-	uint64_t size = size_of(db, type);
+	uint64_t size = size_of(finder->db, type);
 	*member_ret = (struct linux_member){ .at = (uint32_t)(bits / 8), .size = (uint32_t)size };
 	if (member.bit_size && size) {
 		uint64_t unit = bits / (size * 8) * (size * 8);
@@ -165,49 +223,42 @@ static struct sdb_error *follow(struct sdb_db *db, sdb_type_id type, const char 
 
 /* ---- layouts ------------------------------------------------------------------------------------------ */
 
-/* The types that were found last: a layout asks for many members of few of them. */
-struct known_types {
-	struct { const char *name; sdb_type_id type; } items[8];
-	unsigned next;
-};
-
-static struct sdb_error *type_of(struct sdb_db *db, struct known_types *known, const char *names, sdb_type_id *type_ret)
+static struct sdb_error *type_of(struct finder *finder, const char *names, sdb_type_id *type_ret)
 {
 	for (unsigned i = 0; i < 8; i++) {
-		if (known->items[i].name && strcmp(known->items[i].name, names) == 0) {
-			*type_ret = known->items[i].type;
+		if (finder->named[i].name && strcmp(finder->named[i].name, names) == 0) {
+			*type_ret = finder->named[i].type;
 			return NULL;
 		}
 	}
 	*type_ret = 0;
 	for (const char *name = names; name && !*type_ret;) {
 		const char *bar = strchr(name, '|');
-		struct sdb_error *error = find_type(db, name, bar ? (size_t)(bar - name) : strlen(name), type_ret);
+		struct sdb_error *error = find_type(finder->db, name, bar ? (size_t)(bar - name) : strlen(name), type_ret);
 		if (error)
 			return error;
 		name = bar ? bar + 1 : NULL;
 	}
-	known->items[known->next].name = names;
-	known->items[known->next].type = *type_ret;
-	known->next = (known->next + 1) % 8;
+	finder->named[finder->next_named].name = names;
+	finder->named[finder->next_named].type = *type_ret;
+	finder->next_named = (finder->next_named + 1) % 8;
 	return NULL;
 }
 
-static struct sdb_error *find_wanted(struct sdb_db *db, struct known_types *known, const struct linux_wanted *wanted,
-				     struct linux_member *member_ret)
+static struct sdb_error *find_wanted(struct finder *finder, const struct linux_wanted *wanted, struct linux_member *member_ret)
 {
 	sdb_type_id type;
-	struct sdb_error *error = type_of(db, known, wanted->type, &type);
+	struct sdb_error *error = type_of(finder, wanted->type, &type);
 	*member_ret = (struct linux_member){ 0 };
 	if (error || !type)
 		return error;
 	if (!wanted->path) {
-		member_ret->size = (uint32_t)size_of(db, type);
+		member_ret->size = (uint32_t)size_of(finder->db, type);
 		return NULL;
 	}
 	for (const char *path = wanted->path; path && !error && !linux_has(member_ret);) {
 		const char *bar = strchr(path, '|');
-		error = follow(db, type, path, bar ? (size_t)(bar - path) : strlen(path), member_ret);
+		error = follow(finder, type, path, bar ? (size_t)(bar - path) : strlen(path), member_ret);
 		path = bar ? bar + 1 : NULL;
 	}
 	return error;
@@ -216,15 +267,16 @@ static struct sdb_error *find_wanted(struct sdb_db *db, struct known_types *know
 struct sdb_error *linux_layout(struct linux_system *system, const struct linux_wanted *wanted, size_t count,
 			       void *layout)
 {
-	struct known_types known = { .next = 0 };
+	struct finder finder = { .db = system->db };
 	struct sdb_error *error = linux_need_database(system);
 	for (size_t i = 0; i < count && !error; i++) {
 		struct linux_member *member = (struct linux_member *)((uint8_t *)layout + wanted[i].slot);
-		error = find_wanted(system->db, &known, &wanted[i], member);
+		error = find_wanted(&finder, &wanted[i], member);
 		if (!error && !linux_has(member) && !wanted[i].optional)
 			error = sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: this kernel has no %s%s%s, and how it does without is not known",
 					      system->db_path, wanted[i].type, wanted[i].path ? "." : "",
 					      wanted[i].path ? wanted[i].path : "");
 	}
+	finder_deinit(&finder);
 	return error;
 }

@@ -49,4 +49,20 @@ static inline uint64_t linux_member_of(const uint8_t *data, const struct linux_m
 	return value;
 }
 
+/* The same of one that is known to be a pointer, */
+static inline uint64_t linux_pointer_of(const uint8_t *data, const struct linux_member *member)
+{
+	uint64_t value;
+	__builtin_memcpy(&value, data + member->at, sizeof(value));
+	return value;
+}
+
+/* or to be no bit-field and to have 4 bytes or more: their value modulo 2^32. */
+static inline uint32_t linux_u32_of(const uint8_t *data, const struct linux_member *member)
+{
+	uint32_t value;
+	__builtin_memcpy(&value, data + member->at, sizeof(value));
+	return value;
+}
+
 #endif

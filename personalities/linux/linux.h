@@ -41,7 +41,8 @@ struct linux_task_layout {
 	struct linux_member idle;
 	char letters[16];        /* of the bits of the state, as the kernel's own table has them */
 	unsigned letter_count;
-	uint32_t view;           /* bytes of a task that have what is asked for of it */
+	uint32_t view;           /* bytes of a task that have what is asked for of it, and of what it leads to: */
+	uint32_t cred_view, pid_view, kthread_view, worker_view;
 	uint64_t init_task;
 };
 
@@ -74,6 +75,7 @@ struct linux_system {
 	bool have_direct;
 	uint64_t ram_high;       /* the end of physical memory */
 	struct linux_block blocks[LINUX_BLOCKS]; /* by address */
+	unsigned map_changes;    /* of the target, when they were asked for */
 	uint8_t *scratch;        /* a task, where memory is not mapped here */
 	/* CPUs. */
 	uint64_t percpu_offsets; /* address of the table; 0: one CPU, without */
@@ -134,7 +136,7 @@ static inline const uint8_t *linux_at(struct linux_system *system, uint64_t addr
 {
 	const struct linux_block *block = &system->blocks[(address >> LINUX_BLOCK_BITS) & (LINUX_BLOCKS - 1)];
 	uint64_t at = address - block->low;
-	if (at < block->size && block->size - at >= size)
+	if (at < block->size && block->size - at >= size && system->map_changes == system->target->map_changes)
 		return block->data + at;
 	return linux_at_block(system, address, size);
 }

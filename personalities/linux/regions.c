@@ -55,7 +55,7 @@ static struct sdb_error *add_kernel(struct pieces *pieces)
 	struct linux_system *system = pieces->system;
 	const struct module_found found = {
 		.name = "vmlinux", .build_id = system->build_id, .build_id_length = system->build_id_length, .bias = system->bias,
-		.database = system->db_path,
+		.db = system->db,
 	};
 	struct sdb_module *module;
 	struct sdb_error *error = space_add_module(pieces->space, &found, &module);

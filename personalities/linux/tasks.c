@@ -9,6 +9,7 @@
 #define PF_WQ_WORKER 0x20u
 #define TASK_IDLE_BITS 0x402u  /* TASK_UNINTERRUPTIBLE | TASK_NOLOAD, in kernels that report it (below) */
 #define TASK_UNINTERRUPTIBLE 2u
+#define VIEW_MAX 1024 /* bytes of what a task leads to */
 #define TASK_RTLOCK_WAIT 0x1000u /* v5.16, 5f220be21418 "sched/wakeup: Prepare for RT sleeping spin/rwlocks" */
 
 #define AT(field) offsetof(struct linux_task_layout, field)
@@ -103,6 +104,38 @@ static void read_letters(struct linux_system *system)
 	}
 }
 
+/* Bytes from the begin of TYPE on that have all that is asked for of it. */
+static uint32_t extent_of(const struct linux_task_layout *layout, const char *type)
+{
+	uint64_t extent = 0;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		const struct linux_member *member = (const struct linux_member *)((const uint8_t *)layout + wanted[i].slot);
+		uint64_t end = (uint64_t)member->at + (member->size != UINT32_MAX ? member->size : 0); /* an array without a length */
+		if (strcmp(wanted[i].type, type) == 0 && wanted[i].path && linux_has(member) && wanted[i].slot != AT(fs_base)
+		    && wanted[i].slot != AT(gs_base) && end > extent)
+			extent = end;
+	}
+	return extent < UINT32_MAX ? (uint32_t)extent : UINT32_MAX;
+}
+
+/* What is read as a pointer or number of 4 bytes, see layout.h, has to be one. */
+static bool sizes_are_known(const struct linux_task_layout *layout)
+{
+	static const struct { size_t slot; uint32_t size; } all[] = {
+		{ AT(mm), 8 }, { AT(real_parent), 8 }, { AT(thread_pid), 8 }, { AT(cred), 8 }, { AT(nsproxy), 8 }, { AT(signal), 8 },
+		{ AT(user_ns), 8 }, { AT(upid_ns), 8 }, { AT(kthread), 8 }, { AT(kthread_name), 8 }, { AT(kthread_data), 8 },
+		{ AT(worker_pool), 8 }, { AT(worker_work), 8 }, { AT(state), 4 }, { AT(exit_state), 4 }, { AT(flags), 4 },
+		{ AT(pid), 4 }, { AT(tgid), 4 }, { AT(pid_level), 4 },
+		{ AT(uid), 4 }, { AT(euid), 4 }, { AT(gid), 4 }, { AT(egid), 4 },
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const struct linux_member *member = (const struct linux_member *)((const uint8_t *)layout + all[i].slot);
+		if (linux_has(member) && (member->size < all[i].size || member->bits))
+			return false;
+	}
+	return true;
+}
+
 struct sdb_error *linux_load_tasks(struct linux_system *system)
 {
 	struct linux_task_layout *layout = &system->tasks;
@@ -127,13 +160,16 @@ struct sdb_error *linux_load_tasks(struct linux_system *system)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: how this kernel keeps the threads of a process is not known",
 				     system->db_path);
 	/* Of a task is read what is asked for: it is large, and may lie in several pieces. */
-	layout->view = 0;
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		const struct linux_member *member = (const struct linux_member *)((const uint8_t *)layout + wanted[i].slot);
-		if (strcmp(wanted[i].type, "task_struct") == 0 && wanted[i].path && linux_has(member) && wanted[i].slot != AT(fs_base)
-		    && wanted[i].slot != AT(gs_base) && member->at + member->size > layout->view)
-			layout->view = member->at + member->size;
-	}
+	layout->view = extent_of(layout, "task_struct");
+	layout->cred_view = extent_of(layout, "cred");
+	layout->pid_view = extent_of(layout, "pid");
+	layout->kthread_view = extent_of(layout, "kthread");
+	layout->worker_view = extent_of(layout, "worker");
+	if (!sizes_are_known(layout) || layout->view > 65536 || layout->cred_view > VIEW_MAX || layout->pid_view > VIEW_MAX
+	    || layout->kthread_view > VIEW_MAX || layout->worker_view > VIEW_MAX || layout->upid_size.size > VIEW_MAX
+	    || layout->upid_ns.at > VIEW_MAX)
+		return sdb_error_new(SDB_ERROR_CORRUPT, "%s: what a task leads to makes no sense", system->db_path);
+	layout->pid_view += layout->upid_ns.at + (uint32_t)sizeof(uint64_t); /* the first of its numbers */
 	if (!system->scratch && !(system->scratch = malloc(65536)))
 		return NO_MEMORY();
 	read_letters(system);
@@ -183,25 +219,37 @@ static bool read_word(struct linux_reader *reader, uint64_t address, const struc
 	return linux_has(member) && member->size <= 8 && linux_copy(reader->system, address + member->at, value, member->size);
 }
 
-static void fill_owner(struct linux_reader *reader, const uint8_t *data, uint64_t address, struct sdb_task *task)
+static void read_owner(struct linux_reader *reader, uint64_t address, uint64_t cred)
 {
 	const struct linux_task_layout *layout = &reader->system->tasks;
-	uint64_t cred = linux_member_of(data, &layout->cred), space;
-	if (cred != reader->cred) {
-		const struct linux_member *const members[] = { &layout->uid, &layout->euid, &layout->gid, &layout->egid };
-		reader->cred = cred;
-		reader->user_inum = 0;
-		for (int i = 0; i < 4; i++) {
-			uint64_t value;
-			if (!read_word(reader, cred, members[i], &value)) {
-				note(reader, address, "credentials", cred);
-				reader->cred = 0;
-			}
-			reader->ids[i] = (uint32_t)value;
-		}
-		if (read_word(reader, cred, &layout->user_ns, &space))
-			read_word(reader, space, &layout->user_inum, &reader->user_inum);
+	uint8_t copy[VIEW_MAX];
+	const uint8_t *data = linux_view(reader->system, cred, layout->cred_view, copy);
+	reader->cred = data ? cred : 0;
+	memset(reader->ids, 0, sizeof(reader->ids));
+	if (!data) {
+		reader->user_space = reader->user_inum = 0;
+		note(reader, address, "credentials", cred);
+		return;
 	}
+	if (linux_has(&layout->uid)) {
+		reader->ids[0] = linux_u32_of(data, &layout->uid);
+		reader->ids[1] = linux_u32_of(data, &layout->euid);
+		reader->ids[2] = linux_u32_of(data, &layout->gid);
+		reader->ids[3] = linux_u32_of(data, &layout->egid);
+	}
+	uint64_t space = linux_has(&layout->user_ns) ? linux_pointer_of(data, &layout->user_ns) : 0;
+	if (space != reader->user_space) {
+		reader->user_space = space;
+		read_word(reader, space, &layout->user_inum, &reader->user_inum);
+	}
+}
+
+static void fill_owner(struct linux_reader *reader, const uint8_t *data, uint64_t address, struct sdb_task *task)
+{
+	const struct linux_member *member = &reader->system->tasks.cred;
+	uint64_t cred = linux_has(member) ? linux_pointer_of(data, member) : 0;
+	if (cred != reader->cred)
+		read_owner(reader, address, cred);
 	task->uid = reader->ids[0];
 	task->euid = reader->ids[1];
 	task->gid = reader->ids[2];
@@ -227,27 +275,21 @@ static void read_proxy(struct linux_reader *reader, uint64_t proxy)
 	}
 }
 
-static void fill_namespaces(struct linux_reader *reader, const uint8_t *data, uint64_t address, struct sdb_task *task)
+/* In which namespace of process numbers the task of struct pid at PID has its own number. */
+static void fill_numbers(struct linux_reader *reader, uint64_t pid, uint64_t address, struct sdb_task *task)
 {
 	const struct linux_task_layout *layout = &reader->system->tasks;
-	uint64_t user = task->namespaces[SDB_NAMESPACE_USER];
-	uint64_t proxy = linux_has(&layout->nsproxy) ? linux_member_of(data, &layout->nsproxy) : 0;
-	uint64_t pid = linux_has(&layout->thread_pid) ? linux_member_of(data, &layout->thread_pid) : 0, level, space;
-	if (proxy && proxy != reader->proxy)
-		read_proxy(reader, proxy);
-	if (proxy)
-		memcpy(task->namespaces, reader->namespaces, sizeof(task->namespaces));
-	else
-		memset(task->namespaces, 0, sizeof(task->namespaces));
-	task->namespaces[SDB_NAMESPACE_USER] = user;
-	task->namespaces[SDB_NAMESPACE_PID] = 0;
-	if (!pid || !linux_has(&layout->upid_size))
-		return;
-	if (!read_word(reader, pid, &layout->pid_level, &level) || level > 32) { /* MAX_PID_NS_LEVEL */
+	uint8_t copy[3 * VIEW_MAX];
+	const uint8_t *data = linux_view(reader->system, pid, layout->pid_view, copy);
+	uint64_t level = data ? linux_u32_of(data, &layout->pid_level) : 0, space;
+	uint64_t place = layout->pid_numbers.at + level * layout->upid_size.size + layout->upid_ns.at;
+	if (!data || level > 32) { /* MAX_PID_NS_LEVEL */
 		note(reader, address, "struct pid", pid);
 		return;
 	}
-	if (!linux_u64(reader->system, pid + layout->pid_numbers.at + level * layout->upid_size.size + layout->upid_ns.at, &space))
+	if (level == 0)
+		memcpy(&space, data + place, sizeof(space));
+	else if (!linux_u64(reader->system, pid + place, &space))
 		return;
 	if (space != reader->pid_space) {
 		reader->pid_space = space;
@@ -256,18 +298,36 @@ static void fill_namespaces(struct linux_reader *reader, const uint8_t *data, ui
 	task->namespaces[SDB_NAMESPACE_PID] = reader->pid_inum;
 }
 
+static void fill_namespaces(struct linux_reader *reader, const uint8_t *data, uint64_t address, struct sdb_task *task)
+{
+	const struct linux_task_layout *layout = &reader->system->tasks;
+	uint64_t user = task->namespaces[SDB_NAMESPACE_USER];
+	uint64_t proxy = linux_has(&layout->nsproxy) ? linux_pointer_of(data, &layout->nsproxy) : 0;
+	uint64_t pid = linux_has(&layout->thread_pid) ? linux_pointer_of(data, &layout->thread_pid) : 0;
+	if (proxy && proxy != reader->proxy)
+		read_proxy(reader, proxy);
+	if (proxy)
+		memcpy(task->namespaces, reader->namespaces, sizeof(task->namespaces));
+	else
+		memset(task->namespaces, 0, sizeof(task->namespaces));
+	task->namespaces[SDB_NAMESPACE_USER] = user;
+	task->namespaces[SDB_NAMESPACE_PID] = 0;
+	if (pid && linux_has(&layout->upid_ns) && linux_has(&layout->pid_level))
+		fill_numbers(reader, pid, address, task);
+}
+
 /* ---- the state --------------------------------------------------------------------------------------------- */
 
 /* As __task_state_index() in include/linux/sched.h. */
 static void fill_state(const struct linux_task_layout *layout, const uint8_t *data, struct sdb_task *task)
 {
-	static const struct { char letter; enum sdb_task_state state; } states[] = {
-		{ 'R', SDB_TASK_RUNNING }, { 'S', SDB_TASK_SLEEPING }, { 'D', SDB_TASK_WAITING }, { 'I', SDB_TASK_IDLE },
-		{ 'T', SDB_TASK_STOPPED }, { 't', SDB_TASK_TRACED }, { 'Z', SDB_TASK_ZOMBIE }, { 'X', SDB_TASK_DEAD },
-		{ 'x', SDB_TASK_DEAD }, { 'P', SDB_TASK_PARKED },
+	static const uint8_t states['z'] = {
+		['R'] = SDB_TASK_RUNNING, ['S'] = SDB_TASK_SLEEPING, ['D'] = SDB_TASK_WAITING, ['I'] = SDB_TASK_IDLE,
+		['T'] = SDB_TASK_STOPPED, ['t'] = SDB_TASK_TRACED, ['Z'] = SDB_TASK_ZOMBIE, ['X'] = SDB_TASK_DEAD,
+		['x'] = SDB_TASK_DEAD, ['P'] = SDB_TASK_PARKED,
 	};
-	uint32_t state = (uint32_t)linux_member_of(data, &layout->state);
-	uint32_t ended = linux_has(&layout->exit_state) ? (uint32_t)linux_member_of(data, &layout->exit_state) : 0;
+	uint32_t state = linux_u32_of(data, &layout->state);
+	uint32_t ended = linux_has(&layout->exit_state) ? linux_u32_of(data, &layout->exit_state) : 0;
 	/* Kernels that report idle ones have a letter behind those of the bits: v4.14, 06eb61844d84. */
 	bool reports_idle = layout->letters[layout->letter_count - 1] == 'I';
 	unsigned bits = layout->letter_count - (reports_idle ? 2 : 1);
@@ -278,10 +338,8 @@ static void fill_state(const struct linux_task_layout *layout, const uint8_t *da
 		task->letter = 'I';
 	else
 		task->letter = layout->letters[reported ? 32 - __builtin_clz(reported) : 0];
-	task->state = SDB_TASK_RUNNING;
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		if (states[i].letter == task->letter)
-			task->state = states[i].state;
+	uint8_t known = task->letter > 0 && task->letter < 'z' ? states[(uint8_t)task->letter] : 0;
+	task->state = known ? (enum sdb_task_state)known : SDB_TASK_RUNNING;
 }
 
 static void fill_cpu(struct linux_reader *reader, const uint8_t *data, uint64_t address, struct sdb_task *task)
@@ -300,54 +358,62 @@ static void fill_cpu(struct linux_reader *reader, const uint8_t *data, uint64_t 
 }
 
 /* What a worker did last: it is `+` what it does now, `-` what it did (wq_worker_comm() in kernel/workqueue.c). */
-static void add_work(struct linux_reader *reader, uint64_t kthread, char *name, size_t length, size_t size)
+static void add_work(struct linux_reader *reader, uint64_t worker, char *name, size_t length, size_t size)
 {
-	struct linux_system *system = reader->system;
-	const struct linux_task_layout *layout = &system->tasks;
-	uint64_t worker, pool, work;
+	const struct linux_task_layout *layout = &reader->system->tasks;
+	uint8_t copy[VIEW_MAX];
 	char text[32] = "";
 	size_t room = layout->worker_desc.size < sizeof(text) ? layout->worker_desc.size : sizeof(text) - 1;
-	if (!linux_has(&layout->worker_desc) || !read_word(reader, kthread, &layout->kthread_data, &worker)
-	    || !read_word(reader, worker, &layout->worker_pool, &pool) || !pool
-	    || !linux_copy(system, worker + layout->worker_desc.at, text, room) || !text[0]
-	    || !read_word(reader, worker, &layout->worker_work, &work))
+	const uint8_t *data = linux_has(&layout->worker_desc) && linux_has(&layout->worker_pool) && linux_has(&layout->worker_work)
+		? linux_view(reader->system, worker, layout->worker_view, copy) : NULL;
+	if (!data || !linux_pointer_of(data, &layout->worker_pool))
 		return;
+	memcpy(text, data + layout->worker_desc.at, room);
 	size_t added = strlen(text);
-	if (length + 2 >= size)
+	if (!added || length + 2 >= size)
 		return;
 	if (length + 1 + added >= size)
 		added = size - length - 2;
-	name[length] = work ? '+' : '-';
+	name[length] = linux_pointer_of(data, &layout->worker_work) ? '+' : '-';
 	memcpy(name + length + 1, text, added);
 	name[length + 1 + added] = '\0';
 }
 
+/* There is no room for the whole name of a kernel thread in `comm`. */
+static void take_full_name(struct linux_reader *reader, uint64_t full, struct sdb_task *task)
+{
+	char name[sizeof(task->name)];
+	struct sdb_error *error = linux_read_text(reader->system, full, name, sizeof(name));
+	if (error)
+		note(reader, task->address, "name", full);
+	else
+		memcpy(task->name, name, sizeof(name));
+	sdb_error_free(error);
+}
+
 /*
- * As proc_task_name() in fs/proc/array.c. There is no room for the whole name of a kernel thread in `comm`; it
- * is kept apart since v5.17, d6986ce24fc0 "kthread: dynamically allocate memory to store kthread's full name".
+ * As proc_task_name() in fs/proc/array.c. The whole name of a kernel thread is kept apart since v5.17, d6986ce24fc0
+ * "kthread: dynamically allocate memory to store kthread's full name".
  */
 static void fill_name(struct linux_reader *reader, const uint8_t *data, struct sdb_task *task)
 {
 	const struct linux_task_layout *layout = &reader->system->tasks;
 	size_t length = layout->comm.size < sizeof(task->name) ? layout->comm.size : sizeof(task->name) - 1;
+	uint8_t copy[VIEW_MAX];
 	memcpy(task->name, data + layout->comm.at, length);
 	task->name[length] = '\0';
-	uint64_t kthread = task->kernel && linux_has(&layout->kthread) ? linux_member_of(data, &layout->kthread) : 0, full;
-	bool worker = linux_member_of(data, &layout->flags) & PF_WQ_WORKER;
+	uint64_t kthread = task->kernel && linux_has(&layout->kthread) ? linux_pointer_of(data, &layout->kthread) : 0;
+	bool worker = linux_u32_of(data, &layout->flags) & PF_WQ_WORKER;
+	const uint8_t *thread = kthread ? linux_view(reader->system, kthread, layout->kthread_view, copy) : NULL;
+	if (!thread)
+		return;
 	/* wq_worker_comm() shows the short name of a rescuer, unless that is a `kworker/R-...` as newer kernels have it. */
 	bool short_name = worker && strncmp(task->name, "kworker/", 8) != 0;
-	if (!kthread)
-		return;
-	if (!short_name && linux_has(&layout->kthread_name) && read_word(reader, kthread, &layout->kthread_name, &full) && full) {
-		struct sdb_error *error = linux_read_text(reader->system, full, task->name, sizeof(task->name));
-		if (error) {
-			note(reader, task->address, "name", full);
-			memcpy(task->name, data + layout->comm.at, length);
-			sdb_error_free(error);
-		}
-	}
-	if (worker)
-		add_work(reader, kthread, task->name, strlen(task->name), sizeof(task->name));
+	uint64_t full = linux_has(&layout->kthread_name) ? linux_pointer_of(thread, &layout->kthread_name) : 0;
+	if (full && !short_name)
+		take_full_name(reader, full, task);
+	if (worker && linux_has(&layout->kthread_data))
+		add_work(reader, linux_pointer_of(thread, &layout->kthread_data), task->name, strlen(task->name), sizeof(task->name));
 }
 
 static uint64_t start_time(const struct linux_task_layout *layout, const uint8_t *data)
@@ -365,10 +431,10 @@ void linux_fill_task(struct linux_reader *reader, const uint8_t *data, uint64_t 
 {
 	const struct linux_task_layout *layout = &reader->system->tasks;
 	task->address = address;
-	task->memory = linux_member_of(data, &layout->mm);
-	task->tid = (int32_t)linux_member_of(data, &layout->pid);
-	task->tgid = (int32_t)linux_member_of(data, &layout->tgid);
-	task->kernel = linux_member_of(data, &layout->flags) & PF_KTHREAD;
+	task->memory = linux_pointer_of(data, &layout->mm);
+	task->tid = (int32_t)linux_u32_of(data, &layout->pid);
+	task->tgid = (int32_t)linux_u32_of(data, &layout->tgid);
+	task->kernel = linux_u32_of(data, &layout->flags) & PF_KTHREAD;
 	task->start_time = start_time(layout, data);
 	fill_name(reader, data, task);
 	fill_cpu(reader, data, address, task);
@@ -377,7 +443,7 @@ void linux_fill_task(struct linux_reader *reader, const uint8_t *data, uint64_t 
 		task->tid = task->tgid = -(int64_t)task->cpu;
 		task->kernel = true;
 	}
-	uint64_t parent = linux_member_of(data, &layout->real_parent);
+	uint64_t parent = linux_pointer_of(data, &layout->real_parent);
 	if (parent != reader->parent) {
 		reader->parent = parent;
 		if (!read_word(reader, parent, &layout->tgid, &reader->parent_tgid)) {

@@ -13,7 +13,7 @@ struct linux_reader {
 	uint64_t parent, parent_tgid;
 	uint64_t cred;
 	uint32_t ids[4];
-	uint64_t user_inum;
+	uint64_t user_space, user_inum;
 	uint64_t proxy, namespaces[SDB_NAMESPACES];
 	uint64_t pid_space, pid_inum;
 	/* What could not be believed: the first such thing. */

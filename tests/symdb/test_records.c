@@ -205,6 +205,13 @@ static void read_names(struct sdb_db *db)
 		OK(sdb_name(db, i + 1, &text));
 		CHECK(strcmp(text, texts[i]) == 0);
 		free(text);
+		sdb_name_id id;
+		OK(sdb_name_find(db, texts[i], &id));
+		CHECK(id == i + 1);
+		strcat(texts[i], "\x01"); /* no name has that */
+		OK(sdb_name_find(db, texts[i], &id));
+		CHECK(id == 0);
+		texts[i][strlen(texts[i]) - 1] = '\0';
 	}
 	size_t exact = 0, all = 0;
 	for (uint32_t i = 0; i < RANDOM_NAMES; i++)
