@@ -31,6 +31,8 @@ static void linux_close(struct sdb_target *target)
 	free(system->mm);
 	free(system->modules);
 	free(system->log);
+	free(system->clocks);
+	linux_free_calls(system->calls);
 	free(system->stacks);
 	free(system->user_frame);
 	free(system->inactive_frame);
