@@ -28,6 +28,8 @@ struct personality {
 	struct sdb_error *(*open)(struct sdb_target *target);
 	/* Frees target->system. Also after a failed open. */
 	void (*close)(struct sdb_target *target);
+	/* Asks the machine's CPUs whether they run what open() found. CORRUPT: another system, or one that has yet to boot. */
+	struct sdb_error *(*check)(struct sdb_target *target);
 	/* Adds the kernel and its modules to SPACE with space_add(). */
 	struct sdb_error *(*regions)(struct sdb_target *target, struct space *space);
 

@@ -71,6 +71,13 @@ struct sdb_error *sdb_target_system(struct sdb_target *target, struct sdb_system
 		: unsupported(personality, "its version");
 }
 
+struct sdb_error *sdb_target_check_system(struct sdb_target *target)
+{
+	const struct personality *personality;
+	struct sdb_error *error = find(target, &personality);
+	return error || !personality->check ? error : personality->check(target);
+}
+
 struct sdb_error *sdb_target_kernel_modules(struct sdb_target *target, sdb_kernel_module_fn fn, void *arg)
 {
 	const struct personality *personality;

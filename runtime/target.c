@@ -190,6 +190,11 @@ bool sdb_target_is_machine(const struct sdb_target *target)
 	return target->driver->cpus != NULL;
 }
 
+bool sdb_target_halted(struct sdb_target *target)
+{
+	return target->status == SDB_TARGET_RUNNING && target->driver->halted && target->driver->halted(target);
+}
+
 int64_t sdb_target_pid(const struct sdb_target *target)
 {
 	return target->pid;

@@ -24,8 +24,10 @@ struct agent_machine {
 	struct agent_calls *calls;
 	struct agent_text *text;      /* NULL: the kernel's code is not watched */
 	uint64_t uptime, base;        /* at the last scan */
+	double patience;              /* until when it is looked for after a reset, in seconds of the monotonic clock */
 	unsigned failures;            /* scans in a row that could not be believed */
 	bool was_there;
+	bool halted;                  /* somebody holds it, and that was told */
 	char trouble[256];            /* that was told last: it is told once */
 };
 

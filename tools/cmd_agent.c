@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define FAILURES_MAX 3        /* scans that cannot be believed before the machine is looked at anew */
+#define REBOOT_SECONDS 120    /* for which a machine that was reset is looked for */
 #define CACHE ((size_t)128 << 10)
 #define TASK_BYTES 128        /* of the memory limit, for each process that may be kept */
 
@@ -165,6 +166,13 @@ static struct sdb_error *place_probes(struct agent_machine *machine)
 	return error || !agent->loop ? error : sdb_loop_add(agent->loop, machine->target);
 }
 
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 /* ---- a machine -------------------------------------------------------------------------------------------- */
 
 static void forget(struct agent_machine *machine)
@@ -182,6 +190,7 @@ static void forget(struct agent_machine *machine)
 	machine->calls = NULL;
 	machine->text = NULL;
 	machine->failures = 0;
+	machine->halted = false;
 }
 
 static struct sdb_error *open_target(struct agent_machine *machine, struct sdb_system *system)
@@ -232,6 +241,17 @@ static struct sdb_error *find(struct agent_machine *machine)
 	return error ? error : place_probes(machine);
 }
 
+static void see_halt(struct agent_machine *machine, bool halted)
+{
+	struct json json;
+	if (halted == machine->halted)
+		return;
+	machine->halted = halted;
+	agent_tell(machine, halted ? "paused" : "resumed", &json);
+	json_number(&json, "uptime_ns", machine->uptime);
+	json_end(&json);
+}
+
 /* Whether what was found at first is what is there now. */
 static struct sdb_error *check_identity(struct agent_machine *machine)
 {
@@ -241,9 +261,12 @@ static struct sdb_error *check_identity(struct agent_machine *machine)
 		return error;
 	if (system.base != machine->base || (system.uptime && system.uptime < machine->uptime))
 		return sdb_error_new(SDB_ERROR_CORRUPT, "it has been booted anew");
+	/* A clock that stands may be that of an idle system, of one that is held, or what a reset has left of one. */
+	bool stands = system.uptime == machine->uptime, halted = stands && sdb_target_halted(machine->target);
 	if (system.uptime)
 		machine->uptime = system.uptime;
-	return NULL;
+	see_halt(machine, halted);
+	return stands && !halted ? sdb_target_check_system(machine->target) : NULL;
 }
 
 static struct sdb_error *scan(struct agent_machine *machine)
@@ -270,16 +293,31 @@ static void lose(struct agent_machine *machine, const char *why)
 	forget(machine);
 }
 
+/* Another attempt to find the machine. False: it is not there, and nobody waits for it. */
+static bool look(struct agent_machine *machine)
+{
+	bool boots = machine->patience != 0;
+	if (machine->was_there && !boots && !machine->agent->wait)
+		return false;
+	struct sdb_error *error = find(machine);
+	if (error)
+		agent_trouble(machine, "start", error);
+	if (machine->target || (boots && seconds() < machine->patience)) {
+		machine->patience = machine->target ? 0 : machine->patience;
+		return true;
+	}
+	if (boots)
+		lose(machine, "it was reset, and has not booted since");
+	machine->patience = 0;
+	return machine->agent->wait;
+}
+
 /* A scan, or another attempt to find the machine. False: it is not there any more, and nobody waits for it. */
 static bool turn(struct agent_machine *machine)
 {
 	struct sdb_error *error;
-	if (!machine->target) {
-		error = machine->was_there && !machine->agent->wait ? NULL : find(machine);
-		if (error)
-			agent_trouble(machine, "start", error);
-		return machine->target || machine->agent->wait;
-	}
+	if (!machine->target)
+		return look(machine);
 	error = sdb_target_status(machine->target) == SDB_TARGET_EXITED ? NULL : scan(machine);
 	if (sdb_target_status(machine->target) == SDB_TARGET_EXITED) {
 		sdb_error_free(error);
@@ -296,20 +334,11 @@ static bool turn(struct agent_machine *machine)
 	if (machine->failures < FAILURES_MAX)
 		return true;
 	forget(machine);
-	error = find(machine);
-	if (error)
-		agent_trouble(machine, "start", error);
-	return true;
+	machine->patience = seconds() + REBOOT_SECONDS;
+	return look(machine);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------ */
-
-static double seconds(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void wait_until(struct agent *agent, double when)
 {

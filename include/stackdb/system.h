@@ -93,6 +93,12 @@ struct sdb_system {
 /** What is known of the system in TARGET. Errors: UNSUPPORTED (nobody knows its system). */
 struct sdb_error *sdb_target_system(struct sdb_target *target, struct sdb_system *system_ret);
 
+/**
+ * Asks the machine's CPUs whether the system that was found when TARGET was opened is what they run: what is left of
+ * it in memory after a reset may look sound. CORRUPT: it was booted anew; open another target for it. A millisecond.
+ */
+struct sdb_error *sdb_target_check_system(struct sdb_target *target);
+
 /** A module of the kernel. */
 struct sdb_kernel_module {
 	const char *name;         /**< as lsmod prints it */

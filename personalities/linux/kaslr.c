@@ -85,6 +85,32 @@ static struct sdb_error *look_from_cpus(struct linux_system *system)
 			     : "no CPU is in 64-bit mode: the guest has not booted far enough, or is no 64-bit Linux");
 }
 
+/* Whether the tables of CPU have the image where it was found. */
+static bool has_image(struct linux_system *system, const struct driver_cpu *cpu)
+{
+	struct translation there;
+	struct paging paging = paging_of_cpu(cpu);
+	if (!(cpu->cr0 & CR0_PG) || !(cpu->efer & EFER_LMA))
+		return false;
+	if (!guest_translate(system->target, &paging, system->base, &there)) {
+		paging.root &= ~PTI_USER;
+		if (!guest_translate(system->target, &paging, system->base, &there))
+			return false;
+	}
+	return there.physical == system->physical_base;
+}
+
+struct sdb_error *linux_check(struct sdb_target *target)
+{
+	struct linux_system *system = linux_of(target);
+	struct driver_cpu cpu;
+	struct sdb_error *error = target->driver->cpu_state(target, 0, &cpu);
+	if (error || !system->db || has_image(system, &cpu))
+		return error;
+	return sdb_error_new(SDB_ERROR_CORRUPT, "it has been booted anew: CPU 0 has another kernel than the one at %#llx, or none yet",
+			     (unsigned long long)system->base);
+}
+
 /* ---- the database -------------------------------------------------------------------------------------- */
 
 /* An image with symbols where distributions put one; malloc'ed, NULL: none. */

@@ -45,6 +45,7 @@ const struct personality personality_linux = {
 	.summary = "Linux on x86-64",
 	.open = linux_open,
 	.close = linux_close,
+	.check = linux_check,
 	.regions = linux_regions,
 	.refresh = linux_refresh,
 	.current = linux_current_task,

@@ -103,6 +103,8 @@ static inline struct linux_system *linux_of(const struct sdb_target *target)
 /* ---- kaslr.c: which kernel, and where ------------------------------------------------------------ */
 
 struct sdb_error *linux_find_kernel(struct linux_system *system);
+/* CORRUPT: CPU 0 does not run what was found. The memory of a kernel that was there before a reset may look sound. */
+struct sdb_error *linux_check(struct sdb_target *target);
 /* NULL: there is a database; else why not, and what to do. */
 struct sdb_error *linux_need_database(const struct linux_system *system);
 void linux_format_id(const uint8_t *id, size_t length, char text_ret[129]);
