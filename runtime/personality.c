@@ -28,9 +28,8 @@ static struct sdb_error *try(struct sdb_target *target, const struct personality
 {
 	target->personality = personality;
 	struct sdb_error *error = personality->open(target);
-	if (!error && target->spec.active)
-		error = personality->set_active ? personality->set_active(target, target->spec.active)
-			: sdb_error_new(SDB_ERROR_UNSUPPORTED, "keeping its model current by probes (-a) is not known to it");
+	if (!error && target->spec.active && !personality->set_active)
+		error = sdb_error_new(SDB_ERROR_UNSUPPORTED, "keeping its model current by probes (-a) is not known to it");
 	if (!error)
 		return NULL;
 	personality->close(target);
@@ -89,7 +88,11 @@ struct sdb_error *personality_open(struct sdb_target *target)
 {
 	bool held;
 	struct sdb_error *error = tasks_hold(target, &held);
-	return error ? error : tasks_release(target, held, find_personality(target));
+	if (!error)
+		error = tasks_release(target, held, find_personality(target));
+	if (error || !target->personality || !target->spec.active)
+		return error;
+	return target->personality->set_active(target, target->spec.active);
 }
 
 void personality_close(struct sdb_target *target)

@@ -95,6 +95,7 @@ struct sdb_error *sdb_target_open(struct sdb_target *target)
 	if (!error)
 		error = personality_open(target);
 	if (error) {
+		probes_remove_all(target);
 		personality_close(target);
 		target->driver->close(target);
 		target->state = NULL;

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "targets.h"
 
+#include <stackdb/probe.h>
 #include <stackdb/system.h>
 
 struct agent;
@@ -34,7 +35,7 @@ struct agent_machine {
 struct agent {
 	struct targets targets;       /* what the arguments name; opened one by one, again and again */
 	struct agent_machine *machines;
-	struct sdb_loop *loop;        /* NULL: there are no probes */
+	struct sdb_loop *loop;        /* NULL: no machine has probes */
 	char **probes;
 	size_t probe_count;
 	double interval;
@@ -55,6 +56,8 @@ void agent_trouble(struct agent_machine *machine, const char *what, struct sdb_e
 struct agent_tasks *agent_tasks_create(size_t limit);
 void agent_tasks_destroy(struct agent_tasks *tasks);
 struct sdb_error *agent_tasks_scan(struct agent_machine *machine, bool first);
+/* A probe tells that a task begins, executes another program, or has ended. */
+struct sdb_error *agent_tasks_event(struct agent_machine *machine, const struct sdb_hit *hit);
 struct agent_modules *agent_modules_create(void);
 void agent_modules_destroy(struct agent_modules *modules);
 /* *CHANGED_RET: some came or went. */

@@ -74,10 +74,12 @@ static const struct argp argp = {
 	options, parse, NULL,
 	"Watch the systems in machines, without stopping them, and print a JSON line for each process that starts, executes "
 	"another program or ends, each module that is loaded or removed, each change of the system call table and of the "
-	"kernel's code. With --probe it stops the machine for a moment at each call."
+	"kernel's code. With --probe it stops the machine for a moment at each call; with -a thread_entry,thread_exit at each task "
+	"that begins or ends, so that it misses none that lives for less than the interval."
 	"\vIt ends by SIGTERM, and when all machines have ended. A machine that is rebooted is looked at anew.\n\nExamples:\n"
 	"  stackdb agent --qemu-pid 4711 --output /var/log/server.jsonl\n"
-	"  stackdb agent --probe do_init_module --wait --qemu-libvirt-domain server\n",
+	"  stackdb agent --probe do_init_module --wait --qemu-libvirt-domain server\n"
+	"  stackdb agent -a thread_entry,thread_exit --interval 10 --qemu-pid 4711\n",
 	children, NULL, NULL
 };
 
@@ -152,12 +154,27 @@ static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
 	return NULL;
 }
 
+/* Of a task that begins, executes a program, or ends: where the machine's tasks are followed by probes (-a). */
+static struct sdb_error *on_task(void *arg, struct sdb_hit *hit)
+{
+	struct agent_machine *machine = arg;
+	struct sdb_error *error = agent_tasks_event(machine, hit);
+	if (error)
+		agent_trouble(machine, "a task", error);
+	text_flush(&machine->agent->out);
+	return NULL;
+}
+
 static struct sdb_error *place_probes(struct agent_machine *machine)
 {
 	const struct sdb_probe_options probe_options = { .before = on_hit, .arg = machine };
+	const struct sdb_probe_options task_options = { .before = on_task, .arg = machine };
+	const unsigned kinds = 1u << SDB_HIT_THREAD | 1u << SDB_HIT_PROGRAM | 1u << SDB_HIT_THREAD_EXIT;
 	struct agent *agent = machine->agent;
 	struct sdb_probe *probe;
 	struct sdb_error *error = NULL;
+	if (machine->spec->active & (SDB_ACTIVE_THREAD_ENTRY | SDB_ACTIVE_THREAD_EXIT))
+		error = sdb_probe_events(machine->target, kinds, &task_options, &probe);
 	for (size_t i = 0; i < agent->probe_count && !error; i++) {
 		error = sdb_probe_pattern(machine->target, agent->probes[i], &probe_options, &probe);
 		if (error)
@@ -428,7 +445,10 @@ int command_agent(int argc, char **argv)
 	agent.out = text_to(fd);
 	limit_memory(&agent);
 	targets_catch_signals();
-	struct sdb_error *error = agent.probe_count ? sdb_loop_create(&agent.loop) : NULL;
+	bool probes = agent.probe_count;
+	for (size_t i = 0; i < agent.targets.specs.count; i++)
+		probes |= agent.targets.specs.items[i].active != 0;
+	struct sdb_error *error = probes ? sdb_loop_create(&agent.loop) : NULL;
 	if (error)
 		return tool_fail(NULL, error);
 	agent.machines = tool_alloc((agent.targets.specs.count + 1) * sizeof(*agent.machines));

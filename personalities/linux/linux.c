@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The personality: what of it is where. */
 
+#include "active.h"
 #include "mm.h"
 #include "../personalities.h"
 
@@ -33,6 +34,7 @@ static void linux_close(struct sdb_target *target)
 	free(system->log);
 	free(system->clocks);
 	linux_free_calls(system->calls);
+	linux_free_active(system->active);
 	free(system->stacks);
 	free(system->user_frame);
 	free(system->inactive_frame);
@@ -67,4 +69,7 @@ const struct personality personality_linux = {
 	.log = linux_log,
 	.calls = linux_system_calls,
 	.percpu_offset = linux_percpu_offset,
+	.set_active = linux_set_active,
+	.follow = linux_follow,
+	.regions_version = linux_regions_version,
 };

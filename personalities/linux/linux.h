@@ -50,6 +50,7 @@ struct linux_module_layout;
 struct linux_log_layout;
 struct linux_clock_layout;
 struct linux_call_table;
+struct linux_active;
 struct linux_stacks;
 struct linux_frame_layout;
 
@@ -90,6 +91,7 @@ struct linux_system {
 	struct linux_stacks *stacks;
 	struct linux_frame_layout *user_frame, *inactive_frame;
 	char *command_line;
+	struct linux_active *active; /* NULL: nothing is kept current by probes */
 	struct linux_call_table *calls; /* as it was told last: what has not changed is not looked up again */
 	/* Where parts of the image end; 0: not known. */
 	struct { bool known; uint64_t code_end, constants_end, init, init_end; } image;
