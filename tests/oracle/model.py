@@ -81,9 +81,11 @@ def churned(stackdb, report, guest, rounds, version):
         check.compare("status", 0, follow.end(), f"{follow.all('error')} {follow.errors[-500:]}")
     for difference in follow.all("difference"):
         check.differ("difference", " ".join(difference))
-    for tasks, _, regions in follow.all("round"):
+    for tasks, _, regions, _ in follow.all("round"):
         check.compare("tasks and regions", True, int(tasks) > 60 and int(regions) > 5)
     between = sum(int(line[1]) for line in follow.all("round"))
+    moments = sum(int(line[3]) for line in follow.all("round"))
+    check.compare("regions in between are few", True, moments <= 2 + rounds / 20, str(moments))
     told = [int(word) for word in (follow.all("told") or [[0, 0, 0]])[0]]
     check.compare("begins are told", True, told[0] > rounds, str(told))
     check.compare("programs are told", True, told[1] > rounds / 8, str(told))
@@ -101,7 +103,7 @@ def churned(stackdb, report, guest, rounds, version):
                   [tuple(int(word, 16) for word in line[0].split("-")) for line in follow.all("region")])
     check.compare("the guest goes on", "running", guest.status())
     report.say(f"  # {version}, {guest.smp} CPUs: {told[0]} began, {told[1]} executed, {told[2]} ended; {lists} lists read for {rounds} "
-               f"questions, {between} tasks in between")
+               f"questions, {between} tasks and {moments} times regions in between")
     guest.shell(f"kill -9 {mapper}")
     check.close(rounds + 6)
 

@@ -16,6 +16,7 @@
 
 #define PAGE 4096u
 #define AREAS 32
+#define LARGEST 16 /* pages of an area */
 
 static void rest(long milliseconds)
 {
@@ -70,10 +71,13 @@ static void change_memory(void)
 	struct { char *at; size_t pages; } areas[AREAS] = { { NULL, 0 } };
 	for (;;) {
 		unsigned i = (unsigned)rand() % AREAS;
-		size_t pages = (size_t)(1 + rand() % 16);
+		size_t pages = (size_t)(1 + rand() % LARGEST);
 		if (!areas[i].at) {
-			char *at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			/* With nothing behind it, so that it can grow where it is. */
+			char *at = mmap(NULL, 2 * LARGEST * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			areas[i].at = at == MAP_FAILED ? NULL : at;
+			if (areas[i].at)
+				munmap(at + pages * PAGE, (2 * LARGEST - pages) * PAGE);
 			areas[i].pages = pages;
 		} else if (rand() % 3 == 0) {
 			munmap(areas[i].at, areas[i].pages * PAGE);
