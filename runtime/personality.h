@@ -108,9 +108,6 @@ struct personality {
 /* Those that are linked in, NULL-terminated; defined in personalities/personalities.c. */
 extern const struct personality *const personalities_builtin[];
 
-/* The symbol that a shared object given with --personality-lib defines: a `const struct personality`. */
-#define PERSONALITY_SYMBOL "stackdb_personality"
-
 /* ---- what the runtime offers to a personality ---------------------------------------------- */
 
 /* Adds a task, as target_add_thread(); KEY is its identity in the system (an address). */
