@@ -159,8 +159,13 @@ enum sdb_active {
 	SDB_ACTIVE_OTHER = 1 << 3, /**< modules of the kernel: the same of the machine's regions */
 };
 
-/** Reads through the address space of THREAD: its program's memory as well as the kernel's. */
+/**
+ * Reads through the address space of THREAD: its program's memory as well as the kernel's. Of a machine's user addresses
+ * sdb_target_read() reads those of the process that CPU 0 is in; expressions in a frame of a thread read by this.
+ */
 struct sdb_error *sdb_thread_read(struct sdb_thread *thread, uint64_t address, void *buffer, size_t size);
+/** Writes so. Errors: NOT_FOUND (a page that is not in memory), those of sdb_target_write(). */
+struct sdb_error *sdb_thread_write(struct sdb_thread *thread, uint64_t address, const void *buffer, size_t size);
 
 /**
  * Of which CPU (at first 0) per-CPU variables are where nothing else says it: those of a module's context
