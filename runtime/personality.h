@@ -14,6 +14,7 @@
 
 #include "guest.h"
 #include "space.h"
+#include "symdb/hex.h" /* build-ids as text */
 #include <stackdb/system.h>
 
 struct personality {

@@ -62,14 +62,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_INITIAL: agent->initial = true; return 0;
 	case KEY_WAIT: agent->wait = true; return 0;
 	case KEY_COUNT: agent->times = parse_count(state, "--count", arg, 1, UINT64_MAX); return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': name the machine by its options", arg);
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL,
 	"Watch the systems in machines, without stopping them, and print a JSON line for each process that starts, executes "
@@ -80,7 +76,7 @@ static const struct argp argp = {
 	"  stackdb agent --qemu-pid 4711 --output /var/log/server.jsonl\n"
 	"  stackdb agent --probe do_init_module --wait --qemu-libvirt-domain server\n"
 	"  stackdb agent -a thread_entry,thread_exit --interval 10 --qemu-pid 4711\n",
-	children, NULL, NULL
+	machines_children, NULL, NULL
 };
 
 /* ---- lines ---------------------------------------------------------------------------------------- */

@@ -109,7 +109,6 @@ struct sdb_error *linux_find_kernel(struct linux_system *system);
 struct sdb_error *linux_check(struct sdb_target *target);
 /* NULL: there is a database; else why not, and what to do. */
 struct sdb_error *linux_need_database(const struct linux_system *system);
-void linux_format_id(const uint8_t *id, size_t length, char text_ret[129]);
 
 /* ---- image.c: what lies in the guest's memory, without a database -------------------------------------- */
 
