@@ -126,6 +126,8 @@ struct driver {
 
 	/* How many CPUs there are: threads with the numbers 0 and on, in target->threads after open(). */
 	unsigned (*cpus)(struct sdb_target *target);
+	/* Whether somebody else holds it still, who is not us; asked of one that counts as running. NULL: not known. */
+	bool (*halted)(struct sdb_target *target);
 	/* A snapshot of CPU, whether it runs or not. */
 	struct sdb_error *(*cpu_state)(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
 	/*

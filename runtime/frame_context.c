@@ -29,7 +29,8 @@ static struct sdb_error *read_memory(void *arg, uint64_t address, void *buffer, 
 static struct sdb_error *write_memory(void *arg, uint64_t address, const void *buffer, size_t size)
 {
 	struct frame_context *frame = arg;
-	return sdb_target_write(frame->unwinder.target, address, buffer, size);
+	return frame->thread && frame->thread->key ? sdb_thread_write(frame->thread, address, buffer, size)
+		: sdb_target_write(frame->unwinder.target, address, buffer, size);
 }
 
 static struct sdb_error *call_function(void *arg, struct context_call *call)

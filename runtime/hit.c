@@ -177,6 +177,12 @@ static struct sdb_error *tell(struct probes *probes, enum sdb_hit_kind kind, str
 	return error;
 }
 
+struct sdb_error *probes_tell(struct sdb_target *target, enum sdb_hit_kind kind, struct sdb_thread *thread, int64_t number,
+			      bool *pause_ret)
+{
+	return target->probes ? tell(target->probes, kind, thread, &number, pause_ret) : NULL;
+}
+
 static bool is_fault(int64_t signal)
 {
 	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;

@@ -1,36 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Which personality knows the system in a machine, and the tasks that it adds. */
 
+#include "external.h"
 #include "tasks.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- which one ------------------------------------------------------------------------------------ */
 
-static struct sdb_error *load_library(struct sdb_target *target, const struct personality **personality_ret)
-{
-	const char *path = target->spec.personality_library;
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s", dlerror());
-	*personality_ret = dlsym(library, PERSONALITY_SYMBOL);
-	if (*personality_ret) {
-		target->personality_library = library;
-		return NULL;
-	}
-	dlclose(library);
-	return sdb_error_new(SDB_ERROR_INVALID, "%s defines no %s", path, PERSONALITY_SYMBOL);
-}
-
 static struct sdb_error *try(struct sdb_target *target, const struct personality *personality)
 {
 	target->personality = personality;
 	struct sdb_error *error = personality->open(target);
-	if (!error && target->spec.active)
-		error = personality->set_active ? personality->set_active(target, target->spec.active)
-			: sdb_error_new(SDB_ERROR_UNSUPPORTED, "keeping its model current by probes (-a) is not known to it");
+	if (!error && target->spec.active && !personality->set_active)
+		error = sdb_error_new(SDB_ERROR_UNSUPPORTED, "keeping its model current by probes (-a) is not known to it");
 	if (!error)
 		return NULL;
 	personality->close(target);
@@ -52,14 +36,13 @@ static void keep_cpus(struct sdb_target *target)
 static struct sdb_error *find_personality(struct sdb_target *target)
 {
 	const char *wanted = target->spec.personality;
-	const struct personality *loaded = NULL;
 	struct sdb_error *error = NULL;
 	if (!target->driver->cpus || (wanted && strcmp(wanted, "none") == 0))
 		return NULL;
 	if (target->spec.personality_library) {
-		error = load_library(target, &loaded);
+		error = external_load(target, &target->personality_library);
 		if (!error)
-			error = try(target, loaded);
+			error = try(target, external_personality(target->personality_library));
 		if (!error)
 			keep_cpus(target);
 		return error;
@@ -89,7 +72,11 @@ struct sdb_error *personality_open(struct sdb_target *target)
 {
 	bool held;
 	struct sdb_error *error = tasks_hold(target, &held);
-	return error ? error : tasks_release(target, held, find_personality(target));
+	if (!error)
+		error = tasks_release(target, held, find_personality(target));
+	if (error || !target->personality || !target->spec.active)
+		return error;
+	return target->personality->set_active(target, target->spec.active);
 }
 
 void personality_close(struct sdb_target *target)
@@ -106,8 +93,7 @@ void personality_close(struct sdb_target *target)
 	}
 	target->personality = NULL;
 	target->system = NULL;
-	if (target->personality_library)
-		dlclose(target->personality_library);
+	external_unload(target->personality_library);
 	target->personality_library = NULL;
 	sdb_error_free(target->personality_trouble);
 	target->personality_trouble = NULL;

@@ -14,6 +14,7 @@
 
 #include "guest.h"
 #include "space.h"
+#include "symdb/hex.h" /* build-ids as text */
 #include <stackdb/system.h>
 
 struct personality {
@@ -28,6 +29,8 @@ struct personality {
 	struct sdb_error *(*open)(struct sdb_target *target);
 	/* Frees target->system. Also after a failed open. */
 	void (*close)(struct sdb_target *target);
+	/* Asks the machine's CPUs whether they run what open() found. CORRUPT: another system, or one that has yet to boot. */
+	struct sdb_error *(*check)(struct sdb_target *target);
 	/* Adds the kernel and its modules to SPACE with space_add(). */
 	struct sdb_error *(*regions)(struct sdb_target *target, struct space *space);
 
@@ -85,15 +88,26 @@ struct personality {
 	struct sdb_error *(*calls)(struct sdb_target *target, sdb_system_call_fn fn, void *arg);
 	/* Offset of CPU's area, that is added to addresses of per-CPU variables. */
 	struct sdb_error *(*percpu_offset)(struct sdb_target *target, unsigned cpu, uint64_t *offset_ret);
-	/* The parts of the model (`-a`) that are kept current by probes from now on; a set of enum sdb_active. */
+
+	/* ---- a model that probes keep current; NULL where it cannot ---- */
+
+	/*
+	 * PARTS (a set of enum sdb_active) are kept current by probes from now on: ordinary ones, of no handler that the
+	 * program knows, removed with all others. What they find out of tasks is told by probes_tell(). After an error
+	 * close() follows.
+	 */
 	struct sdb_error *(*set_active)(struct sdb_target *target, unsigned parts);
+	/* Brings target->threads up to date from what probes have told. *FOLLOWED_RET false: refresh() is needed. */
+	struct sdb_error *(*follow)(struct sdb_target *target, bool *followed_ret);
+	/*
+	 * Two numbers, one of which is another when the regions of process PID (0: the kernel's) have changed since.
+	 * False: nobody keeps track.
+	 */
+	bool (*regions_version)(struct sdb_target *target, int64_t pid, uint64_t version_ret[2]);
 };
 
 /* Those that are linked in, NULL-terminated; defined in personalities/personalities.c. */
 extern const struct personality *const personalities_builtin[];
-
-/* The symbol that a shared object given with --personality-lib defines: a `const struct personality`. */
-#define PERSONALITY_SYMBOL "stackdb_personality"
 
 /* ---- what the runtime offers to a personality ---------------------------------------------- */
 

@@ -5,6 +5,7 @@
 /* Probes as the rest of the runtime sees them. */
 
 #include "target.h"
+#include <stackdb/probe.h>
 
 /* Whether anything is to be noticed of TARGET while it runs. */
 bool probes_active(const struct sdb_target *target);
@@ -14,6 +15,9 @@ void probes_remove_all(struct sdb_target *target);
 struct sdb_error *probes_go(struct sdb_thread *thread);
 /* The same for every thread that is stopped. */
 struct sdb_error *probes_go_all(struct sdb_target *target);
+/* A personality has found out that KIND has happened to THREAD: what SDB_HIT_* tells of is told, with NUMBER. */
+struct sdb_error *probes_tell(struct sdb_target *target, enum sdb_hit_kind kind, struct sdb_thread *thread, int64_t number,
+			      bool *pause_ret);
 /* What the probes make of EVENT; then the thread has gone on, or stays where it is. */
 struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event);
 /* An event that came while another thread was stepped; false: there is none. */

@@ -201,10 +201,25 @@ static struct sdb_error *read_regions(struct sdb_target *target, struct space *s
 	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s has no regions", target->driver->name);
 }
 
+/* Whether, and which, probes of a personality keep track of the regions: of the machine's own, or a process's in it. */
+static bool find_version(struct sdb_target *target, uint64_t version_ret[2])
+{
+	struct sdb_target *machine = target->base ? target->base : target;
+	const struct personality *personality = machine->personality;
+	return personality && personality->regions_version && machine->spec.active
+		&& personality->regions_version(machine, target->base ? target->pid : 0, version_ret);
+}
+
 struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 {
 	struct space *space = target->space;
+	uint64_t version[2] = { 0, 0 };
 	if (space && !target->space_stale) {
+		*space_ret = space;
+		return NULL;
+	}
+	bool versioned = find_version(target, version);
+	if (space && versioned && space->versioned && memcmp(version, space->version, sizeof(version)) == 0) {
 		*space_ret = space;
 		return NULL;
 	}
@@ -217,6 +232,7 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 		space->target = target;
 	}
 	clear_regions(space);
+	space->versioned = false;
 	for (size_t i = 0; i < space->module_count; i++)
 		space->modules[i]->seen = false;
 	struct sdb_error *error = read_regions(target, space);
@@ -226,6 +242,8 @@ struct sdb_error *space_get(struct sdb_target *target, struct space **space_ret)
 	if (space->module_count)
 		qsort(space->modules, space->module_count, sizeof(*space->modules), compare_modules);
 	target->space_stale = target->status != SDB_TARGET_PAUSED;
+	space->versioned = versioned;
+	memcpy(space->version, version, sizeof(version));
 	*space_ret = space;
 	return NULL;
 }
@@ -238,6 +256,7 @@ void space_clear(struct space *space)
 	for (size_t i = 0; i < space->module_count; i++)
 		module_free(space->modules[i]);
 	space->module_count = 0;
+	space->versioned = false;
 }
 
 void space_destroy(struct space *space)

@@ -68,6 +68,8 @@ struct space {
 	struct sdb_module **modules; /* by address */
 	size_t module_count, module_capacity;
 	size_t last; /* the region that was found last */
+	uint64_t version[2]; /* of what was read, where somebody keeps track */
+	bool versioned;
 };
 
 /* In order of address. */

@@ -56,7 +56,7 @@ static const struct argp_option options[] = {
 	{ "kernel", 'K', "KERNEL", 0, "Its kernel: a database, an image with symbols, or a build-id", 11 },
 	{ "personality", KEY_PERSONALITY, "NAME", 0, "The system in it (default: found out; none: do not look)", 11 },
 	{ "personality-lib", KEY_PERSONALITY_LIBRARY, "FILE", 0, "Shared object that knows the system in it", 11 },
-	{ "active", 'a', "PARTS", 0, "Keep these current by probes, where the personality can (linux does not yet): thread_entry, thread_exit, memory, other, all", 11 },
+	{ "active", 'a', "PARTS", 0, "Keep these current by probes instead of scans, where the personality can: thread_entry, thread_exit, memory, other (modules), all", 11 },
 	{ NULL, 0, NULL, 0, "Messages:", 12 },
 	{ "debug", 'd', "LEVEL", OPTION_ARG_OPTIONAL, "Tell what is done (1-9)", 12 },
 	{ "warn", 'w', "LEVEL", OPTION_ARG_OPTIONAL, "Tell what goes wrong and is survived", 12 },

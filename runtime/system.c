@@ -71,6 +71,13 @@ struct sdb_error *sdb_target_system(struct sdb_target *target, struct sdb_system
 		: unsupported(personality, "its version");
 }
 
+struct sdb_error *sdb_target_check_system(struct sdb_target *target)
+{
+	const struct personality *personality;
+	struct sdb_error *error = find(target, &personality);
+	return error || !personality->check ? error : personality->check(target);
+}
+
 struct sdb_error *sdb_target_kernel_modules(struct sdb_target *target, sdb_kernel_module_fn fn, void *arg)
 {
 	const struct personality *personality;
@@ -135,28 +142,51 @@ struct sdb_target *sdb_target_base(const struct sdb_target *target)
 	return target->base;
 }
 
+/* The tables that user addresses of THREAD go by; *PID_RET 0: it is no task, or ADDRESS is not one of them. */
+static struct sdb_error *user_tables(struct sdb_thread *thread, uint64_t address, struct paging *paging_ret, int64_t *pid_ret)
+{
+	const struct personality *personality = thread->target->personality;
+	struct sdb_task task;
+	*pid_ret = 0;
+	if (!personality || !personality->process_paging || !personality->describe || address >> 63)
+		return NULL;
+	struct sdb_error *error = personality->describe(thread, &task);
+	if (!error)
+		error = personality->process_paging(thread->target, task.tgid, paging_ret);
+	if (!error)
+		*pid_ret = task.tgid;
+	return error;
+}
+
 struct sdb_error *sdb_thread_read(struct sdb_thread *thread, uint64_t address, void *buffer, size_t size)
 {
 	struct sdb_target *target = thread->target;
 	struct paging paging;
-	struct sdb_task task;
+	int64_t pid;
 	size_t done = 0;
-	if (!target->personality || !target->personality->process_paging || !target->personality->describe
-	    || address >> 63)
+	struct sdb_error *error = user_tables(thread, address, &paging, &pid);
+	if (!error && !pid)
 		return sdb_target_read(target, address, buffer, size);
-	struct sdb_error *error = target->personality->describe(thread, &task);
-	if (!error)
-		error = target->personality->process_paging(target, task.tgid, &paging);
 	while (!error && done < size) {
 		size_t got;
 		error = guest_read(target, &paging, address + done, (uint8_t *)buffer + done, size - done, &got);
 		if (!error && !got && target->personality->read_absent)
-			error = target->personality->read_absent(target, task.tgid, address + done,
-								 (uint8_t *)buffer + done, size - done, &got);
+			error = target->personality->read_absent(target, pid, address + done, (uint8_t *)buffer + done, size - done, &got);
 		if (!error && !got)
 			error = sdb_error_new(SDB_ERROR_NOT_FOUND, "cannot read %#llx of process %lld: it is not in memory",
-					      (unsigned long long)(address + done), (long long)task.tgid);
+					      (unsigned long long)(address + done), (long long)pid);
 		done += error ? 0 : got;
 	}
 	return error;
+}
+
+struct sdb_error *sdb_thread_write(struct sdb_thread *thread, uint64_t address, const void *buffer, size_t size)
+{
+	struct paging paging;
+	int64_t pid;
+	struct sdb_error *error = user_tables(thread, address, &paging, &pid);
+	if (error)
+		return error;
+	return pid ? guest_write(thread->target, &paging, address, buffer, size)
+		: sdb_target_write(thread->target, address, buffer, size);
 }

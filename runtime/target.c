@@ -95,6 +95,7 @@ struct sdb_error *sdb_target_open(struct sdb_target *target)
 	if (!error)
 		error = personality_open(target);
 	if (error) {
+		probes_remove_all(target);
 		personality_close(target);
 		target->driver->close(target);
 		target->state = NULL;
@@ -190,6 +191,11 @@ const char *sdb_target_driver(const struct sdb_target *target)
 bool sdb_target_is_machine(const struct sdb_target *target)
 {
 	return target->driver->cpus != NULL;
+}
+
+bool sdb_target_halted(struct sdb_target *target)
+{
+	return target->status == SDB_TARGET_RUNNING && target->driver->halted && target->driver->halted(target);
 }
 
 int64_t sdb_target_pid(const struct sdb_target *target)

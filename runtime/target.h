@@ -11,6 +11,7 @@ struct unwind_cache;
 struct probes;
 struct guest;
 struct personality;
+struct external;
 struct overlay;
 struct types;
 
@@ -56,7 +57,7 @@ struct sdb_target {
 	struct guest *guest;  /* translations; NULL before they are asked for */
 	const struct personality *personality; /* NULL: nobody knows the system in it, or there is none */
 	void *system;            /* the personality's */
-	void *personality_library; /* that it was loaded from; NULL: it is linked in */
+	struct external *personality_library; /* that it was loaded from; NULL: it is linked in */
 	struct sdb_error *personality_trouble; /* why there is none */
 	/* With a personality `threads` are tasks, and these the driver's threads. */
 	struct sdb_thread **cpus;

@@ -65,9 +65,15 @@ struct sdb_error *tasks_refresh(struct sdb_target *target)
 		return error;
 	if (target->tasks_current || (target->status != SDB_TARGET_RUNNING && target->status != SDB_TARGET_PAUSED))
 		return NULL;
+	bool held, followed = false;
+	if (target->personality->follow)
+		error = target->personality->follow(target, &followed);
+	if (error || followed) {
+		target->tasks_current = !error && target->status == SDB_TARGET_PAUSED;
+		return error;
+	}
 	for (size_t i = 0; i < target->thread_count; i++)
 		target->threads[i]->seen = target->threads[i]->cpu != NULL;
-	bool held;
 	error = tasks_hold(target, &held);
 	if (!error)
 		error = target->personality->refresh(target);

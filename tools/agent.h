@@ -7,6 +7,7 @@
 #include "json.h"
 #include "targets.h"
 
+#include <stackdb/probe.h>
 #include <stackdb/system.h>
 
 struct agent;
@@ -24,15 +25,17 @@ struct agent_machine {
 	struct agent_calls *calls;
 	struct agent_text *text;      /* NULL: the kernel's code is not watched */
 	uint64_t uptime, base;        /* at the last scan */
+	double patience;              /* until when it is looked for after a reset, in seconds of the monotonic clock */
 	unsigned failures;            /* scans in a row that could not be believed */
 	bool was_there;
+	bool halted;                  /* somebody holds it, and that was told */
 	char trouble[256];            /* that was told last: it is told once */
 };
 
 struct agent {
 	struct targets targets;       /* what the arguments name; opened one by one, again and again */
 	struct agent_machine *machines;
-	struct sdb_loop *loop;        /* NULL: there are no probes */
+	struct sdb_loop *loop;        /* NULL: no machine has probes */
 	char **probes;
 	size_t probe_count;
 	double interval;
@@ -53,6 +56,8 @@ void agent_trouble(struct agent_machine *machine, const char *what, struct sdb_e
 struct agent_tasks *agent_tasks_create(size_t limit);
 void agent_tasks_destroy(struct agent_tasks *tasks);
 struct sdb_error *agent_tasks_scan(struct agent_machine *machine, bool first);
+/* A probe tells that a task begins, executes another program, or has ended. */
+struct sdb_error *agent_tasks_event(struct agent_machine *machine, const struct sdb_hit *hit);
 struct agent_modules *agent_modules_create(void);
 void agent_modules_destroy(struct agent_modules *modules);
 /* *CHANGED_RET: some came or went. */

@@ -186,6 +186,50 @@ struct sdb_error *agent_tasks_scan(struct agent_machine *machine, bool first)
 	return NULL;
 }
 
+static void tell_begin(struct agent_machine *machine, const struct sdb_task *task)
+{
+	struct agent_tasks *tasks = machine->tasks;
+	if (task->tid != task->tgid || place_of(tasks, task->tgid, task->start_time)->pid)
+		return;
+	tasks->fresh_count = 0;
+	sdb_error_free(see_task(tasks, task));
+	if (tasks->fresh_count)
+		tell_started(machine, task, "process_started");
+}
+
+static void tell_program(struct agent_machine *machine, const struct sdb_task *task)
+{
+	struct known_task *known = place_of(machine->tasks, task->tgid, task->start_time);
+	if (!known->pid)
+		return;
+	known->memory = task->memory;
+	set_name(known, task->name);
+	tell_started(machine, task, "process_executed");
+}
+
+static void tell_end(struct agent_machine *machine, const struct sdb_task *task)
+{
+	struct known_task *known = place_of(machine->tasks, task->tgid, task->start_time);
+	if (task->tid != task->tgid || !known->pid)
+		return;
+	known->scan = machine->tasks->scan - 1; /* all others were seen in the last scan, or since */
+	tell_ended(machine);
+}
+
+struct sdb_error *agent_tasks_event(struct agent_machine *machine, const struct sdb_hit *hit)
+{
+	struct sdb_task task;
+	struct sdb_error *error = sdb_thread_task(hit->thread, &task);
+	if (error)
+		return error;
+	switch (hit->kind) {
+	case SDB_HIT_THREAD: tell_begin(machine, &task); break;
+	case SDB_HIT_PROGRAM: tell_program(machine, &task); break;
+	default: tell_end(machine, &task);
+	}
+	return NULL;
+}
+
 /* ---- modules ------------------------------------------------------------------------------------------- */
 
 struct known_module {

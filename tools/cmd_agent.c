@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define FAILURES_MAX 3        /* scans that cannot be believed before the machine is looked at anew */
+#define REBOOT_SECONDS 120    /* for which a machine that was reset is looked for */
 #define CACHE ((size_t)128 << 10)
 #define TASK_BYTES 128        /* of the memory limit, for each process that may be kept */
 
@@ -61,23 +62,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_INITIAL: agent->initial = true; return 0;
 	case KEY_WAIT: agent->wait = true; return 0;
 	case KEY_COUNT: agent->times = parse_count(state, "--count", arg, 1, UINT64_MAX); return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': name the machine by its options", arg);
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL,
 	"Watch the systems in machines, without stopping them, and print a JSON line for each process that starts, executes "
 	"another program or ends, each module that is loaded or removed, each change of the system call table and of the "
-	"kernel's code. With --probe it stops the machine for a moment at each call."
+	"kernel's code. With --probe it stops the machine for a moment at each call; with -a thread_entry,thread_exit at each task "
+	"that begins or ends, so that it misses none that lives for less than the interval."
 	"\vIt ends by SIGTERM, and when all machines have ended. A machine that is rebooted is looked at anew.\n\nExamples:\n"
 	"  stackdb agent --qemu-pid 4711 --output /var/log/server.jsonl\n"
-	"  stackdb agent --probe do_init_module --wait --qemu-libvirt-domain server\n",
-	children, NULL, NULL
+	"  stackdb agent --probe do_init_module --wait --qemu-libvirt-domain server\n"
+	"  stackdb agent -a thread_entry,thread_exit --interval 10 --qemu-pid 4711\n",
+	machines_children, NULL, NULL
 };
 
 /* ---- lines ---------------------------------------------------------------------------------------- */
@@ -151,18 +150,40 @@ static struct sdb_error *on_hit(void *arg, struct sdb_hit *hit)
 	return NULL;
 }
 
+/* Of a task that begins, executes a program, or ends: where the machine's tasks are followed by probes (-a). */
+static struct sdb_error *on_task(void *arg, struct sdb_hit *hit)
+{
+	struct agent_machine *machine = arg;
+	struct sdb_error *error = agent_tasks_event(machine, hit);
+	if (error)
+		agent_trouble(machine, "a task", error);
+	text_flush(&machine->agent->out);
+	return NULL;
+}
+
 static struct sdb_error *place_probes(struct agent_machine *machine)
 {
 	const struct sdb_probe_options probe_options = { .before = on_hit, .arg = machine };
+	const struct sdb_probe_options task_options = { .before = on_task, .arg = machine };
+	const unsigned kinds = 1u << SDB_HIT_THREAD | 1u << SDB_HIT_PROGRAM | 1u << SDB_HIT_THREAD_EXIT;
 	struct agent *agent = machine->agent;
 	struct sdb_probe *probe;
 	struct sdb_error *error = NULL;
+	if (machine->spec->active & (SDB_ACTIVE_THREAD_ENTRY | SDB_ACTIVE_THREAD_EXIT))
+		error = sdb_probe_events(machine->target, kinds, &task_options, &probe);
 	for (size_t i = 0; i < agent->probe_count && !error; i++) {
 		error = sdb_probe_pattern(machine->target, agent->probes[i], &probe_options, &probe);
 		if (error)
 			error = sdb_error_prefix(error, "%s", agent->probes[i]);
 	}
 	return error || !agent->loop ? error : sdb_loop_add(agent->loop, machine->target);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* ---- a machine -------------------------------------------------------------------------------------------- */
@@ -182,6 +203,7 @@ static void forget(struct agent_machine *machine)
 	machine->calls = NULL;
 	machine->text = NULL;
 	machine->failures = 0;
+	machine->halted = false;
 }
 
 static struct sdb_error *open_target(struct agent_machine *machine, struct sdb_system *system)
@@ -232,6 +254,17 @@ static struct sdb_error *find(struct agent_machine *machine)
 	return error ? error : place_probes(machine);
 }
 
+static void see_halt(struct agent_machine *machine, bool halted)
+{
+	struct json json;
+	if (halted == machine->halted)
+		return;
+	machine->halted = halted;
+	agent_tell(machine, halted ? "paused" : "resumed", &json);
+	json_number(&json, "uptime_ns", machine->uptime);
+	json_end(&json);
+}
+
 /* Whether what was found at first is what is there now. */
 static struct sdb_error *check_identity(struct agent_machine *machine)
 {
@@ -241,9 +274,12 @@ static struct sdb_error *check_identity(struct agent_machine *machine)
 		return error;
 	if (system.base != machine->base || (system.uptime && system.uptime < machine->uptime))
 		return sdb_error_new(SDB_ERROR_CORRUPT, "it has been booted anew");
+	/* A clock that stands may be that of an idle system, of one that is held, or what a reset has left of one. */
+	bool stands = system.uptime == machine->uptime, halted = stands && sdb_target_halted(machine->target);
 	if (system.uptime)
 		machine->uptime = system.uptime;
-	return NULL;
+	see_halt(machine, halted);
+	return stands && !halted ? sdb_target_check_system(machine->target) : NULL;
 }
 
 static struct sdb_error *scan(struct agent_machine *machine)
@@ -270,16 +306,31 @@ static void lose(struct agent_machine *machine, const char *why)
 	forget(machine);
 }
 
+/* Another attempt to find the machine. False: it is not there, and nobody waits for it. */
+static bool look(struct agent_machine *machine)
+{
+	bool boots = machine->patience != 0;
+	if (machine->was_there && !boots && !machine->agent->wait)
+		return false;
+	struct sdb_error *error = find(machine);
+	if (error)
+		agent_trouble(machine, "start", error);
+	if (machine->target || (boots && seconds() < machine->patience)) {
+		machine->patience = machine->target ? 0 : machine->patience;
+		return true;
+	}
+	if (boots)
+		lose(machine, "it was reset, and has not booted since");
+	machine->patience = 0;
+	return machine->agent->wait;
+}
+
 /* A scan, or another attempt to find the machine. False: it is not there any more, and nobody waits for it. */
 static bool turn(struct agent_machine *machine)
 {
 	struct sdb_error *error;
-	if (!machine->target) {
-		error = machine->was_there && !machine->agent->wait ? NULL : find(machine);
-		if (error)
-			agent_trouble(machine, "start", error);
-		return machine->target || machine->agent->wait;
-	}
+	if (!machine->target)
+		return look(machine);
 	error = sdb_target_status(machine->target) == SDB_TARGET_EXITED ? NULL : scan(machine);
 	if (sdb_target_status(machine->target) == SDB_TARGET_EXITED) {
 		sdb_error_free(error);
@@ -296,20 +347,11 @@ static bool turn(struct agent_machine *machine)
 	if (machine->failures < FAILURES_MAX)
 		return true;
 	forget(machine);
-	error = find(machine);
-	if (error)
-		agent_trouble(machine, "start", error);
-	return true;
+	machine->patience = seconds() + REBOOT_SECONDS;
+	return look(machine);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------ */
-
-static double seconds(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void wait_until(struct agent *agent, double when)
 {
@@ -399,7 +441,10 @@ int command_agent(int argc, char **argv)
 	agent.out = text_to(fd);
 	limit_memory(&agent);
 	targets_catch_signals();
-	struct sdb_error *error = agent.probe_count ? sdb_loop_create(&agent.loop) : NULL;
+	bool probes = agent.probe_count;
+	for (size_t i = 0; i < agent.targets.specs.count; i++)
+		probes |= agent.targets.specs.items[i].active != 0;
+	struct sdb_error *error = probes ? sdb_loop_create(&agent.loop) : NULL;
 	if (error)
 		return tool_fail(NULL, error);
 	agent.machines = tool_alloc((agent.targets.specs.count + 1) * sizeof(*agent.machines));

@@ -49,18 +49,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'T': command->dates = true; return 0;
 	case 'x': command->levels = true; return 0;
 	case 'f': command->follow = true; return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': name the machine by its options", arg);
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL, "Print the log of the kernel in a machine, without stopping it."
 	"\vExamples:\n  stackdb dmesg --qemu-pid 4711\n  stackdb dmesg -f -n warn --qemu-libvirt-domain server\n",
-	children, NULL, NULL
+	machines_children, NULL, NULL
 };
 
 static void put_prefix(struct dmesg *command, const struct sdb_log_record *record)

@@ -22,20 +22,17 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct lsmod *command = state->input;
+	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT: state->child_inputs[0] = &command->targets; return 0;
 	case 'v': command->verbose = true; return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': name the machine by its options", arg);
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL, "Print the modules of the kernel in a machine, without stopping it."
-	"\vExamples:\n  stackdb lsmod --qemu-pid 4711\n  stackdb lsmod -v --qemu-libvirt-domain server\n", children, NULL, NULL
+	"\vExamples:\n  stackdb lsmod --qemu-pid 4711\n  stackdb lsmod -v --qemu-libvirt-domain server\n", machines_children, NULL, NULL
 };
 
 static void put_id(struct text *to, const struct sdb_kernel_module *module)

@@ -46,20 +46,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "-q: '%s' is not a number", arg);
 		command->pid = (int64_t)pid;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': name the machine by its options", arg);
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL,
 	"Print the processes of the system in a machine, without stopping it."
 	"\vA name in brackets is of a kernel thread, or of a process without a command line.\n\nExamples:\n"
 	"  stackdb ps --qemu-pid 4711\n  stackdb ps -T --json --qemu-libvirt-domain server\n",
-	children, NULL, NULL
+	machines_children, NULL, NULL
 };
 
 /* ---- reading ------------------------------------------------------------------------------------ */

@@ -25,24 +25,21 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct system_command *command = state->input;
+	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT: state->child_inputs[0] = &command->targets; return 0;
 	case 'c': command->calls = true; return 0;
 	case 'C': command->calls = command->changed = true; return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': name the machine by its options", arg);
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
 	options, parse, NULL,
 	"Print which system runs in a machine: version, build-id, where its kernel was loaded, uptime; or its table of "
 	"system calls. The machine is not stopped.\vExamples:\n  stackdb system --qemu-pid 4711\n"
 	"  stackdb system --changed --qemu-libvirt-domain server\n",
-	children, NULL, NULL
+	machines_children, NULL, NULL
 };
 
 static void put_id(struct text *to, const struct sdb_system *system)

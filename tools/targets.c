@@ -34,6 +34,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = { { &sdb_specs_argp, 0, NULL, 0 }, { 0 } };
 const struct argp targets_argp = { options, parse, NULL, NULL, children, NULL, NULL };
 
+static error_t parse_machines(int key, char *arg, struct argp_state *state)
+{
+	if (key == ARGP_KEY_INIT)
+		state->child_inputs[0] = state->input;
+	if (key != ARGP_KEY_ARG)
+		return key == ARGP_KEY_INIT ? 0 : ARGP_ERR_UNKNOWN;
+	argp_error(state, "'%s': name the machine by its options", arg);
+	return 0;
+}
+
+static const struct argp_child machines_child[] = { { &targets_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp machines_argp = { NULL, parse_machines, NULL, NULL, machines_child, NULL, NULL };
+const struct argp_child machines_children[] = { { &machines_argp, 0, NULL, 0 }, { 0 } };
+
 /* Where nobody asked for messages, a person is told of what takes time. */
 static void tell(void *arg, enum sdb_log_area area, int level, const char *message)
 {

@@ -23,6 +23,8 @@ struct targets {
 
 /* argp child for the target arguments and --json; its input is a struct targets. */
 extern const struct argp targets_argp;
+/* The children of a command about machines, which are named by options alone; the input of the first is a struct targets. */
+extern const struct argp_child machines_children[];
 
 /* Opens all of them; complains, and returns the exit status, when one cannot be. */
 int targets_open(struct targets *targets);

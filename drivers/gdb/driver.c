@@ -31,6 +31,7 @@ static bool claims(const struct sdb_spec *spec)
 const struct driver driver_gdb = {
 	COMMON,
 	.refresh = stub_machine_refresh,
+	.halted = stub_machine_halted,
 	.read_memory = stub_read_virtual,
 	.write_memory = stub_write_virtual,
 	.cpus = stub_cpus,

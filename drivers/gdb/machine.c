@@ -98,6 +98,12 @@ struct sdb_error *stub_machine_refresh(struct sdb_target *target)
 	return NULL;
 }
 
+bool stub_machine_halted(struct sdb_target *target)
+{
+	struct stub *stub = stub_of(target);
+	return stub->qemu && qemu_halted(stub->qemu);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
 const uint8_t *stub_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret)

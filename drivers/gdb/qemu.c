@@ -235,15 +235,29 @@ struct sdb_error *qemu_cont(struct qemu *qemu)
 	return error;
 }
 
-bool qemu_running(struct qemu *qemu)
+/* False: there is no answer. */
+static bool ask_running(struct qemu *qemu, bool *running_ret)
 {
 	struct jsontext status, running;
+	struct sdb_error *error = qmp_execute(qemu->qmp, "query-status", NULL, &status);
+	bool answered = !error && jsontext_member(status, "running", &running);
+	*running_ret = answered && jsontext_kind(running) == 't';
+	sdb_error_free(error);
+	return answered;
+}
+
+bool qemu_running(struct qemu *qemu)
+{
+	bool running;
 	if (!qemu->qmp)
 		return !qemu_gone(qemu);
-	struct sdb_error *error = qmp_execute(qemu->qmp, "query-status", NULL, &status);
-	bool answer = !error && jsontext_member(status, "running", &running) && jsontext_kind(running) == 't';
-	sdb_error_free(error);
-	return answer;
+	return ask_running(qemu, &running) && running;
+}
+
+bool qemu_halted(struct qemu *qemu)
+{
+	bool running;
+	return qemu->qmp && ask_running(qemu, &running) && !running;
 }
 
 bool qemu_gone(struct qemu *qemu)

@@ -55,6 +55,8 @@ struct sdb_error *qemu_stop(struct qemu *qemu);
 struct sdb_error *qemu_cont(struct qemu *qemu);
 /* Whether it runs now: asked anew. False as well when QEMU has quit. */
 bool qemu_running(struct qemu *qemu);
+/* Whether its monitor says that it stands still; false when nobody can be asked. */
+bool qemu_halted(struct qemu *qemu);
 /* Whether QEMU's process has ended. */
 bool qemu_gone(struct qemu *qemu);
 /* Ends QEMU. */

@@ -200,6 +200,7 @@ struct sdb_error *stub_thread_name(struct sdb_thread *thread, char **name_ret);
 struct sdb_error *stub_machine_open(struct stub *stub);
 unsigned stub_cpus(struct sdb_target *target);
 struct sdb_error *stub_machine_refresh(struct sdb_target *target);
+bool stub_machine_halted(struct sdb_target *target);
 struct sdb_error *stub_cpu_state(struct sdb_target *target, unsigned cpu, struct driver_cpu *cpu_ret);
 const uint8_t *stub_map_physical(struct sdb_target *target, uint64_t address, size_t *size_ret);
 struct sdb_error *stub_read_physical(struct sdb_target *target, uint64_t address, void *buffer, size_t size, size_t *done_ret);

@@ -44,6 +44,8 @@ enum sdb_hit_kind {
 	SDB_HIT_LIBRARY,       /**< libraries were loaded or unloaded */
 	SDB_HIT_EXIT,          /**< the target has ended: `number` is its wait status; no thread */
 	SDB_HIT_STEP,          /**< an instruction was executed since a handler asked for `steps` */
+	/** In a machine whose tasks are followed (SDB_ACTIVE_THREAD_ENTRY): a process executes another program from now on. */
+	SDB_HIT_PROGRAM,
 };
 
 /** A hit, valid during the call of the handler. */

@@ -93,6 +93,12 @@ struct sdb_system {
 /** What is known of the system in TARGET. Errors: UNSUPPORTED (nobody knows its system). */
 struct sdb_error *sdb_target_system(struct sdb_target *target, struct sdb_system *system_ret);
 
+/**
+ * Asks the machine's CPUs whether the system that was found when TARGET was opened is what they run: what is left of
+ * it in memory after a reset may look sound. CORRUPT: it was booted anew; open another target for it. A millisecond.
+ */
+struct sdb_error *sdb_target_check_system(struct sdb_target *target);
+
 /** A module of the kernel. */
 struct sdb_kernel_module {
 	const char *name;         /**< as lsmod prints it */
@@ -139,16 +145,27 @@ typedef struct sdb_error *(*sdb_system_call_fn)(void *arg, const struct sdb_syst
 /** Every entry of the table of system calls, by number. */
 struct sdb_error *sdb_target_system_calls(struct sdb_target *target, sdb_system_call_fn fn, void *arg);
 
-/** What is kept current by probes instead of scans (`-a`). */
+/**
+ * What of a machine is kept current by probes on functions of its system, instead of being read anew each time (`-a`,
+ * `active` of struct sdb_spec). They count from sdb_target_open() to sdb_target_close(), are in no list of the
+ * program's, and stop the machine at each event, so sdb_target_poll() has to be called; what it has handled is what
+ * is known. Begins and ends of tasks are told to probes of sdb_probe_events() (SDB_HIT_THREAD, SDB_HIT_PROGRAM,
+ * SDB_HIT_THREAD_EXIT) as those of a process's threads are.
+ */
 enum sdb_active {
-	SDB_ACTIVE_THREAD_ENTRY = 1 << 0, /**< tasks that begin */
-	SDB_ACTIVE_THREAD_EXIT = 1 << 1, /**< tasks that end */
-	SDB_ACTIVE_MEMORY = 1 << 2, /**< address spaces */
-	SDB_ACTIVE_OTHER = 1 << 3, /**< modules */
+	SDB_ACTIVE_THREAD_ENTRY = 1 << 0, /**< tasks that begin, and programs that they execute */
+	SDB_ACTIVE_THREAD_EXIT = 1 << 1, /**< tasks that end; with those that begin sdb_target_threads() reads no list any more */
+	SDB_ACTIVE_MEMORY = 1 << 2, /**< address spaces: regions of a process are read again only when they have changed */
+	SDB_ACTIVE_OTHER = 1 << 3, /**< modules of the kernel: the same of the machine's regions */
 };
 
-/** Reads through the address space of THREAD: its program's memory as well as the kernel's. */
+/**
+ * Reads through the address space of THREAD: its program's memory as well as the kernel's. Of a machine's user addresses
+ * sdb_target_read() reads those of the process that CPU 0 is in; expressions in a frame of a thread read by this.
+ */
 struct sdb_error *sdb_thread_read(struct sdb_thread *thread, uint64_t address, void *buffer, size_t size);
+/** Writes so. Errors: NOT_FOUND (a page that is not in memory), those of sdb_target_write(). */
+struct sdb_error *sdb_thread_write(struct sdb_thread *thread, uint64_t address, const void *buffer, size_t size);
 
 /**
  * Of which CPU (at first 0) per-CPU variables are where nothing else says it: those of a module's context

@@ -63,6 +63,11 @@ const char *sdb_target_name(const struct sdb_target *target);
 const char *sdb_target_driver(const struct sdb_target *target);
 /** Whether it is a machine: its threads are CPUs, or tasks of the system in it. */
 bool sdb_target_is_machine(const struct sdb_target *target);
+/**
+ * Whether a machine that counts as running stands still since somebody else holds it, such as its monitor. Asks its
+ * driver each time, for a fraction of a millisecond. False as well when nobody can be asked.
+ */
+bool sdb_target_halted(struct sdb_target *target);
 /** The process's number in the system that runs it; 0 when it is no process. */
 int64_t sdb_target_pid(const struct sdb_target *target);
 /** Exit status of one that EXITED, as waitpid(2) gives it; -1: unknown. */

@@ -31,48 +31,94 @@ static bool is_own(unsigned number, const char *symbol)
 	return false;
 }
 
+/* An entry as it was told last; the symbol is not looked up again as long as the address stays. */
+struct entry {
+	uint64_t address;
+	char *symbol;      /* NULL: none */
+	bool known, inside, changed;
+};
+
+struct linux_call_table {
+	uint64_t at;
+	unsigned count;
+	struct entry entries[];
+};
+
+void linux_free_calls(struct linux_call_table *calls)
+{
+	for (unsigned i = 0; calls && i < calls->count; i++)
+		free(calls->entries[i].symbol);
+	free(calls);
+}
+
+static struct sdb_error *load_table(struct linux_system *system)
+{
+	struct linux_member table = { 0 };
+	const struct linux_wanted size = { 0, "&sys_call_table", NULL, true };
+	uint64_t at;
+	struct sdb_error *error = system->calls ? NULL : linux_symbol(system, "sys_call_table", &at);
+	if (error || system->calls)
+		return error;
+	error = linux_layout(system, &size, 1, &table);
+	unsigned count = table.size / 8;
+	if (!error && (!count || count > CALLS_MAX))
+		error = sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: how long the table of system calls is, is not known", system->db_path);
+	if (error)
+		return error;
+	system->calls = calloc(1, sizeof(*system->calls) + count * sizeof(system->calls->entries[0]));
+	if (!system->calls)
+		return NO_MEMORY();
+	system->calls->at = at;
+	system->calls->count = count;
+	return NULL;
+}
+
+/* Looks up what is at ADDRESS now. */
+static struct sdb_error *renew(struct linux_system *system, unsigned number, uint64_t address)
+{
+	struct entry *entry = &system->calls->entries[number];
+	uint64_t offset = 0;
+	free(entry->symbol);
+	*entry = (struct entry){ .address = address, .inside = address >= system->base && address < system->image_high };
+	if (entry->inside) {
+		struct sdb_error *error = linux_symbol_name(system, address, &entry->symbol, &offset);
+		if (error)
+			return error;
+		entry->known = true;
+	} else { /* of a module, that may come and go */
+		struct sdb_place place = { 0 };
+		sdb_error_free(sdb_target_place(system->target, address, &place));
+		entry->symbol = place.symbol ? strdup(place.symbol) : NULL;
+	}
+	entry->changed = !entry->inside || !entry->symbol || offset || !is_own(number, entry->symbol);
+	return NULL;
+}
+
 static struct sdb_error *tell_call(struct linux_system *system, unsigned number, uint64_t address, sdb_system_call_fn fn,
 				   void *arg)
 {
-	char *symbol = NULL, *place_symbol = NULL;
-	uint64_t offset = 0;
-	struct sdb_error *error = NULL;
-	bool inside = address >= system->base && address < system->image_high;
-	if (inside)
-		error = linux_symbol_name(system, address, &symbol, &offset);
+	struct entry *entry = &system->calls->entries[number];
+	struct sdb_error *error = entry->known && entry->address == address ? NULL : renew(system, number, address);
 	if (error)
 		return error;
-	struct sdb_place place = { 0 };
-	if (!inside) /* of a module */
-		sdb_error_free(sdb_target_place(system->target, address, &place));
-	if (place.symbol)
-		place_symbol = strdup(place.symbol);
+	const char *symbol = entry->symbol;
 	const struct sdb_system_call call = {
-		.number = number, .address = address, .symbol = symbol ? symbol : place_symbol,
+		.number = number, .address = address, .symbol = symbol,
 		.name = number < LINUX_CALLS && linux_calls[number].name ? linux_calls[number].name
-			: symbol && strncmp(symbol, "__x64_sys_", 10) == 0 && !strstr(symbol, "ni_syscall") ? symbol + 10 : NULL,
-		.changed = !symbol || offset || !is_own(number, symbol),
+			: entry->inside && symbol && strncmp(symbol, "__x64_sys_", 10) == 0 && !strstr(symbol, "ni_syscall")
+			? symbol + 10 : NULL,
+		.changed = entry->changed,
 	};
-	error = fn(arg, &call);
-	free(symbol);
-	free(place_symbol);
-	return error;
+	return fn(arg, &call);
 }
 
 struct sdb_error *linux_system_calls(struct sdb_target *target, sdb_system_call_fn fn, void *arg)
 {
 	struct linux_system *system = linux_of(target);
-	struct linux_member table = { 0 };
-	const struct linux_wanted size = { 0, "&sys_call_table", NULL, true };
-	uint64_t at, address;
-	struct sdb_error *error = linux_symbol(system, "sys_call_table", &at);
-	if (!error)
-		error = linux_layout(system, &size, 1, &table);
-	unsigned count = table.size / 8;
-	if (!error && (!count || count > CALLS_MAX))
-		error = sdb_error_new(SDB_ERROR_UNSUPPORTED, "%s: how long the table of system calls is, is not known", system->db_path);
-	for (unsigned i = 0; i < count && !error; i++) {
-		error = linux_read_u64(system, at + 8ull * i, &address);
+	struct sdb_error *error = load_table(system);
+	for (unsigned i = 0; !error && i < system->calls->count; i++) {
+		uint64_t address;
+		error = linux_read_u64(system, system->calls->at + 8ull * i, &address);
 		if (!error)
 			error = tell_call(system, i, address, fn, arg);
 	}

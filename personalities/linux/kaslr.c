@@ -19,13 +19,6 @@
 #define EFER_LMA (1ull << 10)
 #define PTI_USER 0x1000ull /* PTI_USER_PGTABLE_BIT of arch/x86/include/asm/pgtable.h */
 
-void linux_format_id(const uint8_t *id, size_t length, char text_ret[129])
-{
-	text_ret[0] = '\0';
-	for (size_t i = 0; i < length; i++)
-		sprintf(text_ret + 2 * i, "%02x", id[i]);
-}
-
 /* ---- a CPU ------------------------------------------------------------------------------------------ */
 
 /* The handler of the exception 0; 0: there is none yet. */
@@ -83,6 +76,32 @@ static struct sdb_error *look_from_cpus(struct linux_system *system)
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, any
 			     ? "no Linux kernel is mapped: the guest has not booted far enough, or runs something else"
 			     : "no CPU is in 64-bit mode: the guest has not booted far enough, or is no 64-bit Linux");
+}
+
+/* Whether the tables of CPU have the image where it was found. */
+static bool has_image(struct linux_system *system, const struct driver_cpu *cpu)
+{
+	struct translation there;
+	struct paging paging = paging_of_cpu(cpu);
+	if (!(cpu->cr0 & CR0_PG) || !(cpu->efer & EFER_LMA))
+		return false;
+	if (!guest_translate(system->target, &paging, system->base, &there)) {
+		paging.root &= ~PTI_USER;
+		if (!guest_translate(system->target, &paging, system->base, &there))
+			return false;
+	}
+	return there.physical == system->physical_base;
+}
+
+struct sdb_error *linux_check(struct sdb_target *target)
+{
+	struct linux_system *system = linux_of(target);
+	struct driver_cpu cpu;
+	struct sdb_error *error = target->driver->cpu_state(target, 0, &cpu);
+	if (error || !system->db || has_image(system, &cpu))
+		return error;
+	return sdb_error_new(SDB_ERROR_CORRUPT, "it has been booted anew: CPU 0 has another kernel than the one at %#llx, or none yet",
+			     (unsigned long long)system->base);
 }
 
 /* ---- the database -------------------------------------------------------------------------------------- */
@@ -152,7 +171,7 @@ static struct sdb_error *named_database(struct linux_system *system, char **path
 static struct sdb_error *no_database(const struct linux_system *system)
 {
 	char id[129];
-	linux_format_id(system->build_id, system->build_id_length, id);
+	hex_of_bytes(system->build_id, system->build_id_length, id);
 	if (!*id)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "the kernel (%s) has no build-id in memory: name its database with -K",
 				     system->release ? system->release : "of unknown version");
@@ -187,8 +206,8 @@ static struct sdb_error *verify(struct linux_system *system)
 {
 	const struct sdb_db_info *info = sdb_db_info(system->db);
 	char ours[129], theirs[129];
-	linux_format_id(system->build_id, system->build_id_length, ours);
-	linux_format_id(info->build_id, info->build_id_length, theirs);
+	hex_of_bytes(system->build_id, system->build_id_length, ours);
+	hex_of_bytes(info->build_id, info->build_id_length, theirs);
 	if (system->build_id_length && strcmp(ours, theirs) != 0)
 		return sdb_error_new(SDB_ERROR_CORRUPT, "%s is of build-id %s, the guest's kernel has %s", system->db_path,
 				     *theirs ? theirs : "(none)", ours);

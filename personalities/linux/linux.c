@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The personality: what of it is where. */
 
+#include "active.h"
 #include "mm.h"
 #include "../personalities.h"
 
@@ -31,6 +32,9 @@ static void linux_close(struct sdb_target *target)
 	free(system->mm);
 	free(system->modules);
 	free(system->log);
+	free(system->clocks);
+	linux_free_calls(system->calls);
+	linux_free_active(system->active);
 	free(system->stacks);
 	free(system->user_frame);
 	free(system->inactive_frame);
@@ -43,6 +47,7 @@ const struct personality personality_linux = {
 	.summary = "Linux on x86-64",
 	.open = linux_open,
 	.close = linux_close,
+	.check = linux_check,
 	.regions = linux_regions,
 	.refresh = linux_refresh,
 	.current = linux_current_task,
@@ -64,4 +69,7 @@ const struct personality personality_linux = {
 	.log = linux_log,
 	.calls = linux_system_calls,
 	.percpu_offset = linux_percpu_offset,
+	.set_active = linux_set_active,
+	.follow = linux_follow,
+	.regions_version = linux_regions_version,
 };

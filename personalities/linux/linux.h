@@ -49,6 +49,9 @@ struct linux_task_layout {
 struct linux_mm_layout;
 struct linux_module_layout;
 struct linux_log_layout;
+struct linux_clock_layout;
+struct linux_call_table;
+struct linux_active;
 struct linux_stacks;
 struct linux_frame_layout;
 
@@ -86,9 +89,14 @@ struct linux_system {
 	struct linux_mm_layout *mm;
 	struct linux_module_layout *modules;
 	struct linux_log_layout *log;
+	struct linux_clock_layout *clocks;
 	struct linux_stacks *stacks;
 	struct linux_frame_layout *user_frame, *inactive_frame;
 	char *command_line;
+	struct linux_active *active; /* NULL: nothing is kept current by probes */
+	struct linux_call_table *calls; /* as it was told last: what has not changed is not looked up again */
+	/* Where parts of the image end; 0: not known. */
+	struct { bool known; uint64_t code_end, constants_end, init, init_end; } image;
 };
 
 static inline struct linux_system *linux_of(const struct sdb_target *target)
@@ -99,9 +107,10 @@ static inline struct linux_system *linux_of(const struct sdb_target *target)
 /* ---- kaslr.c: which kernel, and where ------------------------------------------------------------ */
 
 struct sdb_error *linux_find_kernel(struct linux_system *system);
+/* CORRUPT: CPU 0 does not run what was found. The memory of a kernel that was there before a reset may look sound. */
+struct sdb_error *linux_check(struct sdb_target *target);
 /* NULL: there is a database; else why not, and what to do. */
 struct sdb_error *linux_need_database(const struct linux_system *system);
-void linux_format_id(const uint8_t *id, size_t length, char text_ret[129]);
 
 /* ---- image.c: what lies in the guest's memory, without a database -------------------------------------- */
 
@@ -231,6 +240,7 @@ struct sdb_error *linux_modules(struct sdb_target *target, sdb_kernel_module_fn 
 
 struct sdb_error *linux_log(struct sdb_target *target, sdb_log_record_fn fn, void *arg);                /* log.c */
 struct sdb_error *linux_system_calls(struct sdb_target *target, sdb_system_call_fn fn, void *arg);    /* calls.c */
+void linux_free_calls(struct linux_call_table *calls);
 struct sdb_error *linux_information(struct sdb_target *target, struct sdb_system *system_ret);
 
 #endif

@@ -267,7 +267,7 @@ struct listing {
 	struct linux_system *system;
 	sdb_kernel_module_fn fn;
 	void *arg;
-	struct space *space;
+	bool looked; /* for the modules of the target */
 };
 
 /* Names of the modules that use it, as /proc/modules has them. */
@@ -302,6 +302,26 @@ static void read_taints(uint64_t taints, char text[24])
 	*text = '\0';
 }
 
+/*
+ * As a module of the target. Those are looked for again when one is met that is not among them: while none comes or
+ * goes a list costs no look into the store.
+ */
+static struct sdb_module *find_known(struct listing *listing, const struct linux_module *module)
+{
+	struct sdb_target *target = listing->system->target;
+	for (;;) {
+		struct space *space = target->space;
+		for (size_t i = 0; space && i < space->module_count; i++)
+			if (space->modules[i]->given && space->modules[i]->device == module->address
+			    && strcmp(space->modules[i]->path, module->name) == 0)
+				return space->modules[i];
+		if (listing->looked)
+			return NULL;
+		listing->looked = true;
+		sdb_error_free(space_get(target, &space));
+	}
+}
+
 static struct sdb_error *tell_module(void *arg, const struct linux_module *module)
 {
 	static const char *const states[] = { "Live", "Loading", "Unloading" };
@@ -315,9 +335,7 @@ static struct sdb_error *tell_module(void *arg, const struct linux_module *modul
 	};
 	read_users(listing->system, module, users, sizeof(users));
 	read_taints(module->taints, taints);
-	for (size_t i = 0; listing->space && i < listing->space->module_count && !told.module; i++)
-		if (listing->space->modules[i]->given && listing->space->modules[i]->device == module->address)
-			told.module = listing->space->modules[i];
+	told.module = find_known(listing, module);
 	return listing->fn(listing->arg, &told);
 }
 
@@ -327,7 +345,5 @@ struct sdb_error *linux_modules(struct sdb_target *target, sdb_kernel_module_fn 
 	struct sdb_error *error = linux_need_database(listing.system);
 	if (error)
 		return error;
-	/* As modules of the target they are known only if that was asked for; a list needs no databases. */
-	sdb_error_free(space_get(target, &listing.space));
 	return linux_each_module(listing.system, tell_module, &listing);
 }

@@ -50,6 +50,17 @@ static int compare_pieces(const void *a, const void *b)
 
 /* ---- the kernel ------------------------------------------------------------------------------------------- */
 
+static void find_parts(struct linux_system *system)
+{
+	if (system->image.known || !system->db)
+		return;
+	system->image.code_end = linux_symbol_or_0(system, "_etext");
+	system->image.constants_end = linux_symbol_or_0(system, "__end_rodata");
+	system->image.init = linux_symbol_or_0(system, "_sinittext");
+	system->image.init_end = linux_symbol_or_0(system, "_einittext");
+	system->image.known = true;
+}
+
 static struct sdb_error *add_kernel(struct pieces *pieces)
 {
 	struct linux_system *system = pieces->system;
@@ -60,10 +71,9 @@ static struct sdb_error *add_kernel(struct pieces *pieces)
 	struct sdb_module *module;
 	struct sdb_error *error = space_add_module(pieces->space, &found, &module);
 	uint64_t text = system->base, end = system->image_high;
-	uint64_t code = system->db ? linux_symbol_or_0(system, "_etext") : 0;
-	uint64_t constants = system->db ? linux_symbol_or_0(system, "__end_rodata") : 0;
-	uint64_t init = system->db ? linux_symbol_or_0(system, "_sinittext") : 0;
-	uint64_t init_end = system->db ? linux_symbol_or_0(system, "_einittext") : 0;
+	find_parts(system);
+	uint64_t code = system->image.code_end, constants = system->image.constants_end;
+	uint64_t init = system->image.init, init_end = system->image.init_end;
 	if (code <= text || code > end)
 		code = end;
 	if (constants < code || constants > end)

@@ -5,6 +5,7 @@
  * by what its memory can hold, and a list that turns back into itself is found out.
  */
 
+#include "active.h"
 #include "tasks.h"
 
 #include <stdlib.h>
@@ -159,6 +160,7 @@ static struct sdb_error *add_task(void *arg, const struct sdb_task *task)
 struct sdb_error *linux_refresh(struct sdb_target *target)
 {
 	struct sdb_error *error = linux_scan(target, add_task, target);
+	linux_active_listed(linux_of(target), !error);
 	if (error && sdb_error_code(error) == SDB_ERROR_CORRUPT) {
 		/* Those that were found are there; the rest stays unknown. */
 		target_log(target, SDB_LOG_TARGET, SDB_LOG_WARNING, "not every task is known: %s", sdb_error_message(error));
@@ -230,11 +232,23 @@ struct sdb_error *linux_find_process(struct sdb_target *target, const char *name
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no process %s in %s", name, target->name);
 }
 
+/* Without a look at any list; false: its first thread has ended, or what tasks there are is not told. */
+static bool known_process(struct linux_system *system, int64_t pid, uint64_t *task_ret, uint64_t *mm_ret)
+{
+	uint64_t tgid = 0, task = linux_active_task(system, pid);
+	*task_ret = task;
+	*mm_ret = 0;
+	return task && linux_copy(system, task + system->tasks.tgid.at, &tgid, 4) && (int64_t)tgid == pid
+		&& linux_u64(system, task + system->tasks.mm.at, mm_ret) && *mm_ret;
+}
+
 struct sdb_error *linux_process(struct linux_system *system, int64_t pid, uint64_t *task_ret, uint64_t *mm_ret)
 {
 	struct finding finding = { .pid = pid };
 	if (pid <= 0)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "the idle tasks have no memory of their own");
+	if (known_process(system, pid, task_ret, mm_ret))
+		return NULL;
 	struct sdb_error *error = search(system->target, &finding);
 	if (error)
 		return error;

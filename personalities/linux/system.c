@@ -12,39 +12,56 @@
  * timekeeper (include/linux/timekeeper_internal.h); `tkr_mono` since v4.0 (876e78818def "time: Rename
  * timekeeper::tkr to timekeeper::tkr_mono").
  */
-struct clock_layout {
+struct linux_clock_layout {
 	struct linux_member timekeeper, base, nsec, shift, boot, real;
+	uint64_t keeper; /* 0: this kernel's are not known */
 };
 
 static const struct linux_wanted wanted[] = {
-	{ offsetof(struct clock_layout, timekeeper), "&tk_core", "timekeeper", true },
-	{ offsetof(struct clock_layout, base), "timekeeper", "tkr_mono.base|tkr.base|tkr_mono.base_mono", true },
-	{ offsetof(struct clock_layout, nsec), "timekeeper", "tkr_mono.xtime_nsec|tkr.xtime_nsec", true },
-	{ offsetof(struct clock_layout, shift), "timekeeper", "tkr_mono.shift|tkr.shift", true },
-	{ offsetof(struct clock_layout, boot), "timekeeper", "offs_boot", true },
-	{ offsetof(struct clock_layout, real), "timekeeper", "offs_real", true },
+	{ offsetof(struct linux_clock_layout, timekeeper), "&tk_core", "timekeeper", true },
+	{ offsetof(struct linux_clock_layout, base), "timekeeper", "tkr_mono.base|tkr.base|tkr_mono.base_mono", true },
+	{ offsetof(struct linux_clock_layout, nsec), "timekeeper", "tkr_mono.xtime_nsec|tkr.xtime_nsec", true },
+	{ offsetof(struct linux_clock_layout, shift), "timekeeper", "tkr_mono.shift|tkr.shift", true },
+	{ offsetof(struct linux_clock_layout, boot), "timekeeper", "offs_boot", true },
+	{ offsetof(struct linux_clock_layout, real), "timekeeper", "offs_real", true },
 };
+
+static struct sdb_error *load_clocks(struct linux_system *system)
+{
+	if (system->clocks)
+		return NULL;
+	struct linux_clock_layout *layout = calloc(1, sizeof(*layout));
+	struct sdb_error *error = layout ? linux_layout(system, wanted, sizeof(wanted) / sizeof(wanted[0]), layout) : NO_MEMORY();
+	if (error) {
+		free(layout);
+		return error;
+	}
+	bool whole = true;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		whole &= linux_has((const struct linux_member *)((const uint8_t *)layout + wanted[i].slot));
+	layout->keeper = whole ? linux_symbol_or_0(system, "tk_core") : 0;
+	if (layout->keeper)
+		layout->keeper += layout->timekeeper.at;
+	system->clocks = layout;
+	return NULL;
+}
 
 static struct sdb_error *read_clocks(struct linux_system *system, struct sdb_system *system_ret)
 {
-	struct clock_layout layout;
-	uint64_t keeper, base, nsec, shift, boot, real;
-	struct sdb_error *error = linux_layout(system, wanted, sizeof(wanted) / sizeof(wanted[0]), &layout);
-	if (error)
+	uint64_t base, nsec, shift, boot, real;
+	struct sdb_error *error = load_clocks(system);
+	const struct linux_clock_layout *layout = system->clocks;
+	if (error || !layout->keeper)
 		return error;
-	if (!linux_has(&layout.timekeeper) || !linux_has(&layout.base) || !linux_has(&layout.nsec) || !linux_has(&layout.shift)
-	    || !linux_has(&layout.boot) || !linux_has(&layout.real) || !(keeper = linux_symbol_or_0(system, "tk_core")))
-		return NULL;
-	keeper += layout.timekeeper.at;
-	error = linux_read_member(system, keeper, &layout.base, &base);
+	error = linux_read_member(system, layout->keeper, &layout->base, &base);
 	if (!error)
-		error = linux_read_member(system, keeper, &layout.nsec, &nsec);
+		error = linux_read_member(system, layout->keeper, &layout->nsec, &nsec);
 	if (!error)
-		error = linux_read_member(system, keeper, &layout.shift, &shift);
+		error = linux_read_member(system, layout->keeper, &layout->shift, &shift);
 	if (!error)
-		error = linux_read_member(system, keeper, &layout.boot, &boot);
+		error = linux_read_member(system, layout->keeper, &layout->boot, &boot);
 	if (!error)
-		error = linux_read_member(system, keeper, &layout.real, &real);
+		error = linux_read_member(system, layout->keeper, &layout->real, &real);
 	if (error)
 		return error;
 	system_ret->uptime = base + (nsec >> (shift & 63)) + boot;
@@ -54,8 +71,8 @@ static struct sdb_error *read_clocks(struct linux_system *system, struct sdb_sys
 
 static struct sdb_error *read_command_line(struct linux_system *system)
 {
-	uint64_t text, variable = linux_symbol_or_0(system, "saved_command_line");
-	if (system->command_line || !variable)
+	uint64_t text, variable = system->command_line ? 0 : linux_symbol_or_0(system, "saved_command_line");
+	if (!variable)
 		return NULL;
 	struct sdb_error *error = linux_read_u64(system, variable, &text);
 	if (error || !linux_is_pointer(text & ~7ull)) {
