@@ -121,6 +121,18 @@ static bool adopt(struct process *process, pid_t tid)
 	return true;
 }
 
+/*
+ * One that was born when its maker was killed is told of by nobody; its stop may be hidden behind what the host or
+ * another target leaves lying.
+ */
+static struct sdb_error *adopt_hidden(void *arg, pid_t tid)
+{
+	struct process *process = arg;
+	if (!target_find_thread(process->target, tid) && procfs_status(tid, "TracerPid") == process->tracer)
+		adopt(process, tid);
+	return NULL;
+}
+
 /* Notes one thing that happened. */
 static bool collect(struct process *process)
 {
@@ -227,6 +239,8 @@ struct sdb_error *events_wait(struct sdb_target *target, int timeout, struct dri
 			return error;
 		}
 		fruitless = !process->first && !collect(process);
+		if (fruitless)
+			sdb_error_free(procfs_tasks((pid_t)target->pid, adopt_hidden, process));
 	}
 }
 

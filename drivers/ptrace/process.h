@@ -78,10 +78,12 @@ static inline struct process *process_of(const struct sdb_target *target)
 /* ---- open.c */
 struct sdb_error *process_open(struct sdb_target *target);
 void process_close(struct sdb_target *target);
-struct sdb_error *process_kill(struct sdb_target *target);
 struct sdb_error *process_signal(struct sdb_thread *thread, int number);
 /* Opens what is bound to the program that runs: its memory. After exec, too. */
 struct sdb_error *process_bind(struct process *process);
+
+/* ---- kill.c */
+struct sdb_error *process_kill(struct sdb_target *target);
 
 /* ---- launch.c */
 struct sdb_error *process_launch(struct process *process);
@@ -94,6 +96,12 @@ struct sdb_error *attach_detach(struct sdb_target *target);
 /* Adds a thread that is traced already, or becomes so. */
 struct sdb_error *attach_add(struct process *process, pid_t tid, struct tracee **tracee_ret);
 void attach_remove(struct process *process, struct tracee *tracee);
+/* Asks TRACEE to stop, unless it stands or was asked already. */
+void attach_interrupt(struct tracee *tracee);
+/* Waits for the stop that was asked for. False: the thread has ended, or cannot stop now. */
+bool attach_await_stop(struct process *process, struct tracee *tracee);
+/* Detaches. A thread that would not stop in time is waited for; one that ends is gone anyway. */
+void attach_let_go(struct process *process, struct tracee *tracee);
 #define TRACE_OPTIONS (PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC \
 		       | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESYSGOOD)
 
