@@ -197,10 +197,10 @@ static struct sdb_error *restore_pc(struct probes *probes, struct sdb_thread *th
 static struct sdb_error *handle_call(struct probes *probes, const struct driver_event *event, bool *pause_ret)
 {
 	bool entry = event->kind == DRIVER_SYSCALL;
-	struct thread_probing *probing = probes->call_probes ? thread_probing(event->thread) : NULL;
+	struct thread_probing *probing = calls_are_told(probes) ? thread_probing(event->thread) : NULL;
 	struct sdb_error *error = NULL;
 	if (!probing)
-		return probes->call_probes ? NO_MEMORY() : NULL;
+		return calls_are_told(probes) ? NO_MEMORY() : NULL;
 	if (entry) {
 		probing->call_number = event->number;
 		probing->call_machine = event->machine;

@@ -138,6 +138,10 @@ struct sdb_error *probes_settle(struct sdb_target *target);
 struct sdb_error *probes_replaced(struct probes *probes);
 
 struct sdb_error *probe_update_points(struct sdb_probe *probe);
+/* Whether the driver tells of system calls: for probes on them, and so that none is stepped over by a software watchpoint. */
+bool calls_are_told(const struct probes *probes);
+/* Has it do so, or not any more; takes effect when threads are resumed. */
+struct sdb_error *calls_tell(struct probes *probes);
 
 /* ---- place.c: adds places to a probe, none of which is switched on by that */
 struct sdb_error *place_at(struct sdb_probe *probe, uint64_t address);

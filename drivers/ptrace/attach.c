@@ -191,7 +191,6 @@ bool attach_await_stop(struct process *process, struct tracee *tracee)
 		if (got && WIFSTOPPED(status)) {
 			tracee->thread->stopped = true;
 			if (event_is_stop(status, &signal)) {
-				tracee->interrupting = false;
 				if (process->watched && signal == SIGTRAP && trap_is_pending((pid_t)tracee->thread->id)
 				    && ptrace(PTRACE_CONT, (pid_t)tracee->thread->id, 0, 0) == 0)
 					continue;
@@ -316,7 +315,9 @@ void attach_let_go(struct process *process, struct tracee *tracee)
 	thread_forget(tracee->thread);
 	if (process->dirty_debug)
 		registers_disarm(tid);
-	ptrace(PTRACE_DETACH, tid, 0, undelivered(tracee));
+	int signal = undelivered(tracee);
+	mask_give_back(process, tracee, &signal, true);
+	ptrace(PTRACE_DETACH, tid, 0, signal);
 }
 
 struct sdb_error *attach_detach(struct sdb_target *target)

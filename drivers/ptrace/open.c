@@ -20,12 +20,14 @@ static struct sdb_error *no_permission(const struct process *process, int reason
 	return sdb_error_errno(reason, "cannot attach to process %lld%s", (long long)process->target->pid, tracer);
 }
 
+/* A process loses its program a moment before it has ended. */
 static struct sdb_error *no_program(const struct sdb_target *target)
 {
-	if (procfs_is_zombie((pid_t)target->pid))
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %lld has ended, and nobody has waited for it", (long long)target->pid);
-	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %lld has no program: it is a thread of the kernel",
-			     (long long)target->pid);
+	pid_t pid = (pid_t)target->pid;
+	if (procfs_is_kernel_thread(pid))
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %d has no program: it is a thread of the kernel", pid);
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %d has ended%s", pid,
+			     procfs_is_zombie(pid) ? ", and nobody has waited for it" : "");
 }
 
 /* The machine of the program that runs, by its ELF header. */

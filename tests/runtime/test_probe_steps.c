@@ -156,6 +156,32 @@ static void test_software_ends(void)
 	CHECK(status == 0 && strstr(text, "90 writes"), "status %#x, the target says '%s'", status, text);
 }
 
+/* A program that has to do with SIGTRAP itself notices nothing. */
+static void test_masks(const char *mode, const char *writes, const char *threads, const char *says, bool beside)
+{
+	struct started started = start(mode, writes, threads);
+	struct sdb_target *target = attach(started.pid);
+	struct counts counts = { .entries = 0 };
+	struct sdb_probe_options options = { .before = count_call, .arg = &counts, .software = true };
+	struct sdb_probe_options after = { .before = count_entry, .after = count_after, .arg = &counts };
+	struct sdb_probe *probe, *other;
+	uint64_t address = 0;
+	char text[256];
+	int status;
+	unsigned long expected = strtoul(writes, NULL, 10) * strtoul(threads, NULL, 10);
+	must(sdb_target_bind(target, "wide", false, take_address, &address), "bind");
+	must(sdb_probe_watch(target, address + 1, 100, SDB_WATCH_CHANGE, &options, &probe), "watch");
+	if (beside)
+		must(sdb_probe_function(target, "counted", &after, &other), "counted");
+	go(&started);
+	poll_to_end(target);
+	CHECK(sdb_probe_hits(probe) == expected, "%lu hits of %lu", (unsigned long)sdb_probe_hits(probe), expected);
+	CHECK(!beside || counts.returns == expected, "%lu returns of %lu", counts.returns, expected);
+	sdb_target_close(target);
+	finish(&started, text, sizeof(text), &status);
+	CHECK(strstr(text, says), "the target says '%s'", text);
+}
+
 int main(int argc, char **argv)
 {
 	begin(argc, argv);
@@ -166,6 +192,10 @@ int main(int argc, char **argv)
 	test_software("40", "4", false);
 	test_software("40", "4", true);
 	test_software_ends();
+	test_masks("masks", "20", "1", "0 masks wrong", false);
+	test_masks("masks", "12", "4", "0 masks wrong", false);
+	test_masks("masks", "12", "4", "0 masks wrong", true);
+	test_masks("traps", "30", "1", "0 traps lost, none too many", false);
 	printf("%u failed\n", failed);
 	return failed != 0;
 }
