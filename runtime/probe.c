@@ -40,6 +40,7 @@ void probes_thread_gone(struct sdb_thread *thread)
 		returns_forget(thread->target->probes, probing, NULL);
 	free(probing->awaited);
 	free(probing->due);
+	free(probing->callers);
 	free(probing);
 	thread->probing = NULL;
 }
@@ -218,6 +219,7 @@ static void free_probe(struct sdb_probe *probe)
 			*link = site->next_at_point;
 		free(site);
 	}
+	call_forget(probe);
 	filter_destroy(probe->filter);
 	free(probe->bytes);
 	free(probe->pattern);

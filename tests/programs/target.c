@@ -3,7 +3,6 @@
  * What targets are made of for the tests: `target MODE [NUMBER]`. It prints `ready` when it is
  * where the mode says, and stays there until it gets a line on standard input or is killed.
  */
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -386,7 +386,7 @@ static long check_masks(const sigset_t *trap)
 	pthread_sigmask(SIG_BLOCK, NULL, &now);
 	wrong += memcmp(&before, &now, 8) != 0; /* as many as the kernel knows */
 	sigemptyset(&now);
-	ppoll(NULL, 0, &moment, &now);
+	pselect(0, NULL, NULL, NULL, &moment, &now);
 	pthread_kill(pthread_self(), SIGTRAP);
 	sched_yield();
 	return wrong + (sigtimedwait(trap, NULL, &moment) != SIGTRAP);

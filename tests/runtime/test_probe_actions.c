@@ -175,6 +175,41 @@ static void test_filters(void)
 	CHECK(got == 0 && strstr(failure, "nonsense"), "%lu, %s", got, failure);
 }
 
+/* Of a system call its arguments are judged, or its result. */
+static void test_call_filter(int64_t number, const char *condition, bool entries, unsigned long expected)
+{
+	struct started started = start("write", "4", "2");
+	struct sdb_target *target = attach(started.pid);
+	struct counts counts = { .entries = 0 };
+	struct sdb_probe_filter filter = { .condition = condition };
+	struct sdb_probe_options options = { .before = entries ? count_call : NULL, .after = count_call, .arg = &counts,
+					     .filter = &filter };
+	struct sdb_probe *probe;
+	char text[256];
+	int status;
+	must(sdb_probe_calls(target, number, &options, &probe), "probe");
+	go(&started);
+	poll_to_end(target);
+	const char *failure = sdb_probe_filter_failure(probe);
+	CHECK(!failure, "%s", failure);
+	CHECK(counts.entries == (entries ? expected : 0) && counts.returns == expected && sdb_probe_hits(probe) == expected,
+	      "%s: %lu entries, %lu exits, %lu hits of %lu", condition, counts.entries, counts.returns,
+	      (unsigned long)sdb_probe_hits(probe), expected);
+	sdb_target_close(target);
+	finish(&started, text, sizeof(text), &status);
+}
+
+/* The program writes one byte to a pipe and reads it, and then writes what it has to say. */
+static void test_call_filters(void)
+{
+	test_call_filter(1, "$rdx == 1", true, 1);
+	test_call_filter(1, "$rax == -38", true, 2); /* holds at the entry, where it is -ENOSYS */
+	test_call_filter(1, "$rax == 1", true, 0);
+	test_call_filter(1, "$rax == 1", false, 1);
+	test_call_filter(1, "$rax > 0", false, 2);
+	test_call_filter(0, "$rax == 1 && $rdx == 1", false, 1);
+}
+
 static void test_bad_filter(void)
 {
 	struct started started = start("count", "1", "1");
@@ -312,6 +347,7 @@ int main(int argc, char **argv)
 	test_abort();
 	test_values();
 	test_filters();
+	test_call_filters();
 	test_bad_filter();
 	test_outer_registers("recurse");
 	test_outer_registers("signal");
