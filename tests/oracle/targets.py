@@ -208,6 +208,53 @@ def every_instruction(stackdb, report, count):
         check.close(6)
 
 
+DECODED = "execve openat read write close unlinkat unlink mkdir rmdir rename chdir getcwd dup2 fchmodat".split()
+
+
+def lines_of(text, pattern):
+    """The calls in TEXT that both programs write in the same way; addresses are each run's own."""
+    found = []
+    for line in text.splitlines():
+        if (call := re.match(pattern, line)) and call.group(1) in DECODED:
+            found.append(re.sub(r"0x[0-9a-f]+", "ADDRESS", re.sub(r"\)\s+= ", ") = ", line[call.start(1):])))
+    return found
+
+
+def decoded_calls(stackdb, report):
+    """Arguments and results as strace writes them, of what the call begins with: execve() leaves nothing of it."""
+    with report.guard("strace, decoded"):
+        oracle.need("strace")
+        check = report.check("arguments of system calls as strace writes them")
+        log, place = f"{stackdb.work}/decoded", f"{stackdb.work}/place"
+        target = compile_target(stackdb.work)
+        long = "x" * 100
+        for command in (["cat", "/etc/hostname", "/nonexistent"], ["sort", "/etc/passwd"], ["head", "-c", "300", "/bin/true"],
+                        ["sh", "-c", f"mkdir -p {place}; cd {place}; echo one > a; printf '\\1\\0019\\377\\r' >> a; mv a b; rm b; rmdir {place}"],
+                        ["sh", "-c", f"true; /bin/true; /bin/echo {long} two; /nonexistent; exec /bin/echo '\"' \\\\ end"],
+                        ["env", "-i", "A=b", "/bin/true"], ["env", "-i", "/bin/true", *map(str, range(40))], [target, "programs", "3"]):
+            arguments = ["syscall", "-f", "-I", "/dev/null", "-O", "/dev/null", "--", *command]
+            mine = lines_of(stackdb.outcome(*arguments)[1], r"\[\d+\] (\w+)\(")
+            with open("/dev/null") as null:
+                subprocess.run(["strace", "-f", "-o", log, *command], stdin=null, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               check=False, env=stackdb.env)
+            text = open(log, encoding="utf-8", errors="replace").read()
+            halves = dict.fromkeys(re.findall(r"^(\d+)", text, re.M), "")
+            whole = []
+            for line in text.splitlines():  # what another process interrupted
+                pid, rest = line.split(None, 1)
+                if rest.endswith(" <unfinished ...>"):
+                    halves[pid] = rest[:-len(" <unfinished ...>")]
+                elif resumed := re.match(r"<\.\.\. \w+ resumed>(.*)", rest):
+                    whole.append(f"{pid} {halves[pid]}{resumed.group(1)}")
+                else:
+                    whole.append(line)
+            others = lines_of("\n".join(whole), r"\d+ +(\w+)\(")[1:]  # the exec that brings the program
+            check.compare(f"{command}: how many", True, len(others) > 3)
+            for line in sorted(set(mine + others)):
+                check.compare(f"{command}: {line}", others.count(line), mine.count(line))
+        check.close(100)
+
+
 def system_calls(stackdb, report):
     with report.guard("strace"):
         oracle.need("strace")
@@ -348,6 +395,7 @@ def run(stackdb, report, arguments):
     killed_target(stackdb, report, max(6, int(30 * arguments.scale)))
     every_instruction(stackdb, report, int(2000 * arguments.scale) + 100)
     system_calls(stackdb, report)
+    decoded_calls(stackdb, report)
     commands(stackdb, report)
     bad_input(stackdb, report)
 
