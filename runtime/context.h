@@ -64,6 +64,12 @@ struct sdb_context_ops {
 	 */
 	struct sdb_error *(*write_register)(void *arg, uint32_t number, const void *buffer, size_t size);
 
+	/*
+	 * The value of the register called NAME in this frame, of *SIZE_RET bytes, at most eight. NOT_FOUND: there is no
+	 * such register, or it was not saved.
+	 */
+	struct sdb_error *(*named_register)(void *arg, const char *name, uint64_t *value_ret, size_t *size_ret);
+
 	/* The canonical frame address of this frame. */
 	struct sdb_error *(*cfa)(void *arg, uint64_t *cfa_ret);
 

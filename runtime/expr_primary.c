@@ -134,6 +134,20 @@ static struct sdb_error *read_name(struct parser *parser, struct sdb_value **val
 	return error;
 }
 
+/* As gdb has them: signed numbers. */
+static struct sdb_error *register_of_context(struct parser *parser, const char *name, struct sdb_value **value_ret)
+{
+	const struct sdb_context *context = parser->context;
+	uint64_t value;
+	size_t size;
+	struct sdb_error *error = context->ops->named_register(context->arg, name, &value, &size);
+	if (error)
+		return error;
+	bool narrow = size <= sizeof(int32_t);
+	return value_of_integer(context, parser->types, context->db, narrow ? TYPES_INT : TYPES_LONG_LONG,
+				narrow ? (number_bits)(int32_t)value : (number_bits)(int64_t)value, value_ret);
+}
+
 static struct sdb_error *read_register(struct parser *parser, struct sdb_value **value_ret)
 {
 	char name[32];
@@ -146,6 +160,8 @@ static struct sdb_error *read_register(struct parser *parser, struct sdb_value *
 		return expr_error(parser, "a register's name is missing");
 	if (parser->skipping)
 		return expr_dummy(parser, value_ret);
+	if ((!parser->names || !parser->names->reg) && parser->context->ops->named_register)
+		return register_of_context(parser, name, value_ret);
 	if (!parser->names || !parser->names->reg)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND,
 				     "there are no registers called by name here: $%s", name);

@@ -62,6 +62,28 @@ static struct sdb_error *read_register(void *arg, uint32_t number, void *buffer,
 	return sdb_thread_register(frame->thread, index, buffer, info.size);
 }
 
+static struct sdb_error *named_register(void *arg, const char *name, uint64_t *value_ret, size_t *size_ret)
+{
+	struct frame_context *frame = arg;
+	struct sdb_target *target = frame->unwinder.target;
+	struct sdb_register_info info;
+	uint8_t bytes[CONTEXT_REGISTER_SIZE];
+	int index = sdb_register_by_name(target, name);
+	if (index < 0 || !sdb_register_info(target, (size_t)index, &info))
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no register '%s'", target->architecture->name, name);
+	if (info.size > sizeof(*value_ret))
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "'$%s' has %u bytes: it is no number", name, info.size);
+	if (!is_innermost(frame) && info.dwarf < 0)
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "register '%s' was not saved", name);
+	*size_ret = info.size;
+	*value_ret = 0;
+	struct sdb_error *error = is_innermost(frame) ? sdb_thread_register(frame->thread, index, bytes, info.size)
+		: read_register(frame, (uint32_t)info.dwarf, bytes, size_ret);
+	if (!error)
+		memcpy(value_ret, bytes, *size_ret);
+	return error;
+}
+
 static struct sdb_error *write_register(void *arg, uint32_t number, const void *buffer, size_t size)
 {
 	struct frame_context *frame = arg;
@@ -236,7 +258,7 @@ static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
 
 static const struct sdb_context_ops ops = {
 	.read_memory = read_memory, .write_memory = write_memory,
-	.read_register = read_register, .write_register = write_register,
+	.read_register = read_register, .write_register = write_register, .named_register = named_register,
 	.cfa = find_cfa, .tls_address = find_tls, .caller = find_caller,
 	.symbol = find_symbol, .find_type = find_type, .copy_of = find_copy, .call = call_function,
 	.percpu_base = find_cpu_area,

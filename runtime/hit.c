@@ -202,38 +202,9 @@ static struct sdb_error *restore_pc(struct probes *probes, struct sdb_thread *th
 
 static struct sdb_error *handle_call(struct probes *probes, const struct driver_event *event, bool *pause_ret)
 {
-	bool entry = event->kind == DRIVER_SYSCALL;
-	struct thread_probing *probing = probes->call_probes ? thread_probing(event->thread) : NULL;
-	struct sdb_error *error = NULL;
-	if (!probing)
-		return probes->call_probes ? NO_MEMORY() : NULL;
-	if (entry) {
-		probing->call_number = event->number;
-		probing->call_machine = event->machine;
-		for (unsigned i = 0; i < 6; i++)
-			probing->call_arguments[i] = event->arguments[i];
-	}
-	if (!entry && !probing->in_call)
-		return NULL; /* it was in there when we came */
-	probing->in_call = entry;
-	probes->depth++;
-	for (struct sdb_probe *probe = probes->list; probe && !error; probe = probe->next) {
-		if (probe->type != PROBE_CALLS || !probe_wants(probe, event->thread)
-		    || (probe->number >= 0 && (probe->number != probing->call_number
-					       || probing->call_machine != probes->target->architecture->machine))
-		    || !probe_passes(probe, event->thread))
-			continue;
-		struct sdb_hit hit = { .kind = entry ? SDB_HIT_CALL : SDB_HIT_CALL_EXIT, .probe = probe,
-				       .target = probes->target, .thread = event->thread, .number = probing->call_number,
-				       .value = entry ? 0 : (uint64_t)event->number, .machine = probing->call_machine };
-		for (unsigned i = 0; i < 6; i++)
-			hit.arguments[i] = probing->call_arguments[i];
-		probe->hits += entry;
-		error = probe_call(probe, entry ? probe->options.before : probe->options.after, &hit);
-		*pause_ret |= hit.pause;
-	}
-	probes->depth--;
-	if (error || entry || !probing->through_call)
+	struct sdb_error *error = call_met(probes, event, pause_ret);
+	struct thread_probing *probing = event->thread->probing;
+	if (error || event->kind == DRIVER_SYSCALL || !probing || !probing->through_call)
 		return error;
 	/* It was to execute one instruction, and that is done. */
 	probing->through_call = false;

@@ -40,6 +40,7 @@ void probes_thread_gone(struct sdb_thread *thread)
 		returns_forget(thread->target->probes, probing, NULL);
 	free(probing->awaited);
 	free(probing->due);
+	free(probing->callers);
 	free(probing);
 	thread->probing = NULL;
 }
@@ -105,6 +106,23 @@ struct sdb_error *probe_update_points(struct sdb_probe *probe)
 	return error;
 }
 
+bool calls_are_told(const struct probes *probes)
+{
+	return probes->call_probes || (probes->software && probes->target->driver->report_syscalls);
+}
+
+struct sdb_error *calls_tell(struct probes *probes)
+{
+	struct sdb_target *target = probes->target;
+	bool tell = calls_are_told(probes);
+	for (size_t i = 0; i < target->thread_count && !tell; i++) {
+		struct thread_probing *probing = target->threads[i]->probing;
+		if (probing) /* its exit would not be told of */
+			probing->in_call = probing->through_call = false;
+	}
+	return target->driver->report_syscalls ? target->driver->report_syscalls(target, tell) : NULL;
+}
+
 /* A thread that runs looks for system calls only when it has been stopped and let go again. */
 static struct sdb_error *report_calls(struct probes *probes)
 {
@@ -112,7 +130,7 @@ static struct sdb_error *report_calls(struct probes *probes)
 	if (!target->driver->report_syscalls)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "a target of %s does not tell of system calls",
 				     target->driver->name);
-	struct sdb_error *error = target->driver->report_syscalls(target, probes->call_probes > 0);
+	struct sdb_error *error = calls_tell(probes);
 	if (error || target->status != SDB_TARGET_RUNNING)
 		return error;
 	error = sdb_target_pause(target);
@@ -201,6 +219,7 @@ static void free_probe(struct sdb_probe *probe)
 			*link = site->next_at_point;
 		free(site);
 	}
+	call_forget(probe);
 	filter_destroy(probe->filter);
 	free(probe->bytes);
 	free(probe->pattern);
@@ -321,7 +340,6 @@ static struct sdb_error *find_in_new(struct sdb_probe *probe)
 struct sdb_error *probes_replaced(struct probes *probes)
 {
 	struct sdb_target *target = probes->target;
-	struct sdb_error *error = NULL;
 	for (struct sdb_probe *probe = probes->list; probe; probe = probe->next)
 		lose_places(probe);
 	for (unsigned i = 0; i < WATCHES; i++)
@@ -336,6 +354,7 @@ struct sdb_error *probes_replaced(struct probes *probes)
 	}
 	probes->software = 0;
 	probes->turn = NULL;
+	struct sdb_error *error = calls_tell(probes);
 	probes->no_scratch = false;
 	points_forget(probes);
 	probes->depth++;

@@ -120,6 +120,8 @@ struct thread_probing {
 	int64_t call_number;
 	uint64_t call_arguments[6];
 	uint16_t call_machine;
+	struct sdb_probe **callers; /* that were told of the call's entry */
+	size_t caller_count, caller_room;
 };
 
 /* ---- probe.c */
@@ -138,6 +140,16 @@ struct sdb_error *probes_settle(struct sdb_target *target);
 struct sdb_error *probes_replaced(struct probes *probes);
 
 struct sdb_error *probe_update_points(struct sdb_probe *probe);
+/* Whether the driver tells of system calls: for probes on them, and so that none is stepped over by a software watchpoint. */
+bool calls_are_told(const struct probes *probes);
+/* Has it do so, or not any more; takes effect when threads are resumed. */
+struct sdb_error *calls_tell(struct probes *probes);
+
+/* ---- call_probe.c: probes on system calls */
+/* THREAD has entered a system call, or come out of one. */
+struct sdb_error *call_met(struct probes *probes, const struct driver_event *event, bool *pause_ret);
+/* PROBE is about to be freed. */
+void call_forget(const struct sdb_probe *probe);
 
 /* ---- place.c: adds places to a probe, none of which is switched on by that */
 struct sdb_error *place_at(struct sdb_probe *probe, uint64_t address);

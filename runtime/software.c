@@ -2,7 +2,9 @@
 /*
  * Watchpoints without debug registers: every thread is stepped, and what is watched is compared after each
  * instruction. So that it is known whose instruction it was, one thread at a time has the turn. One that is
- * at a system call may sleep there until another one wakes it: it gives the turn away before it goes in.
+ * at a system call may sleep there until another one wakes it: it gives the turn away before it goes in, and
+ * is told of when it comes out, where the driver can. To step over the call would leave it stepping in there,
+ * where it may come to block the signal that its step ends with.
  */
 
 #include "probe_private.h"
@@ -41,13 +43,13 @@ static struct sdb_thread *choose(const struct probes *probes)
 static struct sdb_error *take_turn(struct probes *probes, struct sdb_thread *thread)
 {
 	struct thread_probing *probing = thread->probing;
-	bool in_call = probes->call_probes && probing->in_call, sleeps = in_call;
+	bool told = calls_are_told(probes), in_call = told && probing->in_call, sleeps = in_call;
 	struct sdb_error *error = in_call ? NULL : step_at_call(thread, &sleeps);
 	if (error)
 		return error;
 	probing->ready = false;
 	/* With a signal it goes to a handler: not as far as the call. */
-	probing->through_call = in_call || (probes->call_probes && sleeps && !thread->signal);
+	probing->through_call = in_call || (told && sleeps && !thread->signal);
 	probes->turn_steps = thread->id == probes->last_turn ? probes->turn_steps + 1 : 0;
 	probes->last_turn = thread->id;
 	if (!sleeps)
@@ -158,7 +160,8 @@ struct sdb_error *software_set(struct probes *probes, struct sdb_probe *probe)
 		return error;
 	}
 	probes->software++;
-	return change_all(probes);
+	error = calls_tell(probes);
+	return error ? error : change_all(probes);
 }
 
 struct sdb_error *software_clear(struct probes *probes, struct sdb_probe *probe)
@@ -168,5 +171,6 @@ struct sdb_error *software_clear(struct probes *probes, struct sdb_probe *probe)
 	free(probe->bytes);
 	probe->bytes = NULL;
 	probes->software--;
-	return probes->software ? NULL : change_all(probes);
+	struct sdb_error *error = calls_tell(probes);
+	return error || probes->software ? error : change_all(probes);
 }

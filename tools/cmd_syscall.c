@@ -3,6 +3,7 @@
 #include "json.h"
 #include "syscalls.h"
 #include "targets.h"
+#include "unfinished.h"
 
 #include <stackdb/probe.h>
 
@@ -29,6 +30,7 @@ struct syscall_command {
 	uint64_t strings; /* bytes of a string that are shown */
 	struct sdb_loop *loop;
 	struct text out;
+	struct unfinished_calls unfinished;
 };
 
 enum { KEY_STRINGS = 0x100 };
@@ -37,7 +39,7 @@ static const struct argp_option options[] = {
 	{ "call", 'n', "NAME[,NAME...]", 0, "Only these system calls", 1 },
 	{ "count", 'c', NULL, 0, "Print only how often each was made and failed, at the end", 1 },
 	{ "follow", 'f', NULL, 0, "Of the processes that it makes, too", 1 },
-	{ "strings", KEY_STRINGS, "BYTES", 0, "Show so much of strings and buffers (default: 32)", 1 },
+	{ "strings", KEY_STRINGS, "BYTES", 0, "Show so much of buffers, and of arguments of programs and how many (default: 32)", 1 },
 	{ 0 }
 };
 
@@ -107,118 +109,7 @@ static const struct argp argp = {
 	children, NULL, NULL
 };
 
-/* ---- arguments ------------------------------------------------------------------------------- */
-
-static void put_escaped(struct text *to, const char *bytes, size_t size)
-{
-	text_char(to, '"');
-	for (size_t i = 0; i < size; i++) {
-		unsigned char c = (unsigned char)bytes[i];
-		if (c == '"' || c == '\\')
-			text_format(to, "\\%c", c);
-		else if (c == '\n')
-			text_add(to, "\\n");
-		else if (c == '\t')
-			text_add(to, "\\t");
-		else if (c < ' ' || c >= 0x7f)
-			text_format(to, "\\x%02x", c);
-		else
-			text_char(to, (char)c);
-	}
-	text_char(to, '"');
-}
-
-static void put_buffer(struct syscall_command *command, const struct sdb_hit *hit, uint64_t address, uint64_t size)
-{
-	size_t want = size < command->strings ? (size_t)size : (size_t)command->strings, got = 0;
-	char *bytes = tool_alloc(want + 1);
-	struct sdb_error *error = sdb_target_read_some(hit->target, address, bytes, want, &got);
-	if (error || (got == 0 && want))
-		text_hex(&command->out, address);
-	else
-		put_escaped(&command->out, bytes, got);
-	if (!error && got && got < size)
-		text_add(&command->out, "...");
-	sdb_error_free(error);
-	free(bytes);
-}
-
-static void put_string(struct syscall_command *command, const struct sdb_hit *hit, uint64_t address)
-{
-	char *string = NULL;
-	bool whole = false;
-	struct sdb_error *error = address ? sdb_target_read_string(hit->target, address, command->strings, &string, &whole)
-		: NULL;
-	if (!address)
-		text_add(&command->out, "NULL");
-	else if (error)
-		text_hex(&command->out, address);
-	else
-		put_escaped(&command->out, string, strlen(string));
-	if (string && !whole)
-		text_add(&command->out, "...");
-	sdb_error_free(error);
-	free(string);
-}
-
-static void put_open_flags(struct text *to, uint64_t flags)
-{
-	static const struct { uint64_t bit; const char *name; } names[] = {
-		{ 0100, "O_CREAT" }, { 0200, "O_EXCL" }, { 0400, "O_NOCTTY" }, { 01000, "O_TRUNC" }, { 02000, "O_APPEND" },
-		{ 04000, "O_NONBLOCK" }, { 010000, "O_DSYNC" }, { 0200000, "O_DIRECTORY" }, { 0400000, "O_NOFOLLOW" },
-		{ 02000000, "O_CLOEXEC" }, { 010000000, "O_PATH" },
-	};
-	static const char *const modes[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "3" };
-	text_add(to, modes[flags & 3]);
-	flags &= ~UINT64_C(3);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (flags & names[i].bit) {
-			text_format(to, "|%s", names[i].name);
-			flags &= ~names[i].bit;
-		}
-	if (flags)
-		text_format(to, "|%#llx", (unsigned long long)flags);
-}
-
-static void put_argument(struct syscall_command *command, const struct sdb_hit *hit, char kind, unsigned index)
-{
-	struct text *out = &command->out;
-	uint64_t value = hit->arguments[index];
-	int64_t result = (int64_t)hit->value;
-	switch (kind) {
-	case 'd': text_format(out, "%d", (int)value); break;
-	case 'D': value == (uint32_t)-100 || (int64_t)value == -100 ? text_add(out, "AT_FDCWD")
-			: text_format(out, "%d", (int)value); break;
-	case 'u': text_u64(out, value); break;
-	case 'o': text_format(out, "0%o", (unsigned)value); break;
-	case 'x': text_hex(out, value); break;
-	case 's': put_string(command, hit, value); break;
-	case 'f': put_open_flags(out, value); break;
-	case 'b': put_buffer(command, hit, value, index < 5 ? hit->arguments[index + 1] : 0); break;
-	case 'B':
-		if (hit->kind == SDB_HIT_CALL_EXIT && result >= 0)
-			put_buffer(command, hit, value, (uint64_t)result);
-		else
-			text_hex(out, value);
-		break;
-	default: value ? text_hex(out, value) : text_add(out, "NULL");
-	}
-}
-
-static void put_result(struct text *to, int64_t result)
-{
-	if (result < 0 && result > -4096) {
-		const char *name = strerrorname_np((int)-result);
-		if (name)
-			text_format(to, "-1 %s (%s)", name, strerrordesc_np((int)-result));
-		else /* one that the kernel restarts the call for */
-			text_format(to, "? (%lld)", (long long)result);
-	} else if (result > 0xffffff || result < 0) {
-		text_hex(to, (uint64_t)result);
-	} else {
-		text_s64(to, result);
-	}
-}
+/* ---- printing --------------------------------------------------------------------------------- */
 
 static void put_call(struct syscall_command *command, const struct sdb_hit *hit, const struct syscall_info *info)
 {
@@ -232,13 +123,14 @@ static void put_call(struct syscall_command *command, const struct sdb_hit *hit,
 	if (hit->machine != sdb_target_machine(hit->target)) /* int $0x80 in a 64-bit program */
 		text_format(out, "@%s", syscall_table(hit->machine)->machine);
 	text_char(out, '(');
-	for (unsigned i = 0; kinds[i] && i < 6; i++) {
-		text_add(out, i ? ", " : "");
-		put_argument(command, hit, kinds[i], i);
-	}
+	struct unfinished *unfinished = unfinished_find(&command->unfinished, sdb_thread_id(hit->thread));
+	if (unfinished)
+		text_add(out, text_string(&unfinished->text));
+	syscall_put_arguments(out, hit, kinds, unfinished ? unfinished->arguments : 0, command->strings);
+	unfinished_end(unfinished);
 	text_add(out, ") = ");
 	if (hit->kind == SDB_HIT_CALL_EXIT)
-		put_result(out, (int64_t)hit->value);
+		syscall_put_result(out, (int64_t)hit->value);
 	else
 		text_char(out, '?');
 	text_char(out, '\n');
@@ -277,6 +169,16 @@ static struct calls *calls_of(struct syscall_command *command, uint16_t machine)
 	return &command->calls[0];
 }
 
+/* The memory that arguments point to may be another's when the call has ended, or gone, as that of execve(). */
+static void note_entry(struct syscall_command *command, const struct sdb_hit *hit, const struct syscall_info *info)
+{
+	if (command->count_only || command->targets.json || !info || !info->arguments
+	    || !syscall_reads_memory(info->arguments))
+		return;
+	struct unfinished *unfinished = unfinished_begin(&command->unfinished, sdb_thread_id(hit->thread));
+	unfinished->arguments = syscall_put_arguments(&unfinished->text, hit, info->arguments, 0, command->strings);
+}
+
 static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
 {
 	struct syscall_command *command = arg;
@@ -287,8 +189,10 @@ static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
 	bool exits = info && (strcmp(info->name, "exit") == 0 || strcmp(info->name, "exit_group") == 0);
 	if (command->filtered && (!known || !calls->wanted[hit->number]))
 		return NULL;
-	if (hit->kind == SDB_HIT_CALL && !exits)
+	if (hit->kind == SDB_HIT_CALL && !exits) {
+		note_entry(command, hit, info);
 		return NULL;
+	}
 	if (known) {
 		calls->counts[hit->number]++;
 		calls->errors[hit->number] += hit->kind == SDB_HIT_CALL_EXIT && (int64_t)hit->value < 0
@@ -377,5 +281,6 @@ int command_syscall(int argc, char **argv)
 	sdb_loop_destroy(command.loop);
 	targets_close(&command.targets);
 	deinit_calls(&command);
+	unfinished_deinit(&command.unfinished);
 	return status;
 }

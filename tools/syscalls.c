@@ -6,8 +6,9 @@
 #include <elf.h>
 
 /*
- * A letter an argument: d number, u size, x flags in hexadecimal, o mode in octal, p pointer, s string,
- * b buffer that is read, B buffer that is written, D directory descriptor, f flags of open(2).
+ * A letter an argument: d number, u size, x flags in hexadecimal, o mode in octal, p pointer, s path,
+ * b buffer that is read, B buffer that is written, D directory descriptor, f flags of open(2), v strings up to NULL,
+ * e how many strings up to NULL.
  */
 static const struct syscall_info infos[] = {
 	[0] = { "read", "dBu" },
@@ -69,7 +70,7 @@ static const struct syscall_info infos[] = {
 	[56] = { "clone", "xpppp" },
 	[57] = { "fork", "" },
 	[58] = { "vfork", "" },
-	[59] = { "execve", "spp" },
+	[59] = { "execve", "sve" },
 	[60] = { "exit", "d" },
 	[61] = { "wait4", "dpxp" },
 	[62] = { "kill", "dd" },
@@ -332,7 +333,7 @@ static const struct syscall_info infos[] = {
 	[319] = { "memfd_create", "sx" },
 	[320] = { "kexec_file_load", NULL },
 	[321] = { "bpf", NULL },
-	[322] = { "execveat", "Dsppx" },
+	[322] = { "execveat", "Dsvex" },
 	[323] = { "userfaultfd", NULL },
 	[324] = { "membarrier", NULL },
 	[325] = { "mlock2", NULL },

@@ -2,8 +2,9 @@
 #ifndef TOOLS_SYSCALLS_H
 #define TOOLS_SYSCALLS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "text.h"
+
+#include <stackdb/probe.h>
 
 struct syscall_info {
 	const char *name;
@@ -22,5 +23,15 @@ extern const struct syscall_table syscalls_i386;
 const struct syscall_table *syscall_table(uint16_t machine);
 /* NULL: there is none with that number. */
 const struct syscall_info *syscall_info(const struct syscall_table *table, int64_t number);
+
+/* ---- syscall_text.c */
+/* Whether KINDS (struct syscall_info) has any that is told by what it points to when the call begins. */
+bool syscall_reads_memory(const char *kinds);
+/*
+ * Appends the arguments from number FROM on; at an entry those in front of the first that the call writes to. LIMIT: of
+ * bytes of a string, and of strings. Gives the number of the next one.
+ */
+unsigned syscall_put_arguments(struct text *to, const struct sdb_hit *hit, const char *kinds, unsigned from, uint64_t limit);
+void syscall_put_result(struct text *to, int64_t result);
 
 #endif

@@ -173,8 +173,13 @@ static bool trap_is_pending(pid_t tid)
 	return false;
 }
 
-/* Waits for the stop that was asked for. False: the thread has ended, or cannot stop now. */
-static bool await_stop(struct process *process, struct tracee *tracee)
+void attach_interrupt(struct tracee *tracee)
+{
+	if (!tracee->thread->stopped && !tracee->interrupting && ptrace(PTRACE_INTERRUPT, (pid_t)tracee->thread->id, 0, 0) == 0)
+		tracee->interrupting = true;
+}
+
+bool attach_await_stop(struct process *process, struct tracee *tracee)
 {
 	int64_t begin = 0;
 	for (unsigned looks = 0;; looks++) {
@@ -186,7 +191,6 @@ static bool await_stop(struct process *process, struct tracee *tracee)
 		if (got && WIFSTOPPED(status)) {
 			tracee->thread->stopped = true;
 			if (event_is_stop(status, &signal)) {
-				tracee->interrupting = false;
 				if (process->watched && signal == SIGTRAP && trap_is_pending((pid_t)tracee->thread->id)
 				    && ptrace(PTRACE_CONT, (pid_t)tracee->thread->id, 0, 0) == 0)
 					continue;
@@ -264,9 +268,8 @@ struct sdb_error *attach_pause(struct sdb_target *target)
 	}
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
-		if (!tracee->thread->stopped && !tracee->interrupting && !tracee->queued
-		    && ptrace(PTRACE_INTERRUPT, (pid_t)tracee->thread->id, 0, 0) == 0)
-			tracee->interrupting = true;
+		if (!tracee->queued)
+			attach_interrupt(tracee);
 	}
 	/* Threads that are created meanwhile are added, each behind or before: until all stand. */
 	for (bool again = true; again;) {
@@ -276,7 +279,7 @@ struct sdb_error *attach_pause(struct sdb_target *target)
 			if (tracee->thread->stopped || tracee->queued || !(tracee->interrupting || tracee->fresh))
 				continue;
 			size_t before = target->thread_count;
-			if (!await_stop(process, tracee))
+			if (!attach_await_stop(process, tracee))
 				tracee->interrupting = tracee->fresh = false;
 			again |= target->thread_count != before;
 		}
@@ -304,16 +307,17 @@ static int undelivered(const struct tracee *tracee)
 	return tracee->thread->signal;
 }
 
-/* A thread that would not stop in time is waited for; one that ends is gone anyway. */
-static void detach_one(struct process *process, struct tracee *tracee)
+void attach_let_go(struct process *process, struct tracee *tracee)
 {
 	pid_t tid = (pid_t)tracee->thread->id;
-	if (!tracee->thread->stopped && !await_stop(process, tracee))
+	if (!tracee->thread->stopped && !attach_await_stop(process, tracee))
 		return;
 	thread_forget(tracee->thread);
 	if (process->dirty_debug)
 		registers_disarm(tid);
-	ptrace(PTRACE_DETACH, tid, 0, undelivered(tracee));
+	int signal = undelivered(tracee);
+	mask_give_back(process, tracee, &signal, true);
+	ptrace(PTRACE_DETACH, tid, 0, signal);
 }
 
 struct sdb_error *attach_detach(struct sdb_target *target)
@@ -322,14 +326,13 @@ struct sdb_error *attach_detach(struct sdb_target *target)
 	children_release(process);
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
-		if (tracee->seized && !tracee->thread->stopped && !tracee->interrupting
-		    && ptrace(PTRACE_INTERRUPT, (pid_t)tracee->thread->id, 0, 0) == 0)
-			tracee->interrupting = true;
+		if (tracee->seized)
+			attach_interrupt(tracee);
 	}
 	for (size_t i = target->thread_count; i-- > 0;) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
 		if (tracee->seized)
-			detach_one(process, tracee);
+			attach_let_go(process, tracee);
 		bool borrowed = tracee->borrowed;
 		events_unqueue(process, tracee);
 		*tracee = (struct tracee){ .thread = tracee->thread };

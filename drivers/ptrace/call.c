@@ -56,8 +56,9 @@ void call_set_arguments(struct sdb_thread *thread, int64_t number, const uint64_
 static struct sdb_error *step(struct sdb_thread *thread)
 {
 	struct tracee *tracee = tracee_of(thread);
+	tracee->stepped = true;
 	for (;;) {
-		int status, ignored;
+		int status;
 		if (ptrace(PTRACE_SINGLESTEP, (pid_t)thread->id, 0, 0) != 0 || !events_look(tracee, true, &status)
 		    || !WIFSTOPPED(status)) {
 			thread->stopped = false;
@@ -65,9 +66,7 @@ static struct sdb_error *step(struct sdb_thread *thread)
 		}
 		if (status >> 8 == SIGTRAP)
 			return NULL;
-		if (event_is_stop(status, &ignored))
-			tracee->interrupting = false;
-		else if (status >> 16 == 0 && !thread->signal)
+		if (status >> 16 == 0 && !thread->signal)
 			thread->signal = WSTOPSIG(status);
 	}
 }

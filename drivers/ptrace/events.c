@@ -70,6 +70,7 @@ bool events_look(struct tracee *tracee, bool wait, int *status_ret)
 	if (info.si_pid == 0)
 		return false;
 	*status_ret = events_status(&info);
+	tracee->interrupting = false; /* any stop does for the one that was asked for (ptrace_stop() of the kernel) */
 	return info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED
 		|| waitpid(tid, status_ret, __WALL | WNOHANG) == tid;
 }
@@ -82,6 +83,7 @@ int events_status(const siginfo_t *info)
 static void note(struct process *process, struct tracee *tracee, int status)
 {
 	tracee->thread->stopped = WIFSTOPPED(status);
+	tracee->interrupting = false;
 	events_queue(process, tracee, status);
 }
 
@@ -119,6 +121,18 @@ static bool adopt(struct process *process, pid_t tid)
 	if (events_look(tracee, false, &status))
 		note(process, tracee, status);
 	return true;
+}
+
+/*
+ * One that was born when its maker was killed is told of by nobody; its stop may be hidden behind what the host or
+ * another target leaves lying.
+ */
+static struct sdb_error *adopt_hidden(void *arg, pid_t tid)
+{
+	struct process *process = arg;
+	if (!target_find_thread(process->target, tid) && procfs_status(tid, "TracerPid") == process->tracer)
+		adopt(process, tid);
+	return NULL;
 }
 
 /* Notes one thing that happened. */
@@ -227,6 +241,8 @@ struct sdb_error *events_wait(struct sdb_target *target, int timeout, struct dri
 			return error;
 		}
 		fruitless = !process->first && !collect(process);
+		if (fruitless)
+			sdb_error_free(procfs_tasks((pid_t)target->pid, adopt_hidden, process));
 	}
 }
 
@@ -245,9 +261,14 @@ struct sdb_error *events_resume(struct sdb_thread *thread, enum driver_step step
 		for (size_t i = 0; i < thread->target->thread_count; i++)
 			ptrace(PTRACE_SETOPTIONS, (pid_t)thread->target->threads[i]->id, 0, TRACE_OPTIONS);
 	}
-	enum __ptrace_request request = tracee->group_stopped ? PTRACE_LISTEN : step == DRIVER_STEP ? PTRACE_SINGLESTEP
-		: process->calls_reported ? PTRACE_SYSCALL : PTRACE_CONT;
 	int signal = tracee->group_stopped ? 0 : thread->signal;
+	enum __ptrace_request request = tracee->group_stopped ? PTRACE_LISTEN
+		: step == DRIVER_STEP && mask_allows_step(process, tracee, &signal) ? PTRACE_SINGLESTEP
+		: process->calls_reported ? PTRACE_SYSCALL : PTRACE_CONT;
+	if (request != PTRACE_SINGLESTEP)
+		mask_give_back(process, tracee, &signal, false);
+	if (tracee->queued)
+		return NULL;
 	if (signal)
 		scratch_note_signal(process, tid);
 	if (ptrace(request, tid, 0, signal) != 0 && errno != ESRCH)
@@ -256,8 +277,9 @@ struct sdb_error *events_resume(struct sdb_thread *thread, enum driver_step step
 		process->peek = 0;
 	thread->signal = 0;
 	thread->stopped = false;
-	tracee->group_stopped = tracee->in_kernel = false;
+	tracee->group_stopped = tracee->in_kernel = tracee->at_signal = false;
 	tracee->step = step;
+	tracee->stepped = request == PTRACE_SINGLESTEP;
 	thread->target->status = SDB_TARGET_RUNNING;
 	return NULL;
 }

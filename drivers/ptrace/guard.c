@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,11 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BYTES_MAX = 16, ENTRIES_MAX = 65536, PASSES_MAX = 100, BREAKPOINT = 0xcc };
+enum { BYTES_MAX = 16, ENTRIES_MAX = 65536, MASKS_MAX = 4096, PASSES_MAX = 100, BREAKPOINT = 0xcc };
 
 struct kept {
 	uint64_t address;
@@ -34,10 +36,17 @@ struct kept {
 	uint8_t bytes[BYTES_MAX];
 };
 
+/* A thread with the mask that it has instead of one that blocks SIGTRAP, too. */
+struct kept_mask {
+	atomic_int tid; /* 0: free. Written last, cleared first */
+	uint64_t mask;
+};
+
 /* In memory that both processes see. */
 struct journal {
 	atomic_uint used; /* entries from here on were never used */
 	struct kept entries[ENTRIES_MAX];
+	struct kept_mask masks[MASKS_MAX];
 };
 
 struct guard {
@@ -135,9 +144,49 @@ static void clean_children(struct search *search)
 	}
 }
 
-/* What is left in the debug registers of a thread would end it with SIGTRAP one day. */
-static void disarm_thread(pid_t tid)
+/* The mask that thread TID had of its own; one that it has changed since is. */
+static void restore_mask(const struct journal *journal, pid_t tid)
 {
+	uint64_t mask;
+	for (unsigned i = 0; i < MASKS_MAX; i++) {
+		if (atomic_load(&journal->masks[i].tid) != tid || ptrace(PTRACE_GETSIGMASK, tid, sizeof(mask), &mask) != 0
+		    || mask != journal->masks[i].mask)
+			continue;
+		mask |= UINT64_C(1) << (SIGTRAP - 1);
+		ptrace(PTRACE_SETSIGMASK, tid, sizeof(mask), &mask);
+	}
+}
+
+static bool is_kept(const struct journal *journal, uint64_t address)
+{
+	unsigned used = atomic_load(&journal->used);
+	for (unsigned i = 0; i < used && i < ENTRIES_MAX; i++)
+		if (journal->entries[i].address == address && atomic_load(&journal->entries[i].size))
+			return true;
+	return false;
+}
+
+/* The signal that a thread is to get that stopped with STATUS; of a breakpoint of ours it goes back to the instruction. */
+static int signal_of(const struct journal *journal, pid_t tid, int status)
+{
+	struct user_regs_struct registers;
+	siginfo_t info;
+	if (status >> 16 || WSTOPSIG(status) != SIGTRAP)
+		return status >> 16 ? 0 : WSTOPSIG(status);
+	if (ptrace(PTRACE_GETSIGINFO, tid, 0, &info) != 0 || info.si_code == TRAP_TRACE || info.si_code == TRAP_BRKPT
+	    || info.si_code == TRAP_HWBKPT)
+		return 0;
+	if (info.si_code != SI_KERNEL || ptrace(PTRACE_GETREGS, tid, 0, &registers) != 0
+	    || !is_kept(journal, registers.rip - 1))
+		return SIGTRAP;
+	registers.rip--;
+	return ptrace(PTRACE_SETREGS, tid, 0, &registers) == 0 ? 0 : SIGTRAP;
+}
+
+/* What is left in the debug registers of a thread would end it with SIGTRAP one day. A step under way is ended by the kernel. */
+static void disarm_thread(void *arg, pid_t tid)
+{
+	const struct journal *journal = arg;
 	int status;
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0) != 0)
 		return;
@@ -145,21 +194,15 @@ static void disarm_thread(pid_t tid)
 	if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status))
 		return;
 	registers_disarm(tid);
-	int signal = status >> 16 == 0 && WSTOPSIG(status) != SIGTRAP ? WSTOPSIG(status) : 0;
-	ptrace(PTRACE_DETACH, tid, 0, signal);
+	restore_mask(journal, tid);
+	ptrace(PTRACE_DETACH, tid, 0, signal_of(journal, tid, status));
 }
 
-static void disarm_each(void *arg, pid_t tid)
-{
-	(void)arg;
-	disarm_thread(tid);
-}
-
-static void disarm_all(pid_t pid)
+static void disarm_all(const struct journal *journal, pid_t pid)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	each_number(path, disarm_each, NULL);
+	each_number(path, disarm_thread, (void *)journal);
 }
 
 /* What is put right when this program has ended. */
@@ -167,8 +210,8 @@ static void put_right(void *arg)
 {
 	struct search *search = arg;
 	restore_all(search->journal, search->memory);
+	disarm_all(search->journal, search->target);
 	clean_children(search);
-	disarm_all(search->target);
 }
 
 /* ---- in this program ------------------------------------------------------------------------------ */
@@ -243,6 +286,29 @@ void guard_forget(struct sdb_target *target, uint64_t address)
 	for (unsigned i = 0; i < used; i++)
 		if (journal->entries[i].address == address && atomic_load(&journal->entries[i].size))
 			atomic_store(&journal->entries[i].size, 0);
+}
+
+void guard_keep_mask(struct process *process, struct tracee *tracee, uint64_t mask)
+{
+	struct sdb_error *error = process->guard ? NULL : create(process);
+	bool there = !error;
+	sdb_error_free(error); /* then nobody will give it back if we are killed: the thread goes on all the same */
+	for (unsigned i = 0; there && i < MASKS_MAX; i++) {
+		struct kept_mask *kept = &process->guard->journal->masks[i];
+		if (atomic_load(&kept->tid) != 0)
+			continue;
+		kept->mask = mask;
+		atomic_store(&kept->tid, (int)tracee->thread->id);
+		tracee->mask_place = i;
+		return;
+	}
+}
+
+void guard_forget_mask(struct process *process, struct tracee *tracee)
+{
+	int tid = (int)tracee->thread->id;
+	if (process->guard) /* if it is that of this thread */
+		atomic_compare_exchange_strong(&process->guard->journal->masks[tracee->mask_place].tid, &tid, 0);
 }
 
 void guard_restore_child(struct process *process, pid_t child)

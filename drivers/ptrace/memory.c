@@ -65,9 +65,9 @@ struct sdb_error *memory_write(struct sdb_target *target, uint64_t address, cons
 			continue;
 		if (put < 0 && errno != EIO && errno != EFAULT && address <= ADDRESS_MAX)
 			return sdb_error_errno(errno, "cannot write %#llx", (unsigned long long)(address + done));
-		if (put == 0 && done == 0 && procfs_status((pid_t)target->pid, "Tgid") < 0)
+		if (put == 0) /* it has no memory any more (mem_rw() of fs/proc/base.c) */
 			return ended(target);
-		if (put <= 0)
+		if (put < 0)
 			return sdb_error_new(SDB_ERROR_NOT_FOUND, "cannot write %#llx: nothing is mapped there",
 					     (unsigned long long)(address + done));
 		done += (size_t)put;

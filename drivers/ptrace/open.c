@@ -10,9 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static struct sdb_error *no_permission(const struct process *process, int reason)
@@ -22,12 +20,14 @@ static struct sdb_error *no_permission(const struct process *process, int reason
 	return sdb_error_errno(reason, "cannot attach to process %lld%s", (long long)process->target->pid, tracer);
 }
 
+/* A process loses its program a moment before it has ended. */
 static struct sdb_error *no_program(const struct sdb_target *target)
 {
-	if (procfs_is_zombie((pid_t)target->pid))
-		return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %lld has ended, and nobody has waited for it", (long long)target->pid);
-	return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %lld has no program: it is a thread of the kernel",
-			     (long long)target->pid);
+	pid_t pid = (pid_t)target->pid;
+	if (procfs_is_kernel_thread(pid))
+		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "process %d has no program: it is a thread of the kernel", pid);
+	return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %d has ended%s", pid,
+			     procfs_is_zombie(pid) ? ", and nobody has waited for it" : "");
 }
 
 /* The machine of the program that runs, by its ELF header. */
@@ -142,41 +142,6 @@ void process_close(struct sdb_target *target)
 	target->terminal = -1;
 	free(process);
 	target->state = NULL;
-}
-
-/* A thread that was killed stops once more when it is traced: to tell that it ends. */
-static void await_end(pid_t tid, int *status_ret)
-{
-	int status;
-	while (waitpid(tid, &status, __WALL) == tid) {
-		if (WIFSTOPPED(status)) {
-			ptrace(PTRACE_CONT, tid, 0, 0);
-			continue;
-		}
-		if (status_ret)
-			*status_ret = status;
-		return;
-	}
-}
-
-struct sdb_error *process_kill(struct sdb_target *target)
-{
-	struct process *process = process_of(target);
-	if (kill((pid_t)target->pid, SIGKILL) != 0 && errno != ESRCH)
-		return sdb_error_errno(errno, "cannot end process %lld", (long long)target->pid);
-	/* Of a child the status is ours to take; of what is traced, too. The first thread ends last. */
-	for (size_t i = target->thread_count; i-- > 0;) {
-		struct tracee *tracee = tracee_of(target->threads[i]);
-		if (tracee->seized && tracee->thread->id != target->pid)
-			await_end((pid_t)tracee->thread->id, NULL);
-	}
-	struct sdb_thread *leader = target_find_thread(target, target->pid);
-	if (process->launched || (leader && tracee_of(leader)->seized))
-		await_end((pid_t)target->pid, &target->exit_status);
-	while (target->thread_count)
-		attach_remove(process, tracee_of(target->threads[target->thread_count - 1]));
-	target->status = SDB_TARGET_EXITED;
-	return NULL;
 }
 
 struct sdb_error *process_signal(struct sdb_thread *thread, int number)

@@ -37,6 +37,14 @@ struct tracee {
 	bool borrowed;        /* a process made by vfork(), that runs in the target's memory for a while */
 	pid_t child;          /* a process that it made, when that was dealt with before it is reported */
 	enum driver_step step; /* how it went on last */
+	bool stepped;         /* the kernel was told then to stop it behind an instruction */
+	bool at_signal;       /* stopped for a signal that it is to get */
+	bool call_interrupted; /* a system call has ended whose mask of signals may still be in use */
+	/* mask.c */
+	bool trap_deliverable; /* it does not block SIGTRAP, and has not had the opportunity to */
+	bool trap_unblocked;  /* by us */
+	bool trap_kept;       /* a SIGTRAP that it would not have got yet */
+	unsigned mask_place;  /* in the guard's list */
 };
 
 struct process {
@@ -63,6 +71,7 @@ struct process {
 	pid_t *children;      /* that are traced and wait, since nobody was told of them yet */
 	size_t child_count, child_room;
 	uint64_t handler;     /* where the target's memory has the action for SIGTRAP that we set; 0: none */
+	bool trap_ignored;    /* that was the action before */
 };
 
 static inline struct tracee *tracee_of(const struct sdb_thread *thread)
@@ -78,10 +87,12 @@ static inline struct process *process_of(const struct sdb_target *target)
 /* ---- open.c */
 struct sdb_error *process_open(struct sdb_target *target);
 void process_close(struct sdb_target *target);
-struct sdb_error *process_kill(struct sdb_target *target);
 struct sdb_error *process_signal(struct sdb_thread *thread, int number);
 /* Opens what is bound to the program that runs: its memory. After exec, too. */
 struct sdb_error *process_bind(struct process *process);
+
+/* ---- kill.c */
+struct sdb_error *process_kill(struct sdb_target *target);
 
 /* ---- launch.c */
 struct sdb_error *process_launch(struct process *process);
@@ -94,6 +105,12 @@ struct sdb_error *attach_detach(struct sdb_target *target);
 /* Adds a thread that is traced already, or becomes so. */
 struct sdb_error *attach_add(struct process *process, pid_t tid, struct tracee **tracee_ret);
 void attach_remove(struct process *process, struct tracee *tracee);
+/* Asks TRACEE to stop, unless it stands or was asked already. */
+void attach_interrupt(struct tracee *tracee);
+/* Waits for the stop that was asked for. False: the thread has ended, or cannot stop now. */
+bool attach_await_stop(struct process *process, struct tracee *tracee);
+/* Detaches. A thread that would not stop in time is waited for; one that ends is gone anyway. */
+void attach_let_go(struct process *process, struct tracee *tracee);
 #define TRACE_OPTIONS (PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC \
 		       | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESYSGOOD)
 
@@ -150,6 +167,12 @@ const struct process *waiter_parent(const struct process *process);
 /* Whether CHILD waits for its parent, one of these processes, to tell of it. */
 bool waiter_waits(pid_t child);
 
+/* ---- mask.c: threads that block SIGTRAP are not stepped so */
+/* Before a step, with *SIGNAL, which may be put off. False: it cannot be stepped now, and goes on to the next system call. */
+bool mask_allows_step(struct process *process, struct tracee *tracee, int *signal);
+/* Before it goes on otherwise: at once, or NOW false, when it enters a system call. *SIGNAL may be delivered with that. */
+void mask_give_back(struct process *process, struct tracee *tracee, int *signal, bool now);
+
 /* ---- memory.c */
 struct sdb_error *memory_read(struct sdb_target *target, uint64_t address, void *buffer, size_t size, size_t *done_ret);
 struct sdb_error *memory_write(struct sdb_target *target, uint64_t address, const void *buffer, size_t size);
@@ -169,7 +192,10 @@ struct sdb_error *procfs_thread_user(struct sdb_thread *thread, uint32_t *user_r
 /* The number behind `FIELD:` in the status file of TID; -1: no such thread or field. */
 int64_t procfs_status(pid_t tid, const char *field);
 /* Whether TID has ended, and nobody has waited for it. */
+/* The set of signals behind `FIELD:` there: the bit for signal 1 is the lowest. */
+uint64_t procfs_signals(pid_t tid, const char *field);
 bool procfs_is_zombie(pid_t tid);
+bool procfs_is_kernel_thread(pid_t tid);
 /* Calls FN with each thread of PID until it returns an error. */
 struct sdb_error *procfs_tasks(pid_t pid, struct sdb_error *(*fn)(void *arg, pid_t tid), void *arg);
 /* The first line of /proc/TID/NAME; malloc'ed. NULL: it cannot be read. */
@@ -180,6 +206,9 @@ void procfs_tracer(pid_t tid, char *text, size_t size);
 /* ---- guard.c: what is put right again when this program is killed */
 struct sdb_error *guard_keep(struct sdb_target *target, uint64_t address, const void *bytes, size_t size);
 void guard_forget(struct sdb_target *target, uint64_t address);
+/* TRACEE has MASK for a while instead of one that blocks SIGTRAP, too. */
+void guard_keep_mask(struct process *process, struct tracee *tracee, uint64_t mask);
+void guard_forget_mask(struct process *process, struct tracee *tracee);
 void guard_close(struct process *process);
 /* Puts what is kept back into the memory of CHILD, a copy of the target. */
 void guard_restore_child(struct process *process, pid_t child);

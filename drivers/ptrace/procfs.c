@@ -61,16 +61,36 @@ int64_t procfs_status(pid_t tid, const char *field)
 	return value ? strtoll(value, NULL, 10) : -1;
 }
 
+uint64_t procfs_signals(pid_t tid, const char *field)
+{
+	char buffer[4096];
+	const char *value = read_file(tid, "status", buffer, sizeof(buffer)) ? find_field(buffer, field) : NULL;
+	return value ? strtoull(value, NULL, 16) : 0;
+}
+
+/* What follows the name in the stat file of TID, from the state on; NULL: no such thread. */
+static const char *read_stat(pid_t tid, char *buffer, size_t size)
+{
+	const char *end = read_file(tid, "stat", buffer, size) ? strrchr(buffer, ')') : NULL;
+	return end && end[1] ? end + 2 : NULL;
+}
+
 bool procfs_is_zombie(pid_t tid)
 {
-	char path[64], text[512];
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	FILE *file = fopen(path, "re");
-	char *end = file && fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
-	bool zombie = !end || end[2] == 'Z' || end[2] == 'X';
-	if (file)
-		fclose(file);
-	return zombie;
+	char buffer[512];
+	const char *state = read_stat(tid, buffer, sizeof(buffer));
+	return !state || *state == 'Z' || *state == 'X';
+}
+
+bool procfs_is_kernel_thread(pid_t tid)
+{
+	enum { KERNEL_THREAD = 0x00200000 }; /* PF_KTHREAD of linux/sched.h */
+	char buffer[512], state;
+	int ids[5];
+	unsigned flags;
+	const char *stat = read_stat(tid, buffer, sizeof(buffer));
+	return stat && sscanf(stat, "%c %d %d %d %d %d %u", &state, &ids[0], &ids[1], &ids[2], &ids[3], &ids[4], &flags) == 7
+		&& flags & KERNEL_THREAD;
 }
 
 void procfs_tracer(pid_t tid, char *text, size_t size)

@@ -172,8 +172,6 @@ static struct sdb_error *report_stop(struct tracee *tracee, int signal, struct d
 		tracee->fresh = false;
 		if (!tracee->borrowed)
 			return report(event_ret, reported_ret, DRIVER_CREATED, tracee, 0);
-	} else {
-		tracee->interrupting = false;
 	}
 	return go_on(tracee);
 }
@@ -205,6 +203,7 @@ static struct sdb_error *report_call(struct tracee *tracee, struct driver_event 
 	ptrace(PTRACE_GET_SYSCALL_INFO, (pid_t)tracee->thread->id, sizeof(info), &info);
 	enum driver_event_kind kind = info.op == PTRACE_SYSCALL_INFO_EXIT ? DRIVER_SYSCALL_EXIT : DRIVER_SYSCALL;
 	report(event_ret, reported_ret, kind, tracee, 0);
+	tracee->call_interrupted = false;
 	if (kind == DRIVER_SYSCALL) {
 		event_ret->number = (int64_t)info.entry.nr;
 		event_ret->machine = info.arch == AUDIT_ARCH_I386 ? EM_386 : EM_X86_64;
@@ -212,19 +211,20 @@ static struct sdb_error *report_call(struct tracee *tracee, struct driver_event 
 			event_ret->arguments[i] = info.entry.args[i];
 	} else {
 		event_ret->number = info.exit.rval;
+		/* epoll_pwait() has EINTR, others -ERESTARTSYS and its kin (linux/errno.h). */
+		tracee->call_interrupted = info.exit.rval == -EINTR || (info.exit.rval <= -512 && info.exit.rval >= -516);
 	}
 	return NULL;
 }
 
 #define DEBUG_STATUS (offsetof(struct user, u_debugreg) + 6 * sizeof(((struct user *)0)->u_debugreg[0]))
 
-
-
 /* Which of the four fired, and whether it was a step besides (Intel SDM volume 3, 17.2.3). */
 static struct sdb_error *report_trap(struct process *process, struct tracee *tracee, struct driver_event *event_ret, bool *reported_ret)
 {
 	siginfo_t info = { .si_code = SI_USER };
 	pid_t tid = (pid_t)tracee->thread->id;
+	tracee->call_interrupted = false;
 	if (ptrace(PTRACE_GETSIGINFO, tid, 0, &info) != 0 && errno == ESRCH)
 		return NULL; /* killed meanwhile: its end comes */
 	if (info.si_code == SI_KERNEL) /* an int3 instruction */
@@ -235,6 +235,7 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 	/* A step over a system call has TRAP_BRKPT (user_single_step_report() of x86). */
 	if (info.si_code != TRAP_TRACE && info.si_code != TRAP_HWBKPT && info.si_code != TRAP_BRKPT) {
 		tracee->thread->signal = SIGTRAP; /* somebody sent it */
+		tracee->at_signal = true;
 		return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, SIGTRAP);
 	}
 	/* The kernel sets it anew with each exception (arch/x86/kernel/traps.c, exc_debug_user). */
@@ -250,7 +251,7 @@ static struct sdb_error *report_trap(struct process *process, struct tracee *tra
 struct sdb_error *report_status(struct process *process, struct tracee *tracee, int status,
 				struct driver_event *event_ret, bool *reported_ret)
 {
-	*reported_ret = false;
+	*reported_ret = tracee->at_signal = false;
 	tracee->in_kernel = WIFSTOPPED(status) && (status >> 16 ? status >> 16 != PTRACE_EVENT_STOP
 						   : WSTOPSIG(status) == (SIGTRAP | 0x80));
 	if (!WIFSTOPPED(status))
@@ -263,5 +264,6 @@ struct sdb_error *report_status(struct process *process, struct tracee *tracee, 
 	if (signal == SIGTRAP)
 		return report_trap(process, tracee, event_ret, reported_ret);
 	tracee->thread->signal = signal;
+	tracee->at_signal = true;
 	return report(event_ret, reported_ret, DRIVER_SIGNAL, tracee, signal);
 }

@@ -161,11 +161,9 @@ static struct sdb_error *go_on_until(struct sdb_thread *thread, enum __ptrace_re
 {
 	struct tracee *tracee = tracee_of(thread);
 	for (;;) {
-		int status, ignored;
+		int status;
 		if (ptrace(how, (pid_t)thread->id, 0, 0) != 0 || !events_look(tracee, true, &status) || !WIFSTOPPED(status))
 			return ended(thread);
-		if (event_is_stop(status, &ignored))
-			tracee->interrupting = false;
 		if (status >> 8 == wanted)
 			return NULL;
 		*stopped_ret |= status >> 8 == SIGSTOP;

@@ -18,8 +18,7 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -106,21 +105,6 @@ static struct sdb_error *find_room(struct sdb_target *target, uint64_t wanted, u
 	return best ? NULL : sdb_error_new(SDB_ERROR_NOT_FOUND, "there is no room near %#llx", (unsigned long long)wanted);
 }
 
-static bool handles_trap(const struct sdb_target *target)
-{
-	/* SigCgt and SigIgn are sets in hexadecimal; a program that has its own idea keeps it. */
-	char path[64], text[4096];
-	snprintf(path, sizeof(path), "/proc/%lld/status", (long long)target->pid);
-	FILE *file = fopen(path, "re");
-	size_t got = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
-	if (file)
-		fclose(file);
-	text[got] = '\0';
-	const char *caught = strstr(text, "SigCgt:"), *ignored = strstr(text, "SigIgn:");
-	uint64_t set = (caught ? strtoull(caught + 7, NULL, 16) : 0) | (ignored ? strtoull(ignored + 7, NULL, 16) : 0);
-	return set & UINT64_C(1) << (SIGTRAP - 1);
-}
-
 static struct sdb_error *install_handler(struct process *process, struct sdb_thread *thread, uint64_t base)
 {
 	struct sdb_target *target = process->target;
@@ -130,8 +114,10 @@ static struct sdb_error *install_handler(struct process *process, struct sdb_thr
 	};
 	int64_t result;
 	const uint64_t arguments[6] = { SIGTRAP, base + ACTION_AT, 0, KERNEL_SIGSET };
-	if (process->handler || handles_trap(target))
+	const uint64_t trap = UINT64_C(1) << (SIGTRAP - 1);
+	if (process->handler || procfs_signals((pid_t)target->pid, "SigCgt") & trap) /* it has its own idea */
 		return NULL;
+	process->trap_ignored = procfs_signals((pid_t)target->pid, "SigIgn") & trap;
 	struct sdb_error *error = memory_write(target, base + ACTION_AT, &action, sizeof(action));
 	if (!error)
 		error = call_system(thread, SYS_rt_sigaction, arguments, &result);
@@ -179,6 +165,7 @@ static bool inherit(struct process *process, struct driver_scratch *scratch_ret)
 	/* Other areas of the parent stay what they are: nothing is put there. */
 	process->scratch[process->scratch_count++] = base;
 	process->handler = parent->handler;
+	process->trap_ignored = parent->trap_ignored;
 	*scratch_ret = (struct driver_scratch){ .low = base + used, .high = base + SCRATCH_SIZE };
 	return true;
 }
@@ -236,7 +223,7 @@ void scratch_release(struct process *process)
 	struct sdb_thread *thread = target->status == SDB_TARGET_PAUSED ? stopped_thread(target) : NULL;
 	int64_t result;
 	if (thread && process->handler) {
-		const struct kernel_action none = { .handler = 0 };
+		const struct kernel_action none = { .handler = (uint64_t)(uintptr_t)(process->trap_ignored ? SIG_IGN : SIG_DFL) };
 		const uint64_t arguments[6] = { SIGTRAP, process->handler, 0, KERNEL_SIGSET };
 		struct sdb_error *error = memory_write(target, process->handler, &none, sizeof(none));
 		sdb_error_free(error ? error : call_system(thread, SYS_rt_sigaction, arguments, &result));

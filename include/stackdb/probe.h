@@ -88,7 +88,8 @@ struct sdb_probe_match {
 /**
  * Which hits count: those for which all of this holds; NULL and 0 ask for nothing. The others are not
  * told of and not counted. Of a function and of a system call the entry is judged, and what comes later
- * belongs to it. Copied when a probe is made.
+ * belongs to it: `after` is called of those calls whose entry passed. Of a probe on system calls that has
+ * `after` alone the result is judged, where `$rax` is what the call returned. Copied when a probe is made.
  */
 struct sdb_probe_filter {
 	const char *condition;   /**< an expression in C that is not 0 (expression.h) */
@@ -157,7 +158,8 @@ struct sdb_error *sdb_probe_watch(struct sdb_target *target, uint64_t address, u
 				  struct sdb_probe **probe_ret);
 /**
  * System calls: all, or the one with number NUMBER of the target's machine (-1: all, also those that a 64-bit
- * program makes the 32-bit way). `before` at entry, `after` at exit.
+ * program makes the 32-bit way). `before` at entry, `after` at exit, of a call whose entry was told of; with `after`
+ * alone of every call that returns.
  */
 struct sdb_error *sdb_probe_calls(struct sdb_target *target, int64_t number,
 				  const struct sdb_probe_options *options, struct sdb_probe **probe_ret);

@@ -2,7 +2,7 @@
 /*
  * How many probe hits a second: the library with a handler that reads one argument, beside a bare ptrace
  * loop that emulates the instruction and does nothing else. The kinds: breakpoint, function with its
- * return, watchpoint; with target and tracer on one core and on two.
+ * return, watchpoint; with target and tracer on one core and on two. Medians of several turns each.
  *
  * usage: probe_rate [SECONDS]
  *        probe_rate target CPU     only be the target, for other debuggers
@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { TURNS = 7 };
 
 volatile long hot_variable;
 void hot(long argument);
@@ -162,6 +164,35 @@ static void stop(pid_t pid)
 		;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const double *first = a, *second = b;
+	return *first < *second ? -1 : *first > *second;
+}
+
+static double median(double *rates)
+{
+	qsort(rates, TURNS, sizeof(*rates), compare);
+	return rates[TURNS / 2];
+}
+
+/* Both in turns, so that what else the machine does meets both. */
+static void measure(int cpu, double seconds, enum what what)
+{
+	static const char *const names[] = { "breakpoint", "function and return", "watchpoint" };
+	static const char *const units[] = { "hits/s", "calls/s (two stops each)", "hits/s" };
+	double bare[TURNS], ours[TURNS];
+	for (int i = 0; i < TURNS; i++) {
+		pid_t pid = start(cpu);
+		bare[i] = what == WATCH ? bare_watch(pid, seconds / TURNS) : bare_breakpoint(pid, seconds / TURNS);
+		stop(pid);
+		ours[i] = library(start(cpu), seconds / TURNS, what);
+	}
+	double peer = median(bare), rate = median(ours);
+	printf("%s, %s: %.0f %s, bare loop %.0f stops/s, ratio %.2f\n", names[what], cpu ? "two cores" : "one core", rate,
+	       units[what], peer, (what == RETURN ? 2 : 1) * rate / peer);
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 0.5;
@@ -173,21 +204,8 @@ int main(int argc, char **argv)
 			hot(i);
 	}
 	pin(0, 0);
-	for (int cpu = 0; cpu < 2; cpu++) {
-		const char *where = cpu ? "two cores" : "one core";
-		pid_t pid = start(cpu);
-		double bare = bare_breakpoint(pid, seconds);
-		stop(pid);
-		double ours = library(start(cpu), seconds, BREAKPOINT), both = library(start(cpu), seconds, RETURN);
-		pid = start(cpu);
-		double bare_watched = bare_watch(pid, seconds);
-		stop(pid);
-		double watched = library(start(cpu), seconds, WATCH);
-		printf("breakpoint, %s: %.0f hits/s, bare loop %.0f, ratio %.2f\n", where, ours, bare, ours / bare);
-		printf("function and return, %s: %.0f calls/s (two stops each), bare loop %.0f stops/s, ratio %.2f\n", where,
-		       both, bare, 2 * both / bare);
-		printf("watchpoint, %s: %.0f hits/s, bare loop %.0f, ratio %.2f\n", where, watched, bare_watched,
-		       watched / bare_watched);
-	}
+	for (int cpu = 0; cpu < 2; cpu++)
+		for (enum what what = BREAKPOINT; what <= WATCH; what++)
+			measure(cpu, seconds, what);
 	return 0;
 }

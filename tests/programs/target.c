@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -361,6 +362,89 @@ static void sum_in_threads(long threads)
 	printf("%ld sums wrong\n", all);
 }
 
+/*
+ * A program that blocks SIGTRAP, which it sends itself and waits for, besides other signals with masks of their own; or
+ * that has a handler for it.
+ */
+static volatile sig_atomic_t traps;
+
+static void count_trap(int signal)
+{
+	(void)signal;
+	traps++;
+}
+
+static long check_masks(const sigset_t *trap)
+{
+	sigset_t all, before, now;
+	struct timespec moment = { 0, 200000 };
+	long wrong = 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	wrong += !sigismember(&before, SIGTRAP) || sigismember(&before, SIGALRM);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_sigmask(SIG_BLOCK, NULL, &now);
+	wrong += memcmp(&before, &now, 8) != 0; /* as many as the kernel knows */
+	sigemptyset(&now);
+	pselect(0, NULL, NULL, NULL, &moment, &now);
+	pthread_kill(pthread_self(), SIGTRAP);
+	sched_yield();
+	return wrong + (sigtimedwait(trap, NULL, &moment) != SIGTRAP);
+}
+
+static void *write_masked(void *arg)
+{
+	long which = (long)(intptr_t)arg, wrong = 0;
+	sigset_t trap;
+	sigemptyset(&trap);
+	sigaddset(&trap, SIGTRAP);
+	for (long i = 0; i < number; i++) {
+		__atomic_add_fetch(&wide.bytes[10 * which], 1, __ATOMIC_SEQ_CST);
+		wrong += counted(i, which) != i * 3 + which;
+		if (i % 4 == 0)
+			wrong += check_masks(&trap);
+	}
+	return (void *)(intptr_t)wrong;
+}
+
+static void write_with_masks(long threads)
+{
+	struct sigaction action = { .sa_handler = count_alarm, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { { 0, 0 }, { 0, 0 } };
+	pthread_t made[8];
+	sigset_t trap;
+	long wrong = 0;
+	sigemptyset(&trap);
+	sigaddset(&trap, SIGTRAP);
+	sigprocmask(SIG_BLOCK, &trap, NULL);
+	sigfillset(&action.sa_mask);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (long i = 0; i < threads && i < 8; i++)
+		pthread_create(&made[i], NULL, write_masked, (void *)(intptr_t)i);
+	for (long i = 0; i < threads && i < 8; i++) {
+		void *result;
+		pthread_join(made[i], &result);
+		wrong += (intptr_t)result;
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	printf("%ld masks wrong\n", wrong);
+}
+
+static void write_with_handler(void)
+{
+	struct sigaction action = { .sa_handler = count_trap };
+	long lost = 0;
+	sigaction(SIGTRAP, &action, NULL);
+	for (long i = 0; i < number; i++) {
+		sig_atomic_t before = traps;
+		wide.bytes[10]++;
+		raise(SIGTRAP);
+		lost += traps == before;
+	}
+	printf("%ld traps lost, %s\n", lost, traps == number ? "none too many" : "some too many");
+}
+
 /* Each child makes two, until there are 2^DEPTH. */
 static void bomb(long depth)
 {
@@ -437,6 +521,12 @@ int main(int argc, char **argv)
 	} else if (strcmp(mode, "write") == 0) {
 		stay();
 		write_in_threads(argc > 3 ? atol(argv[3]) : 1);
+	} else if (strcmp(mode, "masks") == 0) {
+		stay();
+		write_with_masks(argc > 3 ? atol(argv[3]) : 1);
+	} else if (strcmp(mode, "traps") == 0) {
+		stay();
+		write_with_handler();
 	} else if (strcmp(mode, "names") == 0) {
 		stay();
 		call_by_names(argc > 3 ? atol(argv[3]) : 1);
