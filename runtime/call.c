@@ -111,7 +111,8 @@ static struct sdb_error *put_words(struct frame *frame, const struct context_arg
 }
 
 /* The next free register for CLASS; -1: all are taken. */
-static int next_register(const struct frame *frame, enum context_class class, unsigned integers, unsigned vectors)
+static int next_register(const struct frame *frame, enum context_class class, unsigned integers,
+			 unsigned vectors)
 {
 	return class == CONTEXT_REAL ? frame->architecture->calls.vectors[frame->vectors + vectors]
 		: frame->architecture->arguments[frame->integers + integers];
@@ -172,7 +173,8 @@ static struct sdb_error *copy_pointed(struct frame *frame, struct context_argume
 /* Room for what the function returns in memory; a pointer to it is the first argument. */
 static struct sdb_error *put_result(struct frame *frame, const struct context_call *call)
 {
-	struct context_argument argument = { .class = CONTEXT_INTEGER, .size = frame->architecture->address_size };
+	struct context_argument argument = { .class = CONTEXT_INTEGER,
+		.size = frame->architecture->address_size };
 	if (call->result_size > STACK_MAX || frame->sp < call->result_size)
 		return too_many();
 	frame->sp = (frame->sp - call->result_size) & ~(uint64_t)(ALIGNMENT - 1);

@@ -80,7 +80,8 @@ static struct sdb_error *pass_structure(struct call *call, struct sdb_value *val
 	struct context_argument *argument = &call->arguments[call->passed++];
 	const struct sdb_context *context = call->parser->context;
 	struct structure_class class;
-	struct sdb_error *error = structure_class(context, call->parser->types, value->db, value->stripped, &class);
+	struct sdb_error *error = structure_class(context, call->parser->types, value->db,
+						  value->stripped, &class);
 	if (!error)
 		error = value_need(value, context);
 	if (error)
@@ -275,7 +276,8 @@ static struct sdb_error *take_result(struct call *call, const struct context_cal
 }
 
 /* How what SHAPE is like is returned. */
-static struct sdb_error *prepare_result(struct parser *parser, const struct sdb_value *shape, struct context_call *made)
+static struct sdb_error *prepare_result(struct parser *parser, const struct sdb_value *shape,
+					struct context_call *made)
 {
 	struct structure_class class;
 	if (shape->kind == SDB_TYPE_NONE)
@@ -285,7 +287,8 @@ static struct sdb_error *prepare_result(struct parser *parser, const struct sdb_
 		return class_of(parser, shape, &made->result_class);
 	if (shape->size > VALUE_MAX_SIZE)
 		return expr_error(parser, "what the function returns is too large");
-	struct sdb_error *error = structure_class(parser->context, parser->types, shape->db, shape->stripped, &class);
+	struct sdb_error *error = structure_class(parser->context, parser->types, shape->db,
+						  shape->stripped, &class);
 	if (error)
 		return error;
 	if (class.extended && shape->size <= 16 && types_address_size(shape->db) == 8)

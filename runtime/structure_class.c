@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The psABI of x86-64, 3.2.3: of what has at most sixteen bytes each half is passed in a general register when
- * anything in it is an integer or a pointer, else in a vector register; all else lies on the stack. On i386 all
- * of it does.
+ * The psABI of x86-64, 3.2.3: of what has at most sixteen bytes each half is passed in a general
+ * register when anything in it is an integer or a pointer, else in a vector register; all else lies on
+ * the stack. On i386 all of it does.
  */
 #include "structure_class.h"
 #include "value.h"
@@ -21,7 +21,8 @@ struct classifier {
 	unsigned visits;
 };
 
-static struct sdb_error *classify(struct classifier *classifier, sdb_type_id type, uint64_t offset, unsigned depth);
+static struct sdb_error *classify(struct classifier *classifier, sdb_type_id type, uint64_t offset,
+				  unsigned depth);
 
 static struct sdb_error *no_way(const char *what)
 {
@@ -37,7 +38,8 @@ struct copying {
 };
 
 /* Whether FUNCTION, a member of the type, is a constructor that copies or moves, or the destructor. */
-static struct sdb_error *is_copying(struct copying *copying, const struct sdb_function *function, bool *copying_ret)
+static struct sdb_error *is_copying(struct copying *copying, const struct sdb_function *function,
+				    bool *copying_ret)
 {
 	struct classifier *classifier = copying->classifier;
 	const struct sdb_type *parameter, *target = NULL;
@@ -46,7 +48,8 @@ static struct sdb_error *is_copying(struct copying *copying, const struct sdb_fu
 	if (!error)
 		error = types_text(classifier->types, classifier->db, copying->type->name, &class);
 	*copying_ret = !error && name[0] == '~';
-	if (error || *copying_ret || function->parameter_count != 2 || strncmp(name, class, strcspn(class, "<")) != 0)
+	if (error || *copying_ret || function->parameter_count != 2
+	    || strncmp(name, class, strcspn(class, "<")) != 0)
 		return error;
 	error = types_strip(classifier->types, classifier->db, function->parameters[1].type, &parameter);
 	if (!error && types_is_reference(parameter->kind))
@@ -76,10 +79,12 @@ static struct sdb_error *take_function(void *arg, struct sdb_entity entity)
 /* Itanium C++ ABI, 3.1.2.3: such an object is passed by the address of a copy that a constructor makes. */
 static struct sdb_error *refuse_copied(struct classifier *classifier, const struct sdb_type *type)
 {
-	struct copying copying = { .classifier = classifier, .type = type, .found = type->flags & SDB_TYPE_BY_REFERENCE };
+	struct copying copying = { .classifier = classifier, .type = type,
+		.found = type->flags & SDB_TYPE_BY_REFERENCE };
 	bool ask = !copying.found && !(type->flags & SDB_TYPE_BY_VALUE) && type->id && type->id < TYPES_OWN
 		&& types_plain_tags(classifier->types, classifier->db);
-	struct sdb_error *error = ask ? sdb_children(classifier->db, type->id, take_function, &copying) : NULL;
+	struct sdb_error *error = ask ? sdb_children(classifier->db, type->id, take_function, &copying)
+		: NULL;
 	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
 		sdb_error_free(error);
 		error = NULL;
@@ -104,8 +109,8 @@ static void mark(struct classifier *classifier, uint64_t offset, uint64_t size, 
 		in_memory(classifier);
 }
 
-static struct sdb_error *classify_member(struct classifier *classifier, const struct sdb_member *member, uint64_t offset,
-					 unsigned depth)
+static struct sdb_error *classify_member(struct classifier *classifier, const struct sdb_member *member,
+					 uint64_t offset, unsigned depth)
 {
 	if (member->flags & (SDB_MEMBER_STATIC | SDB_MEMBER_CONST_VALUE))
 		return NULL;
@@ -113,25 +118,29 @@ static struct sdb_error *classify_member(struct classifier *classifier, const st
 		return no_way("an object with a virtual base");
 	if (member->bit_size || member->flags & SDB_MEMBER_BITFIELD) {
 		if (member->bit_size)
-			mark(classifier, offset + member->bit_offset / 8, 1 + (member->bit_size - 1) / 8, CONTEXT_INTEGER);
+			mark(classifier, offset + member->bit_offset / 8,
+			     1 + (member->bit_size - 1) / 8, CONTEXT_INTEGER);
 		return NULL;
 	}
 	return classify(classifier, member->type, offset + member->bit_offset / 8, depth + 1);
 }
 
-static struct sdb_error *classify_array(struct classifier *classifier, const struct sdb_type *array, uint64_t size,
-					uint64_t offset, unsigned depth)
+static struct sdb_error *classify_array(struct classifier *classifier, const struct sdb_type *array,
+					uint64_t size, uint64_t offset, unsigned depth)
 {
 	uint64_t element;
 	bool known;
-	struct sdb_error *error = types_size(classifier->types, classifier->db, array->target, &element, &known);
+	struct sdb_error *error = types_size(classifier->types, classifier->db, array->target, &element,
+					     &known);
 	/* Behind what can be in registers all elements are alike. */
-	for (uint64_t at = 0; !error && known && element && at < size && (at == 0 || offset + at < LARGEST); at += element)
+	for (uint64_t at = 0; !error && known && element && at < size
+	     && (at == 0 || offset + at < LARGEST); at += element)
 		error = classify(classifier, array->target, offset + at, depth + 1);
 	return error;
 }
 
-static struct sdb_error *classify_scalar(struct classifier *classifier, const struct sdb_value *value, uint64_t offset)
+static struct sdb_error *classify_scalar(struct classifier *classifier, const struct sdb_value *value,
+					 uint64_t offset)
 {
 	enum value_class class;
 	enum number_format format;
@@ -157,13 +166,15 @@ static struct sdb_error *classify_scalar(struct classifier *classifier, const st
 	return NULL;
 }
 
-static struct sdb_error *classify(struct classifier *classifier, sdb_type_id id, uint64_t offset, unsigned depth)
+static struct sdb_error *classify(struct classifier *classifier, sdb_type_id id, uint64_t offset,
+				  unsigned depth)
 {
 	struct sdb_value value;
 	const struct sdb_type *type;
 	if (depth > MAX_DEPTH || classifier->visits++ > MAX_VISITS)
 		return no_way("a structure of so many parts");
-	struct sdb_error *error = value_init(&value, classifier->context, classifier->types, classifier->db, id);
+	struct sdb_error *error = value_init(&value, classifier->context, classifier->types,
+					     classifier->db, id);
 	if (!error)
 		error = value_stripped(&value, &type);
 	if (error)
@@ -188,7 +199,9 @@ struct sdb_error *structure_class(const struct sdb_context *context, struct type
 	const struct sdb_type *type;
 	uint64_t size;
 	bool known;
-	*class_ret = (struct structure_class){ .class = CONTEXT_STRUCTURE, .halves = { CONTEXT_NOTHING, CONTEXT_NOTHING } };
+	*class_ret = (struct structure_class){
+		.class = CONTEXT_STRUCTURE, .halves = { CONTEXT_NOTHING, CONTEXT_NOTHING },
+	};
 	struct sdb_error *error = types_strip(types, db, id, &type);
 	if (!error)
 		error = types_size(types, db, id, &size, &known);
