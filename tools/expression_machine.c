@@ -156,18 +156,20 @@ static bool combine(struct machine *machine, const char *sign, uint8_t code)
 		uint64_t value = (uint64_t)b->offset;
 		a->offset = (int64_t)(code == SDB_OP_PLUS ? (uint64_t)a->offset + value
 				      : (uint64_t)a->offset - value);
+		term_clear(b);
 		machine->depth--;
 		return true;
 	}
 	if (a->base.size == 0 && code == SDB_OP_PLUS) {
 		b->offset = (int64_t)((uint64_t)b->offset + (uint64_t)a->offset);
-		struct term swapped = *b;
-		*a = swapped;
+		term_clear(a);
+		*a = *b;
 		machine->depth--;
 		return true;
 	}
 	if (a->base.size == 0 && b->base.size == 0 && code == SDB_OP_SHL && (uint64_t)b->offset < 64) {
 		a->offset = (int64_t)((uint64_t)a->offset << b->offset);
+		term_clear(b);
 		machine->depth--;
 		return true;
 	}
