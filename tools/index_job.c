@@ -98,6 +98,7 @@ static bool leave_alone(void *arg, const struct sdb_index_result *result)
 	if (!sender->packs)
 		return false;
 	give_way();
+	signal(SIGHUP, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, 0);
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && nothing >= 0; fd++)
