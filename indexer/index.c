@@ -27,6 +27,7 @@ struct aside {
 struct indexing {
 	struct sdb_index_options options;
 	struct sdb_index_result *result;
+	double begun;
 	struct module *module;
 	struct sdb_names *names;
 	struct sdb_writer *writer;
@@ -382,6 +383,7 @@ static bool tell_unpacked(void *arg, uint64_t size)
 	struct indexing *indexing = arg;
 
 	indexing->result->output_size = size;
+	indexing->result->seconds = now() - indexing->begun;
 	return indexing->options.unpacked(indexing->options.arg, indexing->result);
 }
 
@@ -487,8 +489,7 @@ static struct sdb_error *index_opened(struct indexing *indexing, const char *pat
 struct sdb_error *sdb_index_file(const char *path, const struct sdb_index_options *options,
 				 struct sdb_index_result *result)
 {
-	struct indexing indexing = { .result = result };
-	double start = now();
+	struct indexing indexing = { .result = result, .begun = now() };
 
 	*result = (struct sdb_index_result){ 0 };
 	if (options)
@@ -508,7 +509,7 @@ struct sdb_error *sdb_index_file(const char *path, const struct sdb_index_option
 		result->warnings = module_warnings(indexing.module);
 		module_close(indexing.module);
 	}
-	result->seconds = now() - start;
+	result->seconds = now() - indexing.begun;
 	progress(&indexing, 1);
 	if (error)
 		sdb_index_result_free(result);

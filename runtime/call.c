@@ -27,6 +27,7 @@ struct frame {
 	struct sdb_thread *thread;
 	const struct architecture *architecture;
 	uint64_t sp;                   /* where the copies begin */
+	uint64_t result;               /* where the function writes what it returns in memory */
 	uint8_t words[1024];
 	size_t size;
 	unsigned integers, vectors;    /* registers that are taken */
@@ -92,23 +93,59 @@ static struct sdb_error *get_register(struct sdb_thread *thread, int dwarf, uint
 static struct sdb_error *put_words(struct frame *frame, const struct context_argument *argument)
 {
 	unsigned word = frame->architecture->address_size;
-	size_t size = (argument->size + word - 1) / word * word;
+	bool in_memory = argument->class == CONTEXT_MEMORY;
+	const uint8_t *bytes = in_memory ? argument->copied : argument->bytes;
+	size_t given = in_memory ? argument->copied_size : argument->size;
+	size_t size = (given + word - 1) / word * word;
 	/* psABI of x86-64: what is aligned to 16 bytes stays so. */
-	if (argument->class == CONTEXT_EXTENDED && word == 8) {
+	if ((argument->class == CONTEXT_EXTENDED || argument->wide) && word == 8) {
 		frame->size = (frame->size + 15) & ~(size_t)15;
-		size = 16;
+		size = (size + 15) & ~(size_t)15;
 	}
-	if (size > sizeof(frame->words) - frame->size)
+	if (frame->size > sizeof(frame->words) || size > sizeof(frame->words) - frame->size)
 		return too_many();
 	memset(frame->words + frame->size, 0, size);
-	memcpy(frame->words + frame->size, argument->bytes, argument->size);
+	memcpy(frame->words + frame->size, bytes, given);
 	frame->size += size;
 	return NULL;
+}
+
+/* The next free register for CLASS; -1: all are taken. */
+static int next_register(const struct frame *frame, enum context_class class, unsigned integers,
+			 unsigned vectors)
+{
+	return class == CONTEXT_REAL ? frame->architecture->calls.vectors[frame->vectors + vectors]
+		: frame->architecture->arguments[frame->integers + integers];
+}
+
+/* All halves of a structure are in registers, or none. */
+static struct sdb_error *put_structure(struct frame *frame, const struct context_argument *argument)
+{
+	int registers[2] = { -1, -1 };
+	unsigned integers = 0, vectors = 0;
+	struct sdb_error *error = NULL;
+	for (unsigned i = 0; i < 2; i++) {
+		if (argument->halves[i] == CONTEXT_NOTHING)
+			continue;
+		registers[i] = next_register(frame, argument->halves[i], integers, vectors);
+		if (registers[i] < 0)
+			return put_words(frame, argument);
+		integers += argument->halves[i] == CONTEXT_INTEGER;
+		vectors += argument->halves[i] == CONTEXT_REAL;
+	}
+	for (unsigned i = 0; i < 2 && !error; i++)
+		if (registers[i] >= 0)
+			error = put_register(frame->thread, registers[i], argument->bytes + 8 * i, 8);
+	frame->integers += integers;
+	frame->vectors += vectors;
+	return error;
 }
 
 static struct sdb_error *put_argument(struct frame *frame, const struct context_argument *argument)
 {
 	const struct architecture *architecture = frame->architecture;
+	if (argument->class == CONTEXT_STRUCTURE)
+		return put_structure(frame, argument);
 	if (argument->class == CONTEXT_INTEGER && argument->size <= architecture->address_size
 	    && architecture->arguments[frame->integers] >= 0)
 		return put_register(frame->thread, architecture->arguments[frame->integers++],
@@ -133,13 +170,26 @@ static struct sdb_error *copy_pointed(struct frame *frame, struct context_argume
 	return sdb_target_write(target, frame->sp, argument->copied, argument->copied_size);
 }
 
+/* Room for what the function returns in memory; a pointer to it is the first argument. */
+static struct sdb_error *put_result(struct frame *frame, const struct context_call *call)
+{
+	struct context_argument argument = { .class = CONTEXT_INTEGER,
+		.size = frame->architecture->address_size };
+	if (call->result_size > STACK_MAX || frame->sp < call->result_size)
+		return too_many();
+	frame->sp = (frame->sp - call->result_size) & ~(uint64_t)(ALIGNMENT - 1);
+	frame->result = frame->sp;
+	memcpy(argument.bytes, &frame->sp, sizeof(frame->sp));
+	return put_argument(frame, &argument);
+}
+
 static struct sdb_error *put_arguments(struct frame *frame, const struct context_call *call)
 {
 	uint64_t lowest = frame->sp - STACK_MAX;
-	struct sdb_error *error = NULL;
+	struct sdb_error *error = call->result_class == CONTEXT_MEMORY ? put_result(frame, call) : NULL;
 	for (size_t i = 0; i < call->argument_count && !error; i++) {
 		struct context_argument argument = call->arguments[i];
-		if (argument.copied)
+		if (argument.copied && argument.class != CONTEXT_MEMORY)
 			error = copy_pointed(frame, &argument, lowest);
 		if (!error)
 			error = put_argument(frame, &argument);
@@ -149,7 +199,7 @@ static struct sdb_error *put_arguments(struct frame *frame, const struct context
 
 /* Everything in its place, as it is when the first instruction of the function is executed. */
 static struct sdb_error *prepare(struct sdb_thread *thread, const struct context_call *call,
-				 uint64_t back)
+				 uint64_t back, uint64_t *result_ret)
 {
 	const struct architecture *architecture = thread->target->architecture;
 	struct frame frame = { .thread = thread, .architecture = architecture };
@@ -163,6 +213,7 @@ static struct sdb_error *prepare(struct sdb_thread *thread, const struct context
 	error = put_arguments(&frame, call);
 	if (error)
 		return error;
+	*result_ret = frame.result;
 	uint64_t stack = (frame.sp - frame.size) & ~(uint64_t)(ALIGNMENT - 1);
 	if (frame.size)
 		error = sdb_target_write(thread->target, stack, frame.words, frame.size);
@@ -287,7 +338,22 @@ static struct sdb_error *run(struct sdb_thread *thread, uint64_t back, uint64_t 
 	}
 }
 
-static struct sdb_error *take_result(struct sdb_thread *thread, struct context_call *call)
+/* Each half from the next register of its class. */
+static struct sdb_error *take_structure(struct sdb_thread *thread, struct context_call *call)
+{
+	const struct architecture *architecture = thread->target->architecture;
+	const int integers[2] = { architecture->return_value, architecture->calls.high };
+	unsigned integer = 0, vector = 0;
+	struct sdb_error *error = NULL;
+	for (unsigned i = 0; i < 2 && !error; i++)
+		if (call->result_halves[i] != CONTEXT_NOTHING)
+			error = get_register(thread, call->result_halves[i] == CONTEXT_REAL
+					     ? architecture->calls.real + (int)vector++ : integers[integer++],
+					     call->result + 8 * i, 8);
+	return error;
+}
+
+static struct sdb_error *take_result(struct sdb_thread *thread, struct context_call *call, uint64_t place)
 {
 	const struct architecture *architecture = thread->target->architecture;
 	unsigned word = architecture->address_size,
@@ -295,6 +361,10 @@ static struct sdb_error *take_result(struct sdb_thread *thread, struct context_c
 	memset(call->result, 0, sizeof(call->result));
 	if (call->result_size == 0)
 		return NULL;
+	if (call->result_class == CONTEXT_MEMORY)
+		return sdb_target_read(thread->target, place, call->memory, call->result_size);
+	if (call->result_class == CONTEXT_STRUCTURE)
+		return take_structure(thread, call);
 	if (call->result_class == CONTEXT_REAL && architecture->calls.real_is_extended)
 		call->result_class = CONTEXT_EXTENDED;
 	if (call->result_class == CONTEXT_EXTENDED)
@@ -315,7 +385,7 @@ struct sdb_error *call_make(struct sdb_thread *thread, struct context_call *call
 	struct sdb_target *target = thread->target;
 	const struct driver *driver = target->driver;
 	struct driver_saved *saved;
-	uint64_t back = 0, stack = 0;
+	uint64_t back = 0, stack = 0, place = 0;
 	int later = 0;
 	if (!driver->run_alone || !target->architecture)
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED,
@@ -328,13 +398,13 @@ struct sdb_error *call_make(struct sdb_thread *thread, struct context_call *call
 	if (error)
 		return error;
 	thread_forget(thread);
-	error = prepare(thread, call, back);
+	error = prepare(thread, call, back, &place);
 	if (!error) {
 		stack = thread_get(thread, sdb_register_by_dwarf(target, target->architecture->sp));
 		error = run(thread, back, stack, &later);
 	}
 	if (!error)
-		error = take_result(thread, call);
+		error = take_result(thread, call, place);
 	thread->signal = later;
 	struct sdb_error *failed = driver->restore_thread(thread, saved);
 	thread_forget(thread);

@@ -27,13 +27,19 @@ enum context_class {
 	CONTEXT_INTEGER = 0, /* of one or two words */
 	CONTEXT_REAL,        /* float, double */
 	CONTEXT_EXTENDED,    /* long double */
+	CONTEXT_STRUCTURE,   /* in registers for each of its halves, or on the stack */
+	CONTEXT_MEMORY,      /* on the stack; as a result where the pointer leads that is passed first */
+	CONTEXT_NOTHING,     /* a half that has no content */
 };
 
 struct context_argument {
 	enum context_class class;
 	unsigned size;        /* of `bytes`, in the target's order */
 	uint8_t bytes[16];
-	const uint8_t *copied; /* NULL, or what is put on the stack: its address is the argument then */
+	enum context_class halves[2]; /* of a STRUCTURE */
+	bool wide;            /* one in MEMORY is aligned to 16 bytes */
+	/* What is put on the stack: of one in MEMORY itself, else its address is the argument. NULL: nothing. */
+	const uint8_t *copied;
 	size_t copied_size;
 };
 
@@ -42,8 +48,10 @@ struct context_call {
 	const struct context_argument *arguments;
 	size_t argument_count;
 	enum context_class result_class; /* EXTENDED: `result` has ten bytes; REAL may become that */
+	enum context_class result_halves[2]; /* of a STRUCTURE */
 	unsigned result_size; /* 0: there is none */
-	uint8_t result[16];   /* what it returned */
+	uint8_t result[16];   /* what it returned; one in MEMORY goes to `memory`, which has room for it */
+	uint8_t *memory;
 };
 
 struct sdb_context_ops {

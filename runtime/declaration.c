@@ -65,7 +65,8 @@ static bool is_qualified_behind(enum sdb_type_kind kind)
 
 static struct builder inner_of(const struct builder *builder)
 {
-	return (struct builder){ .source = builder->source, .style = builder->style, .visits = builder->visits };
+	return (struct builder){ .source = builder->source, .style = builder->style,
+		.visits = builder->visits };
 }
 
 static void builder_deinit(struct builder *builder)
@@ -74,7 +75,8 @@ static void builder_deinit(struct builder *builder)
 	buffer_deinit(&builder->right);
 }
 
-static struct sdb_error *outline(struct builder *builder, sdb_type_id id, struct sdb_type_outline *outline_ret)
+static struct sdb_error *outline(struct builder *builder, sdb_type_id id,
+				 struct sdb_type_outline *outline_ret)
 {
 	return builder->source->outline(builder->source->arg, id, outline_ret);
 }
@@ -159,7 +161,8 @@ static struct sdb_error *put_whole(struct builder *builder, sdb_type_id id, unsi
 
 /* ---- kinds of types --------------------------------------------------------------------------- */
 
-static struct sdb_error *put_name(struct builder *builder, const struct sdb_type_outline *type, const char *otherwise)
+static struct sdb_error *put_name(struct builder *builder, const struct sdb_type_outline *type,
+				  const char *otherwise)
 {
 	const char *name = "";
 	char *owned = NULL;
@@ -177,7 +180,8 @@ static struct sdb_error *put_named(struct builder *builder, const struct sdb_typ
 		add(&builder->left, tag);
 		put_u8(&builder->left, ' ');
 	}
-	return put_name(builder, type, tag ? "{...}" : type->kind == SDB_TYPE_NONE && !type->id ? "void" : "?");
+	return put_name(builder, type, tag ? "{...}"
+			: type->kind == SDB_TYPE_NONE && !type->id ? "void" : "?");
 }
 
 static struct sdb_error *put_dimension(struct builder *builder, const struct sdb_type *type, size_t index)
@@ -200,7 +204,8 @@ static struct sdb_error *put_dimension(struct builder *builder, const struct sdb
 }
 
 /* `[16][2]`, behind what is nearer to the name. */
-static struct sdb_error *put_array(struct builder *builder, const struct sdb_type_outline *array, unsigned depth)
+static struct sdb_error *put_array(struct builder *builder, const struct sdb_type_outline *array,
+				   unsigned depth)
 {
 	const struct sdb_type *type;
 	struct sdb_error *error = builder->source->type(builder->source->arg, array->id, &type);
@@ -226,8 +231,8 @@ static bool is_this(const struct sdb_parameter *parameter, size_t index)
 }
 
 /* PARAMETER, with its name when NAMED. */
-static struct sdb_error *put_parameter(struct builder *builder, const struct sdb_parameter *parameter, size_t index,
-				       bool named, unsigned depth)
+static struct sdb_error *put_parameter(struct builder *builder, const struct sdb_parameter *parameter,
+				       size_t index, bool named, unsigned depth)
 {
 	struct builder inner = inner_of(builder);
 	const char *name = "";
@@ -259,7 +264,8 @@ struct parameters {
 	bool variadic, prototyped, named;
 };
 
-static struct sdb_error *put_parameters(struct builder *builder, const struct parameters *parameters, unsigned depth)
+static struct sdb_error *put_parameters(struct builder *builder, const struct parameters *parameters,
+					unsigned depth)
 {
 	struct buffer *right = &builder->right;
 	struct sdb_error *error = NULL;
@@ -287,7 +293,8 @@ static struct sdb_error *put_parameters(struct builder *builder, const struct pa
 	return error;
 }
 
-static struct sdb_error *put_function(struct builder *builder, const struct sdb_type_outline *function, unsigned depth)
+static struct sdb_error *put_function(struct builder *builder, const struct sdb_type_outline *function,
+				      unsigned depth)
 {
 	const struct sdb_type *type;
 	struct sdb_error *error = builder->source->type(builder->source->arg, function->id, &type);
@@ -322,7 +329,8 @@ static struct sdb_error *put_member_star(struct builder *builder, sdb_type_id id
 }
 
 /* What ID is behind its qualifiers. */
-static struct sdb_error *behind_qualifiers(struct builder *builder, sdb_type_id id, struct sdb_type_outline *type_ret)
+static struct sdb_error *behind_qualifiers(struct builder *builder, sdb_type_id id,
+					   struct sdb_type_outline *type_ret)
 {
 	struct sdb_error *error = outline(builder, id, type_ret);
 	for (unsigned i = 0; i < MAX_QUALIFIERS && !error && sdb_type_qualifier(type_ret->kind); i++)
@@ -331,7 +339,8 @@ static struct sdb_error *behind_qualifiers(struct builder *builder, sdb_type_id 
 }
 
 /* `*`, `&`, `Class::*` around its target, in parentheses where C needs them. */
-static struct sdb_error *put_pointer(struct builder *builder, const struct sdb_type_outline *type, unsigned depth)
+static struct sdb_error *put_pointer(struct builder *builder, const struct sdb_type_outline *type,
+				     unsigned depth)
 {
 	struct sdb_type_outline target, inner;
 	struct sdb_error *error = outline(builder, type->target, &target);
@@ -359,11 +368,13 @@ static struct sdb_error *put_pointer(struct builder *builder, const struct sdb_t
 	}
 	if (type->kind == SDB_TYPE_MEMBER_POINTER)
 		return put_member_star(builder, type->id);
-	add(&builder->left, type->kind == SDB_TYPE_POINTER ? "*" : type->kind == SDB_TYPE_REFERENCE ? "&" : "&&");
+	add(&builder->left, type->kind == SDB_TYPE_POINTER ? "*"
+	    : type->kind == SDB_TYPE_REFERENCE ? "&" : "&&");
 	return NULL;
 }
 
-static struct sdb_error *put_qualified(struct builder *builder, const struct sdb_type_outline *type, unsigned depth)
+static struct sdb_error *put_qualified(struct builder *builder, const struct sdb_type_outline *type,
+				       unsigned depth)
 {
 	struct buffer *left = &builder->left;
 	struct sdb_type_outline target;
@@ -408,7 +419,8 @@ static struct sdb_error *put(struct builder *builder, sdb_type_id id, unsigned d
 	if (error)
 		return error;
 	switch (type.kind) {
-	case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE: case SDB_TYPE_RVALUE_REFERENCE: case SDB_TYPE_MEMBER_POINTER:
+	case SDB_TYPE_POINTER: case SDB_TYPE_REFERENCE: case SDB_TYPE_RVALUE_REFERENCE:
+	case SDB_TYPE_MEMBER_POINTER:
 		/* Rust and Ada name their pointer types; those read better than their targets. */
 		return type.name ? put_named(builder, &type) : put_pointer(builder, &type, depth);
 	case SDB_TYPE_CONST: case SDB_TYPE_VOLATILE: case SDB_TYPE_RESTRICT: case SDB_TYPE_ATOMIC:
@@ -424,10 +436,13 @@ static struct sdb_error *put(struct builder *builder, sdb_type_id id, unsigned d
 
 /* ---- public ------------------------------------------------------------------------------------ */
 
-struct sdb_error *sdb_declaration_of_type(const struct sdb_declaration_source *source, const struct sdb_declaration_style *style,
-					  sdb_type_id id, unsigned dimension, struct sdb_declaration **declaration_ret)
+struct sdb_error *sdb_declaration_of_type(const struct sdb_declaration_source *source,
+					  const struct sdb_declaration_style *style,
+					  sdb_type_id id, unsigned dimension,
+					  struct sdb_declaration **declaration_ret)
 {
-	struct builder builder = { .source = source, .style = style, .visits = MAX_VISITS, .dimension = dimension };
+	struct builder builder = { .source = source, .style = style, .visits = MAX_VISITS,
+		.dimension = dimension };
 	struct sdb_error *error = put(&builder, id, 0);
 	if (!error)
 		error = finish(&builder, declaration_ret);

@@ -33,26 +33,29 @@ static struct sdb_error *get_type(void *arg, sdb_type_id id, const struct sdb_ty
 	return types_get(declaring->types, declaring->db, id, type_ret);
 }
 
-static struct sdb_error *get_name(void *arg, const struct sdb_type_outline *type, const char **name_ret, char **owned_ret)
+static struct sdb_error *get_name(void *arg, const struct sdb_type_outline *type, const char **name_ret,
+				  char **owned_ret)
 {
 	const struct declaring *declaring = arg;
 	if (!type->name || type->scope.kind != SDB_SCOPE_TYPE) {
 		*name_ret = own_types_name(type->id);
 		return *name_ret ? NULL : types_text(declaring->types, declaring->db, type->name, name_ret);
 	}
-	struct sdb_error *error = sdb_qualified_name(declaring->db, (struct sdb_entity){ SDB_ENTITY_TYPE, type->id },
+	struct sdb_error *error = sdb_qualified_name(declaring->db,
+						     (struct sdb_entity){ SDB_ENTITY_TYPE, type->id },
 						     owned_ret);
 	if (!error)
 		*name_ret = *owned_ret;
 	return error;
 }
 
-static struct sdb_error *get_length(void *arg, const struct sdb_type *type, size_t index, const char **length_ret,
-				    char **owned_ret)
+static struct sdb_error *get_length(void *arg, const struct sdb_type *type, size_t index,
+				    const char **length_ret, char **owned_ret)
 {
 	const struct declaring *declaring = arg;
 	if (!declaring->counts || type->id != declaring->counted) {
-		*length_ret = type->dimensions[index].kind == SDB_DIMENSION_UNBOUNDED ? "" : "variable length";
+		bool unbounded = type->dimensions[index].kind == SDB_DIMENSION_UNBOUNDED;
+		*length_ret = unbounded ? "" : "variable length";
 		return NULL;
 	}
 	if (asprintf(owned_ret, "%llu", (unsigned long long)declaring->counts[index]) < 0) {
@@ -67,7 +70,8 @@ static struct sdb_error *put_declaration(struct declaring *declaring, sdb_type_i
 					 const char *name, struct buffer *to)
 {
 	const struct sdb_declaration_source source = {
-		.arg = declaring, .outline = get_outline, .type = get_type, .type_name = get_name, .length = get_length,
+		.arg = declaring, .outline = get_outline, .type = get_type, .type_name = get_name,
+		.length = get_length,
 	};
 	const struct sdb_declaration_style style = {
 		.wide = true, .plain_tags = types_plain_tags(declaring->types, declaring->db),

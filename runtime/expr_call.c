@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of functions: arguments as C passes them, and the value that comes back. */
 #include "expr.h"
+#include "structure_class.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,32 @@ static struct sdb_error *class_of(struct parser *parser, const struct sdb_value 
 	bool integer = class == VALUE_INTEGER || class == VALUE_BOOLEAN || class == VALUE_POINTER;
 	if (real || (integer && (value->size <= word || (word == 4 && value->size == 8))))
 		return NULL;
-	return expr_error(parser, "structures and other large values are not passed to functions");
+	return expr_error(parser, "numbers that are so large are not passed to functions");
+}
+
+/* A structure by value. */
+static struct sdb_error *pass_structure(struct call *call, struct sdb_value *value)
+{
+	struct context_argument *argument = &call->arguments[call->passed++];
+	const struct sdb_context *context = call->parser->context;
+	struct structure_class class;
+	struct sdb_error *error = structure_class(context, call->parser->types, value->db,
+						  value->stripped, &class);
+	if (!error)
+		error = value_need(value, context);
+	if (error)
+		return error;
+	argument->class = class.class;
+	argument->wide = class.wide;
+	memcpy(argument->halves, class.halves, sizeof(argument->halves));
+	if (class.class == CONTEXT_MEMORY) {
+		argument->copied = value->bytes;
+		argument->copied_size = (size_t)value->size;
+	} else {
+		argument->size = (unsigned)value->size;
+		memcpy(argument->bytes, value->bytes, argument->size);
+	}
+	return NULL;
 }
 
 /* VALUE, a scalar, extended as it would be in a register. */
@@ -181,6 +207,11 @@ static struct sdb_error *pass(struct call *call, struct sdb_value *given, sdb_ty
 	if (types_is_structure(value->kind) && stripped && !types_is_structure(stripped->kind)
 	    && !types_is_reference(stripped->kind))
 		error = expr_error(parser, "a structure where a number or a pointer is wanted");
+	else if (stripped && types_is_structure(stripped->kind)
+		 && (value->db != call->db || value->stripped != stripped->id))
+		error = expr_error(parser, "something else where a structure is wanted");
+	else if (types_is_structure(value->kind) && (!stripped || types_is_structure(stripped->kind)))
+		error = pass_structure(call, value);
 	else if (stripped && types_is_reference(stripped->kind))
 		error = pass_reference(call, value, stripped->target, made_ret);
 	else if (pointer && (value->kind == SDB_TYPE_ARRAY || value->kind == SDB_TYPE_FUNCTION))
@@ -241,7 +272,32 @@ static struct sdb_error *take_result(struct call *call, const struct context_cal
 	if (made->result_size && made->result_class == CONTEXT_EXTENDED)
 		return take_real(call, made, value_ret);
 	return value_of_bytes(parser->context, parser->types, call->db, call->type->target,
-			      made->result, made->result_size, value_ret);
+			      made->memory ? made->memory : made->result, made->result_size, value_ret);
+}
+
+/* How what SHAPE is like is returned. */
+static struct sdb_error *prepare_result(struct parser *parser, const struct sdb_value *shape,
+					struct context_call *made)
+{
+	struct structure_class class;
+	if (shape->kind == SDB_TYPE_NONE)
+		return NULL;
+	made->result_size = (unsigned)shape->size;
+	if (!types_is_structure(shape->kind))
+		return class_of(parser, shape, &made->result_class);
+	if (shape->size > VALUE_MAX_SIZE)
+		return expr_error(parser, "what the function returns is too large");
+	struct sdb_error *error = structure_class(parser->context, parser->types, shape->db,
+						  shape->stripped, &class);
+	if (error)
+		return error;
+	if (class.extended && shape->size <= 16 && types_address_size(shape->db) == 8)
+		return expr_error(parser, "a structure with a long double is not returned");
+	made->result_class = class.class;
+	memcpy(made->result_halves, class.halves, sizeof(made->result_halves));
+	if (class.class == CONTEXT_MEMORY && !(made->memory = malloc((size_t)shape->size)))
+		return value_no_memory();
+	return NULL;
 }
 
 static struct sdb_error *make_call(struct call *call, const struct sdb_value *function,
@@ -257,9 +313,7 @@ static struct sdb_error *make_call(struct call *call, const struct sdb_value *fu
 					     call->type->target);
 	if (error)
 		return error;
-	if (shape.kind != SDB_TYPE_NONE)
-		error = class_of(parser, &shape, &made.result_class);
-	made.result_size = shape.kind == SDB_TYPE_NONE ? 0 : (unsigned)shape.size;
+	error = prepare_result(parser, &shape, &made);
 	value_deinit(&shape);
 	if (!error)
 		error = pass_all(call, function);
@@ -269,7 +323,10 @@ static struct sdb_error *make_call(struct call *call, const struct sdb_value *fu
 				      "there is no thread here that could call a function");
 	if (!error)
 		error = context->ops->call(context->arg, &made);
-	return error ? error : take_result(call, &made, value_ret);
+	if (!error)
+		error = take_result(call, &made, value_ret);
+	free(made.memory);
+	return error;
 }
 
 /* The function that VALUE is, points or refers to. */

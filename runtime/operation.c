@@ -6,7 +6,8 @@
 /*
  * Operands: 1 2 4 8 bytes unsigned (lower case b w d q) or signed (upper case), u and s LEB128,
  * a address, L block with ULEB128 length, C block with one byte of length, E byte with an encoding
- * and a number in it, R reference of the database (kind and number). The forms are those of model.h, where references are rewritten.
+ * and a number in it, R reference of the database (kind and number). The forms are those of model.h,
+ * where references are rewritten.
  */
 struct shape {
 	uint8_t code;
@@ -165,7 +166,8 @@ static bool read_operand(struct sdb_operation_reader *reader, struct sdb_operati
 }
 
 /* The operations with a number in their name. */
-#define TEN(prefix, tens) prefix tens "0", prefix tens "1", prefix tens "2", prefix tens "3", prefix tens "4", \
+#define TEN(prefix, tens) \
+	prefix tens "0", prefix tens "1", prefix tens "2", prefix tens "3", prefix tens "4", \
 	prefix tens "5", prefix tens "6", prefix tens "7", prefix tens "8", prefix tens "9"
 #define THIRTY_TWO(prefix) TEN(prefix, ""), TEN(prefix, "1"), TEN(prefix, "2"), prefix "30", prefix "31"
 

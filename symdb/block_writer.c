@@ -176,7 +176,10 @@ static void make_models_job(void *arg, void **scratch)
 	pthread_mutex_unlock(&writer->mutex);
 }
 
-/* With the mutex held: what is held back goes its way. True: to make_models_job(), which is yet to be started. */
+/*
+ * With the mutex held: what is held back goes its way. True: to make_models_job(), which is yet to be
+ * started.
+ */
 static bool release(struct block_writer *writer, bool learn)
 {
 	learn &= block_has_models(writer->part);

@@ -24,6 +24,7 @@ struct part_cache {
 
 struct sdb_db {
 	char *path;
+	uint32_t version; /* in the file's header */
 	struct meta meta;
 	/* The mutex guards everything below. */
 	pthread_mutex_t mutex;

@@ -35,5 +35,6 @@ bool line_reader_next(struct line_reader *reader)
 
 bool line_reader_complete(const struct line_reader *reader)
 {
-	return reader->is_plain ? reader->plain.at == reader->plain.end : decoder_complete(&reader->walk.decoder);
+	return reader->is_plain ? reader->plain.at == reader->plain.end
+		: decoder_complete(&reader->walk.decoder);
 }

@@ -18,7 +18,8 @@ struct line_reader {
  * Stands before the first row of BLOCK; false when it is damaged. BLOCK and MODELS stay the caller's; those
  * are NULL where all rows are plain.
  */
-bool line_reader_init(struct line_reader *reader, const struct block *block, const struct line_models *models);
+bool line_reader_init(struct line_reader *reader, const struct block *block,
+		      const struct line_models *models);
 /* Reads the next row to `walk.row`; false at the end or when it failed. */
 bool line_reader_next(struct line_reader *reader);
 /* Whether nothing is left behind the last row. */

@@ -92,6 +92,7 @@ static struct sdb_error *check_header(struct sdb_db *db, const uint8_t header[10
 				     "%s has format %u, this program reads format %u: index the "
 				     "module again, or use a newer version of Stackdb",
 				     db->path, version, SCHEMA_FORMAT_VERSION);
+	db->version = version;
 	uint64_t page = (uint64_t)header[16] << 8 | header[17];
 	if (page == 1)
 		page = 65536;
@@ -256,6 +257,8 @@ static struct sdb_error *read_meta(struct sdb_db *db)
 	const char *what;
 	if (!error && !meta_parse(&db->meta, &what))
 		error = database_damaged(db, "%s", what);
+	if (!error && db->meta.info.format_version != db->version)
+		error = database_damaged(db, "its header has another format than its identity");
 	return error;
 }
 

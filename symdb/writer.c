@@ -218,7 +218,8 @@ static struct sdb_error *write_models(struct sdb_writer *writer)
 		const uint8_t *record = block_writer_models(writer->parts[part], &size);
 		if (size == 0)
 			continue;
-		struct sdb_error *error = block_begin(writer->parts[PART_MODELS], (uint64_t)part, &to, &fresh);
+		struct sdb_error *error = block_begin(writer->parts[PART_MODELS], (uint64_t)part, &to,
+						      &fresh);
 		if (error)
 			return error;
 		put_bytes(to, record, size);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static void give_way(void)
 void background_enter(void)
 {
 	give_way();
+	signal(SIGHUP, SIG_IGN);
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && nothing >= 0; fd++)
 		dup2(nothing, fd);

@@ -15,8 +15,10 @@
 static struct sdb_error *get_outline(void *arg, sdb_type_id id, struct sdb_type_outline *outline_ret)
 {
 	struct type_outline type = session_type(arg, id);
-	*outline_ret = (struct sdb_type_outline){ .id = type.id, .kind = type.kind, .flags = type.flags, .name = type.name,
-						  .scope = type.scope, .target = type.target };
+	*outline_ret = (struct sdb_type_outline){
+		.id = type.id, .kind = type.kind, .flags = type.flags, .name = type.name,
+		.scope = type.scope, .target = type.target,
+	};
 	return NULL;
 }
 
@@ -36,7 +38,8 @@ static void release_type(void *arg, const struct sdb_type *type)
 }
 
 /* Those of a function have no other name in C. */
-static struct sdb_error *get_type_name(void *arg, const struct sdb_type_outline *type, const char **name_ret, char **owned_ret)
+static struct sdb_error *get_type_name(void *arg, const struct sdb_type_outline *type,
+				       const char **name_ret, char **owned_ret)
 {
 	(void)owned_ret;
 	if (!type->name)
@@ -55,8 +58,8 @@ static struct sdb_error *get_name(void *arg, sdb_name_id id, const char **name_r
 }
 
 /* What is known at run time only, of a local for one, is `*`. */
-static struct sdb_error *get_length(void *arg, const struct sdb_type *type, size_t index, const char **length_ret,
-				    char **owned_ret)
+static struct sdb_error *get_length(void *arg, const struct sdb_type *type, size_t index,
+				    const char **length_ret, char **owned_ret)
 {
 	const struct sdb_dimension *dimension = &type->dimensions[index];
 	struct text text = TEXT_EMPTY;
@@ -87,14 +90,16 @@ static struct sdb_declaration_source source_of(struct session *session)
 {
 	return (struct sdb_declaration_source){
 		.arg = session, .outline = get_outline, .type = get_type, .release = release_type,
-		.type_name = get_type_name, .name = get_name, .length = get_length, .recall = recall, .keep = keep,
+		.type_name = get_type_name, .name = get_name, .length = get_length, .recall = recall,
+		.keep = keep,
 	};
 }
 
 static struct sdb_declaration_style style_of(struct session *session)
 {
-	return (struct sdb_declaration_style){ .hide_artificial = true, .plain_tags = session_plain_tags(session),
-					       .vector = " __vector" };
+	return (struct sdb_declaration_style){
+		.hide_artificial = true, .plain_tags = session_plain_tags(session), .vector = " __vector",
+	};
 }
 
 /* ---- declarations ------------------------------------------------------------------------------ */
@@ -115,7 +120,8 @@ void cdecl_head(struct session *session, struct text *to, const struct type_outl
 }
 
 /* NAME between the two parts of DECLARATION. */
-static void put_between(struct text *to, const struct sdb_declaration *declaration, const char *name, unsigned width)
+static void put_between(struct text *to, const struct sdb_declaration *declaration, const char *name,
+			unsigned width)
 {
 	bool named = name && *name;
 	size_t split = declaration->declarator ? declaration->declarator : declaration->left;
@@ -207,7 +213,8 @@ void cdecl_prototype(struct session *session, struct text *to, const struct sdb_
 				       && strcmp(last, session_name(session, session_type(
 						 session, function->scope.id).name)) == 0));
 	put_function_prefix(to, function);
-	if (session_note(session, sdb_declaration_of_function(&source, &style, function, !unreturning, &made))) {
+	if (session_note(session, sdb_declaration_of_function(&source, &style, function, !unreturning,
+							      &made))) {
 		text_add(to, name);
 	} else {
 		put_between(to, made, name, 0);

@@ -43,7 +43,8 @@ void term_put(struct text *to, const struct term *term, bool spaced)
 	text_addn(to, term->base.data, term->base.size);
 	if (spaced && term->offset) {
 		text_add(to, term->offset < 0 ? " - " : " + ");
-		expression_put_number(to, term->offset < 0 ? (int64_t)(0 - (uint64_t)term->offset) : term->offset);
+		expression_put_number(to, term->offset < 0 ? (int64_t)(0 - (uint64_t)term->offset)
+				      : term->offset);
 	} else {
 		text_offset(to, term->offset);
 	}
@@ -79,9 +80,11 @@ static bool push_frame_base(struct machine *machine, int64_t offset)
 	const struct sdb_expression *base = machine->frame_base;
 	if (base && base->length == 1 && base->bytes[0] == SDB_OP_CALL_FRAME_CFA) {
 		text_add(&term->base, "CFA");
-	} else if (base && base->length == 1 && base->bytes[0] >= SDB_OP_REG0 && base->bytes[0] < SDB_OP_REG0 + 32) {
+	} else if (base && base->length == 1 && base->bytes[0] >= SDB_OP_REG0
+		   && base->bytes[0] < SDB_OP_REG0 + 32) {
 		expression_put_register(machine->session, &term->base, base->bytes[0] - SDB_OP_REG0);
-	} else if (base && base->length > 1 && base->bytes[0] >= SDB_OP_BREG0 && base->bytes[0] < SDB_OP_BREG0 + 32) {
+	} else if (base && base->length > 1 && base->bytes[0] >= SDB_OP_BREG0
+		   && base->bytes[0] < SDB_OP_BREG0 + 32) {
 		struct sdb_operation_reader reader = expression_reader(machine->session, base);
 		struct sdb_operation operation;
 		if (sdb_operation_next(&reader, &operation) && reader.at == reader.size) {
@@ -151,19 +154,22 @@ static bool combine(struct machine *machine, const char *sign, uint8_t code)
 	struct term *a = &machine->stack[machine->depth - 2], *b = &machine->stack[machine->depth - 1];
 	if (b->base.size == 0 && (code == SDB_OP_PLUS || code == SDB_OP_MINUS)) {
 		uint64_t value = (uint64_t)b->offset;
-		a->offset = (int64_t)(code == SDB_OP_PLUS ? (uint64_t)a->offset + value : (uint64_t)a->offset - value);
+		a->offset = (int64_t)(code == SDB_OP_PLUS ? (uint64_t)a->offset + value
+				      : (uint64_t)a->offset - value);
+		term_clear(b);
 		machine->depth--;
 		return true;
 	}
 	if (a->base.size == 0 && code == SDB_OP_PLUS) {
 		b->offset = (int64_t)((uint64_t)b->offset + (uint64_t)a->offset);
-		struct term swapped = *b;
-		*a = swapped;
+		term_clear(a);
+		*a = *b;
 		machine->depth--;
 		return true;
 	}
 	if (a->base.size == 0 && b->base.size == 0 && code == SDB_OP_SHL && (uint64_t)b->offset < 64) {
 		a->offset = (int64_t)((uint64_t)a->offset << b->offset);
+		term_clear(b);
 		machine->depth--;
 		return true;
 	}
@@ -289,7 +295,8 @@ static bool step(struct machine *machine, const struct sdb_operation *operation)
 	switch (code) {
 	case SDB_OP_BREGX: return push_register(machine, operation->value[0], (int64_t)operation->value[1]);
 	case SDB_OP_FBREG: return push_frame_base(machine, (int64_t)operation->value[0]);
-	case SDB_OP_CALL_FRAME_CFA: return push(machine) && (text_add(&machine->stack[machine->depth - 1].base, "CFA"), true);
+	case SDB_OP_CALL_FRAME_CFA:
+		return push(machine) && (text_add(&machine->stack[machine->depth - 1].base, "CFA"), true);
 	case SDB_OP_DEREF: return wrap_top(machine, "*[", suffix, false);
 	case SDB_OP_DEREF_SIZE:
 		suffix[1] = ':';
@@ -304,9 +311,11 @@ static bool step(struct machine *machine, const struct sdb_operation *operation)
 	case SDB_OP_NEG: return wrap_top(machine, "-", "", true);
 	case SDB_OP_NOT: return wrap_top(machine, "~", "", true);
 	case SDB_OP_ABS: return wrap_top(machine, "abs(", ")", false);
-	case SDB_OP_PLUS_UCONST: return push_number(machine, operation->value[0]) && combine(machine, "+", SDB_OP_PLUS);
+	case SDB_OP_PLUS_UCONST:
+		return push_number(machine, operation->value[0]) && combine(machine, "+", SDB_OP_PLUS);
 	case SDB_OP_ENTRY_VALUE: case SDB_OP_GNU_ENTRY_VALUE: return push_entry_value(machine, operation);
-	case SDB_OP_FORM_TLS_ADDRESS: case SDB_OP_GNU_PUSH_TLS_ADDRESS: return wrap_top(machine, "TLS+", "", false);
+	case SDB_OP_FORM_TLS_ADDRESS: case SDB_OP_GNU_PUSH_TLS_ADDRESS:
+		return wrap_top(machine, "TLS+", "", false);
 	case SDB_OP_NOP: case SDB_OP_GNU_UNINIT: return true;
 	case SDB_OP_GNU_PARAMETER_REF: case SDB_OP_GNU_VARIABLE_VALUE: {
 		struct term *term = push(machine);
@@ -329,7 +338,8 @@ static bool ends_location(uint8_t code)
 }
 
 /* Runs up to an operation that is part of a location's description; its name is NULL at the end. */
-bool terms_evaluate(struct machine *machine, struct sdb_operation_reader *reader, struct sdb_operation *stop_ret)
+bool terms_evaluate(struct machine *machine, struct sdb_operation_reader *reader,
+		    struct sdb_operation *stop_ret)
 {
 	stop_ret->name = NULL;
 	for (unsigned count = 0; count < MAX_OPERATIONS && sdb_operation_next(reader, stop_ret); count++) {

@@ -36,13 +36,15 @@ struct machine {
  * Carries out what READER has, until an operation that ends a location: *STOP_RET is that one, or without
  * a name at the end. False: it cannot be said in words.
  */
-bool terms_evaluate(struct machine *machine, struct sdb_operation_reader *reader, struct sdb_operation *stop_ret);
+bool terms_evaluate(struct machine *machine, struct sdb_operation_reader *reader,
+		    struct sdb_operation *stop_ret);
 void terms_deinit(struct machine *machine);
 void term_put(struct text *to, const struct term *term, bool spaced);
 
 /* ---- words that the operation lists have too (expression_operations.c) ------------------------ */
 
-struct sdb_operation_reader expression_reader(struct session *session, const struct sdb_expression *expression);
+struct sdb_operation_reader expression_reader(struct session *session,
+					      const struct sdb_expression *expression);
 void expression_put_register(struct session *session, struct text *to, uint64_t number);
 void expression_put_number(struct text *to, int64_t value);
 void expression_put_type(struct session *session, struct text *to, uint64_t id);

@@ -100,11 +100,13 @@ static const struct argp_option options[] = {
 	{ "jobs", 'j', "N", 0, "Threads to use (default: one for each processor)", 0 },
 	{ "output", 'o', "OUT", 0, "Write the database there; for several files a directory", 0 },
 	{ "store", KEY_STORE, "DIR", 0, "Store to put databases in, by build-id", 0 },
-	{ "detail", KEY_DETAIL, "LEVEL", 0, "symbols, lines (functions, lines, inlines) or full (default)", 0 },
+	{ "detail", KEY_DETAIL, "LEVEL", 0,
+		"symbols, lines (functions, lines, inlines) or full (default)", 0 },
 	{ "root", 'R', "ROOT", 0, "Look for debug files below ROOT too", 0 },
 	{ "debug-file", KEY_DEBUG_FILE, "FILE", 0, "The debug file of the one FILE given", 0 },
 	{ "force", KEY_FORCE, NULL, 0, "Index even what is up to date", 0 },
-	{ "unpacked", KEY_UNPACKED, NULL, 0, "End when there is a database that serves; in the store it is packed afterwards", 0 },
+	{ "unpacked", KEY_UNPACKED, NULL, 0,
+		"End when there is a database that serves; in the store it is packed afterwards", 0 },
 	{ "quiet", 'q', NULL, 0, "Print only errors", 0 },
 	{ "verbose", 'v', NULL, 0, "Print warnings about damage that was survived", 0 },
 	{ "part", KEY_PART, NULL, OPTION_HIDDEN, "For libstackdb, see sdb_indexing_start_part()", 0 },
@@ -134,7 +136,8 @@ static void gather_inputs(struct index_command *command)
 			if (!index_inputs_add_directory(&command->inputs, name))
 				index_report_failure(&command->report, name, strerror(errno));
 			else if (command->inputs.count == before)
-				index_report_failure(&command->report, name, "no ELF file with a build-id in it");
+				index_report_failure(&command->report, name,
+						     "no ELF file with a build-id in it");
 		} else {
 			index_inputs_add_file(&command->inputs, name);
 		}
@@ -269,7 +272,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	if (!command.options.jobs) {
 		long processors = sysconf(_SC_NPROCESSORS_ONLN);
-		command.options.jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS : (unsigned)processors;
+		command.options.jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS
+			: (unsigned)processors;
 	}
 	if (command.part)
 		return index_part(command.names[0], &command.options);

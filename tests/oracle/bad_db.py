@@ -160,7 +160,8 @@ def hostile_schemas(database):
     version = db.execute("PRAGMA user_version").fetchone()[0]
     db.close()
     yield "another application's file", statements(f"PRAGMA application_id = {application + 1}")
-    yield "a newer version", statements(f"PRAGMA user_version = {version + 1}")
+    yield "a newer version", statements(f"PRAGMA user_version = {version + 2}")
+    yield "the version of what is not packed", statements(f"PRAGMA user_version = {version + 1}")
     yield "a version below zero", statements("PRAGMA user_version = -1")
     for table in tables:
         yield f"{table} dropped", statements(f'DROP TABLE "{table}"')

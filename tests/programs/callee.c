@@ -37,6 +37,43 @@ char *name(void) { return text; }
 void bump(int *number) { ++*number; }
 struct pair *partner(struct pair *of) { of->first++; return of; }
 int swapped(struct pair by_value) { return by_value.second; }
+struct longs { long first, second, third; };
+struct mixed { double real; int number; };
+struct floats { float x, y, z; };
+struct small { char text[3]; };
+struct packed { char c; long number; } __attribute__((packed));
+struct bits { unsigned low : 5, high : 30; };
+struct nested { struct small name; union { int i; float f; } u; struct { short s[2]; } in; };
+struct wide { char c; long double real; };
+union either { double real; long bits; };
+static struct longs longs = { 1, 20, 300 };
+static struct mixed mixed = { 2.5, 7 };
+static struct floats floats = { 1, 2.5f, -3 };
+static struct small small = { "ab" };
+static struct packed packed = { 3, 1L << 40 };
+static struct bits bits = { 9, 123456 };
+static struct nested nested = { { "xy" }, { 77 }, { { 5, -6 } } };
+static struct wide wide = { 'w', 1.25L };
+static union either either = { 0.5 };
+struct pair turned(struct pair pair) { return (struct pair){ pair.second, pair.first }; }
+struct longs shifted(struct longs from, long by) { return (struct longs){ from.first + by, from.second + by, from.third + by }; }
+struct mixed doubled(struct mixed from) { return (struct mixed){ 2 * from.real, 2 * from.number }; }
+struct floats negated(struct floats from) { return (struct floats){ -from.x, -from.y, -from.z }; }
+struct small upper(struct small from) { return (struct small){ { from.text[0] - 32, from.text[1] - 32, 0 } }; }
+struct packed added(struct packed from, int n) { return (struct packed){ (char)(from.c + n), from.number + n }; }
+struct bits swapped_bits(struct bits from) { return (struct bits){ from.high & 31, from.low }; }
+struct nested same(struct nested from) { from.u.i++; return from; }
+struct wide scaled(int by, struct wide from) { return (struct wide){ from.c, from.real * by }; }
+union either other(union either from) { from.bits ^= 1; return from; }
+long spread(long a, struct pair b, struct mixed c, long d, struct longs e, long f, struct mixed g, struct pair h, long i)
+{
+	return a + b.first * 2L + b.second * 3L + (long)c.real * 5 + c.number * 7L + d * 11 + e.third * 13 + f * 17 + (long)g.real * 19
+	       + g.number * 23L + h.first * 29L + h.second * 31L + i * 37;
+}
+double spread_real(double a, struct floats b, double c, struct mixed d, double e, struct floats f, double g, struct floats h)
+{
+	return a + (double)b.x * 2 + (double)b.z * 3 + c * 5 + d.real * 7 + d.number * 11 + e * 13 + (double)f.y * 17 + g * 19 + (double)h.z * 23;
+}
 bool is_even(unsigned char number) { return number % 2 == 0; }
 enum colour next(enum colour colour) { return colour == RED ? GREEN : RED; }
 signed char negative(signed char number) { return (signed char)-number; }

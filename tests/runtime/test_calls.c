@@ -193,7 +193,7 @@ static void test_refusals(void)
 	fails("add(1, 2, 3)", SDB_ERROR_INVALID, "number of arguments");
 	fails("add(1, 2", SDB_ERROR_INVALID, ") is missing");
 	fails("local(1)", SDB_ERROR_INVALID, "is no pointer");
-	fails("swapped(pair)", SDB_ERROR_INVALID, "structures");
+	fails("swapped(mixed)", SDB_ERROR_INVALID, "something else");
 	fails("add(pair, 1)", SDB_ERROR_INVALID, "where a number");
 	fails("local = pair", SDB_ERROR_INVALID, "to what is none");
 	fails("nothing(1)", SDB_ERROR_NOT_FOUND, "nothing");

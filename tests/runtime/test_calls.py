@@ -24,6 +24,8 @@ BUILDS = [
     ('../programs/callee.c', 'main', ['gcc', '-m32', '-O0']),
     ('programs/pointers.c', 'stop', ['gcc', '-O2']),  # in the function that calls stop() first
 ]
+# What we do not do, and say so; gdb calls that constructor.
+REFUSED = {'copies_of(counted)': 'an object that a constructor copies'}
 SCRIPT = '''
 import gdb
 gdb.execute('break %s', to_string=True)
@@ -60,6 +62,8 @@ def compare(program, function, expressions, work):
     different = 0
     for expression, expected in gdb.items():
         value = ours.get(expression, 'nothing')
+        if expression in REFUSED and value.startswith('ERROR') and REFUSED[expression] in value:
+            continue
         if value != expected and not (value.startswith('ERROR') and expected.startswith('ERROR')):
             print('  DIFFERENT %s:\n    gdb: %s\n    us:  %s' % (expression, expected, value))
             different += 1

@@ -177,10 +177,25 @@ __attribute__((noinline)) static int references(int &first, int &&second, const 
 
 static int identity(int value) { return value; }
 
+struct Coordinates { float x; float y; };
+struct Place : Coordinates { int floor; };
+class Counted {
+public:
+	Counted() = default;
+	Counted(const Counted &from) : copies(from.copies + 1) {}
+	int copies = 0;
+};
+static Place place = { { 1.5f, -2 }, 3 };
+static Counted counted;
+static Place above(Place from) { from.floor++; return from; }
+static Coordinates mirrored(Coordinates from) { return { from.y, from.x }; }
+static int copies_of(Counted given) { return given.copies; }
+
 int main(int argc, char **)
 {
 	auto lambda = [&](int value) { return value + argc; };
 	function = identity;
+	above(place), mirrored(place), copies_of(counted);
 	vector = { 1, 2, 3 };
 	map["one"] = 1;
 	owned = std::make_unique<Shape>();
