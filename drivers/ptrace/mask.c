@@ -58,6 +58,7 @@ bool mask_allows_step(struct process *process, struct tracee *tracee, int *signa
 	if (enters_handler(process, tracee, *signal)) {
 		if (tracee->trap_unblocked)
 			restore(process, tracee);
+		process->trap_handled |= *signal == SIGTRAP;
 		tracee->trap_deliverable = false;
 		return true;
 	}
@@ -68,7 +69,9 @@ bool mask_allows_step(struct process *process, struct tracee *tracee, int *signa
 	if (now != mask)
 		return !((now | mask) & TRAP);
 	if (mask & TRAP) {
-		guard_keep_mask(process, tracee, mask & ~TRAP);
+		/* In a handler of the program's for SIGTRAP the mask is that outside of it then: it could be given back too late. */
+		if (!process->trap_handled)
+			guard_keep_mask(process, tracee, mask & ~TRAP);
 		if (!set_mask(tracee, mask & ~TRAP))
 			return true; /* it ends */
 		tracee->trap_unblocked = true;

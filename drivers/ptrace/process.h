@@ -71,6 +71,7 @@ struct process {
 	pid_t *children;      /* that are traced and wait, since nobody was told of them yet */
 	size_t child_count, child_room;
 	uint64_t handler;     /* where the target's memory has the action for SIGTRAP that we set; 0: none */
+	bool trap_handled;    /* by a handler of the program's own, that was entered while we stepped */
 	bool trap_ignored;    /* that was the action before */
 };
 

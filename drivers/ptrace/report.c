@@ -156,7 +156,7 @@ static struct sdb_error *report_exec(struct process *process, struct tracee *tra
 	guard_close(process);
 	process->scratch_count = 0;
 	process->handler = 0;
-	process->dirty_debug = false;
+	process->dirty_debug = process->trap_handled = false;
 	target_replaced(target);
 	struct sdb_error *error = process_bind(process);
 	return error ? error : report(event_ret, reported_ret, DRIVER_EXECUTED, tracee, 0);
