@@ -64,23 +64,53 @@ struct search {
 	unsigned quality;   /* of what was found: 0 nothing */
 };
 
+/* A variable that is looked for among those of the functions with one name. */
+struct home_search {
+	const struct sdb_context *context;
+	uint64_t address;
+	bool found;
+};
+
+static struct sdb_error *take_home(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+{
+	struct home_search *search = arg;
+	struct sdb_instance *instances = NULL;
+	size_t count = 0;
+	(void)name, (void)text;
+	struct sdb_error *error = sdb_function_instances(search->context->db, entity.id, &instances, &count);
+	for (size_t i = 0; i < count && !error && !search->found; i++) {
+		struct sdb_code *code;
+		error = sdb_code_at(search->context->db, instances[i].address, SDB_CODE_WITH_VARIABLES, &code);
+		for (size_t j = 0; !error && j < code->variable_count; j++)
+			search->found |= code->variables[j].location.kind == SDB_LOCATION_ADDRESS
+				&& code->variables[j].location.address == search->address;
+		if (!error)
+			sdb_code_free(code);
+	}
+	free(instances);
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		sdb_error_free(error); /* it is declared only */
+		error = NULL;
+	}
+	return error;
+}
+
+/* Whether VARIABLE is one of the function that the search names: the code of that says where its variables are. */
 static struct sdb_error *is_inside(const struct search *search, const struct sdb_variable *variable,
 				   bool *is_ret)
 {
-	struct sdb_function_names names;
-	char *text;
+	struct home_search home = { search->context, variable->location.address, false };
 	*is_ret = !search->inside;
-	if (*is_ret || variable->scope.kind != SDB_SCOPE_FUNCTION)
+	if (*is_ret || variable->location.kind != SDB_LOCATION_ADDRESS)
 		return NULL;
-	struct sdb_error *error = sdb_function_names(search->context->db, variable->scope.id,
-						     &names);
-	if (!error)
-		error = sdb_name(search->context->db, names.name, &text);
-	if (error)
-		return error;
-	*is_ret = strcmp(text, search->inside) == 0;
-	free(text);
-	return NULL;
+	struct sdb_error *error = sdb_lookup(search->context->db, search->inside, SDB_MATCH_EXACT, 1u << SDB_ENTITY_FUNCTION,
+					     take_home, &home);
+	*is_ret = home.found;
+	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
+		sdb_error_free(error);
+		error = NULL;
+	}
+	return error;
 }
 
 static struct sdb_error *take_variable(struct search *search, struct sdb_entity entity)
