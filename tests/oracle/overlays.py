@@ -126,7 +126,7 @@ def levels(stackdb, report, guest):
         check.compare(f"{tid} {task['cmdline'][:30]}: program", True, "main" in names or "in_thread" in names, "program")
         numbers = [frame["frame"] for frame in frames + program]
         check.compare(f"{tid}: numbers go on", list(range(len(numbers))), numbers)
-        if "entry" in found[tid] and task["syscall"][0] != "running" and len(task["syscall"]) > 3 and task["syscall"][0] >= 0:
+        if "entry" in found[tid] and isinstance(task["syscall"], list) and len(task["syscall"]) > 3 and task["syscall"][0] >= 0:
             check.compare(f"{tid}: system call", task["syscall"][0], found[tid]["entry"].get("number"), "system call")
     sleeper = found[guest.pid_of("sleeper")]["program"]
     arguments = {frame["function"]: {a["name"]: a.get("value") for a in frame.get("arguments", [])} for frame in sleeper
