@@ -127,7 +127,7 @@ struct sdb_error *sdb_target_pause(struct sdb_target *target)
 {
 	if (target->status == SDB_TARGET_PAUSED) {
 		target->paused_itself = true;
-		return NULL;
+		return tasks_bind(target);
 	}
 	if (target->status != SDB_TARGET_RUNNING)
 		return sdb_error_new(SDB_ERROR_INVALID, "%s", target->status == SDB_TARGET_EXITED ? "it has ended"

@@ -108,6 +108,14 @@ struct sdb_error *tasks_pause(struct sdb_target *target)
 	return error;
 }
 
+struct sdb_error *tasks_bind(struct sdb_target *target)
+{
+	for (size_t i = 0; i < target->thread_count; i++)
+		if (target->threads[i]->cpu)
+			return NULL;
+	return target->personality ? tasks_pause(target) : NULL;
+}
+
 struct sdb_error *tasks_resume(struct sdb_thread *thread, enum driver_step step)
 {
 	struct sdb_target *target = thread->target;

@@ -22,6 +22,8 @@ struct sdb_error *tasks_refresh(struct sdb_target *target);
 struct sdb_error *tasks_wait(struct sdb_target *target, int timeout, struct driver_event *event_ret);
 /* As driver.pause; tasks may be asked for registers then. */
 struct sdb_error *tasks_pause(struct sdb_target *target);
+/* Of a machine that was found standing: which task each CPU is in, when that is not known yet. */
+struct sdb_error *tasks_bind(struct sdb_target *target);
 /* Lets THREAD go on, whose registers were written; a task that is on no CPU only counts as going on. */
 struct sdb_error *tasks_resume(struct sdb_thread *thread, enum driver_step step);
 /* Lets the CPUs go on that no task was found for. */

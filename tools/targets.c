@@ -254,9 +254,13 @@ void targets_on_interrupt(void (*fn)(void *arg), void *arg)
 void targets_catch_signals(void)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = note_signal };
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sigaction(numbers[i], &action, NULL);
+	struct sigaction action = { .sa_handler = note_signal }, before;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		/* nohup(1) means us, and the programs that we launch. */
+		bool ignored = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+		if (numbers[i] != SIGHUP || !ignored)
+			sigaction(numbers[i], &action, NULL);
+	}
 }
 
 bool targets_interrupted(void)

@@ -130,6 +130,8 @@ struct sdb_error *stub_reach(struct stub *stub, bool *ran_ret)
 		return NULL;
 	if (stub->broken)
 		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%s: there is no connection to the gdb stub any more", stub->target->name);
+	/* Of a machine that stands at somebody else's breakpoint the stub tells as if it had just stopped. */
+	bool stood = stub->qemu && qemu_has_monitor(stub->qemu) && qemu_halted(stub->qemu);
 	struct sdb_error *error = connect_to(stub, ran_ret);
 	if (!error)
 		error = number_cpus(stub);
@@ -137,6 +139,7 @@ struct sdb_error *stub_reach(struct stub *stub, bool *ran_ret)
 		disconnect(stub);
 		return error;
 	}
+	*ran_ret &= !stood;
 	if (*ran_ret)
 		stub->found_paused = false;
 	stub_guard_update(stub);

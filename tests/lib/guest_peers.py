@@ -138,14 +138,16 @@ def crash_registers(text):
     return {pid: registers for pid, registers in found.items() if registers}
 
 
-def gdb(guest, what="cpus tasks", bias=None):
+def gdb(guest, what="cpus tasks", bias=None, stop_at=None):
     """{"cpus": [frames of each], "stacks": pid -> frames of each sleeping task} over the stub. The guest must be held
-    still, and stays so. BIAS is where KASLR put the kernel (the witness knows)."""
+    still, and stays so, or goes on until a CPU comes to the function STOP_AT. BIAS is where KASLR put the kernel (the
+    witness knows)."""
     need("gdb")
     where = guest.gdb or f"127.0.0.1:{guest.gdb_port}"
     bias = kernel_bias(guest) if bias is None else bias
     text = run_gdb([f"symbol-file {guest.kernel.vmlinux} -o {bias:#x}", f"target remote {where}",
-                    f"source {HERE}/guest_gdb.py", "disconnect"], dict(os.environ, GUEST_GDB=what))
+                    *([f"hbreak *{stop_at}", "continue", "delete"] if stop_at else []), f"source {HERE}/guest_gdb.py",
+                    *(["python import os, sys; sys.stdout.flush(); os.kill(os.getpid(), 9)"] if stop_at else ["disconnect"])], dict(os.environ, GUEST_GDB=what))
     answer = last_json(text, "gdb")
     answer["stacks"] = by_number(answer["stacks"])
     return answer

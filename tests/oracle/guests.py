@@ -243,6 +243,44 @@ def same_arguments(report, guest, drgn, mine):
     check.close(100)
 
 
+# Functions that interrupts, soft interrupts and NMIs come to; the guest is stopped there.
+HANDLERS = ("update_process_times", "run_timer_softirq", "default_do_nmi")
+ASSEMBLER = re.compile(r"asm_|(?!default_do|exc_|nmi_handle).*nmi")
+
+
+def before_assembler(stack):
+    """gdb's frames up to the entry into the kernel, which has no rules for it to go on by."""
+    kept = []
+    for frame in stack:
+        kept.append(frame)
+        if ASSEMBLER.match(frame["name"] or "asm_"):
+            break
+    return guest_peers.in_kernel(kept)
+
+
+def interrupts(stackdb, report, guest, seen):
+    """Stacks of CPUs that are in an interrupt or an NMI, against gdb, which stops them there and is killed: the machine is
+    found standing, and is left so."""
+    check = report.check(f"{guest.name}: stacks in interrupts and NMIs against gdb")
+    guest.start("spinner")
+    for function in HANDLERS:
+        with guest.still():
+            if function.endswith("nmi"):
+                guest.monitor("inject-nmi")  # taken when it goes on
+            cpus = guest_peers.gdb(guest, "cpus", seen["bias"], stop_at=function)["cpus"]
+            rows = stackdb.json("backtrace", "--json", *guest.arguments())
+            check.compare("the machine's state", "debug", guest.status())
+        check.compare(f"{function} is where it stopped", True, any(cpu[0]["name"] == function for cpu in cpus))
+        for number, cpu in enumerate(cpus):
+            expected = before_assembler(cpu)
+            same_pc = [row for row in rows if row["frames"] and int(row["frames"][0].get("pc", "0"), 16) == cpu[0]["pc"]]
+            found = [[frame["pc"] for frame in guest_tools.frames(row["frames"]) if not frame["inline"]] for row in same_pc]
+            if expected:
+                check.compare(f"{function}: CPU {number}", expected, next(
+                    (stack[:len(expected)] for stack in found if stack[:len(expected)] == expected), found))
+    check.close(3 * len(HANDLERS))
+
+
 def user_stacks(stackdb, report, guest, seen):
     """The user part of stacks against a gdb inside the guest."""
     check = report.check(f"{guest.name}: user stacks against gdb inside", {
@@ -340,8 +378,8 @@ def hostile(stackdb, report, guest, seen, count=100):
     check.close(count)
 
 
-PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, crash, user_stacks,
-                                          probes, undisturbed, hostile)}
+PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, crash, interrupts,
+                                          user_stacks, probes, undisturbed, hostile)}
 
 
 def boots(stackdb, report, kernel, count):
