@@ -222,8 +222,6 @@ static void thread_heading(struct backtrace *command, struct sdb_thread *thread,
 {
 	char *name = NULL;
 	sdb_error_free(sdb_thread_name(thread, &name));
-	if (name)
-		text_clean(name);
 	if (json) {
 		struct sdb_target *target = sdb_thread_target(thread);
 		json_number(json, "target", (uint64_t)sdb_target_id(target));
@@ -232,8 +230,13 @@ static void thread_heading(struct backtrace *command, struct sdb_thread *thread,
 		json_string(json, "name", name);
 		json_array(json, "frames");
 	} else {
-		text_format(&command->out, "TID %lld%s%s%s:\n", (long long)sdb_thread_id(thread), name ? " \"" : "",
-			    name ? name : "", name ? "\"" : "");
+		text_format(&command->out, "TID %lld", (long long)sdb_thread_id(thread));
+		if (name) {
+			text_add(&command->out, " \"");
+			text_escaped(&command->out, name, strlen(name));
+			text_add(&command->out, "\"");
+		}
+		text_add(&command->out, ":\n");
 	}
 	free(name);
 }

@@ -127,8 +127,6 @@ static struct sdb_error *show_thread(struct dumpthreads *command, struct sdb_thr
 	struct json json, *with = command->targets.json ? &json : NULL;
 	char *name = NULL;
 	struct sdb_error *error = sdb_thread_name(thread, &name);
-	if (name)
-		text_clean(name);
 	if (with) {
 		json_begin(with, &command->out);
 		json_number(with, "target", (uint64_t)sdb_target_id(sdb_thread_target(thread)));
@@ -137,8 +135,11 @@ static struct sdb_error *show_thread(struct dumpthreads *command, struct sdb_thr
 		json_string(with, "name", name);
 		json_string(with, "state", state);
 	} else {
-		text_format(&command->out, "%7lld  %-15s  %-16s", (long long)sdb_thread_id(thread), name ? name : "?",
+		struct text shown = TEXT_EMPTY;
+		text_escaped(&shown, name ? name : "?", name ? strlen(name) : 1);
+		text_format(&command->out, "%7lld  %-15s  %-16s", (long long)sdb_thread_id(thread), text_string(&shown),
 			    state ? state : "?");
+		free(shown.data);
 	}
 	free(name);
 	if (!error)
