@@ -37,6 +37,14 @@ bool overlays_active(const struct sdb_target *target)
 	return false;
 }
 
+bool overlays_have_point(const struct sdb_target *target, uint64_t address)
+{
+	for (const struct overlay *overlay = target->overlays; overlay; overlay = overlay->next)
+		if (probes_has_point(overlay->target, address))
+			return true;
+	return false;
+}
+
 struct sdb_error *overlay_hold(struct sdb_target *base)
 {
 	struct sdb_error *error = base->status == SDB_TARGET_RUNNING ? tasks_pause(base) : NULL;

@@ -23,6 +23,8 @@ void overlay_remove(struct sdb_target *base, struct overlay *overlay);
 bool overlays_take(struct sdb_target *target, const struct driver_event *event);
 /* Whether one of them has something to notice, for which TARGET is to be watched. */
 bool overlays_active(const struct sdb_target *target);
+/* Whether one of them has a breakpoint at ADDRESS, which is one of TARGET's for its driver. */
+bool overlays_have_point(const struct sdb_target *target, uint64_t address);
 
 /*
  * Pauses BASE for one that is laid over it, which may be one of several, until each of them has released

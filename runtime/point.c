@@ -2,6 +2,7 @@
 /* Breakpoint instructions: what stood there, and what is executed instead. */
 
 #include "decoder.h"
+#include "overlay.h"
 #include "probe_private.h"
 
 #include <stdlib.h>
@@ -171,6 +172,9 @@ static struct sdb_error *insert(struct probes *probes, struct point *point)
 	static const uint8_t breakpoint = BREAKPOINT;
 	struct sdb_target *target = probes->target;
 	struct sdb_error *error = point_complete(probes, point);
+	if (!error && overlays_have_point(target, point->address))
+		error = sdb_error_new(SDB_ERROR_INVALID, "a process in %s has a probe at %#llx already", target->name,
+				      (unsigned long long)point->address);
 	if (!error && target->driver->insert_breakpoint) {
 		error = target->driver->insert_breakpoint(target, point->address);
 		point->inserted = !error;
