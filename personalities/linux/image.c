@@ -48,9 +48,8 @@ static void find_extents(struct image *image)
 	uint64_t at = LINUX_IMAGE_LOW;
 	image->count = 0;
 	image->constants = 0;
-	while (at < LINUX_IMAGE_HIGH) {
+	for (uint64_t left; at < LINUX_IMAGE_HIGH; at += left) {
 		struct translation translation;
-		uint64_t left;
 		if (guest_translate(image->system->target, image->paging, at, &translation)) {
 			left = translation.left;
 			if (!image->constants && at > image->handler && !translation.execute && !translation.write)
@@ -61,7 +60,8 @@ static void find_extents(struct image *image)
 			uint64_t span = translation.level ? 1ull << (12 + 9 * (translation.level - 1)) : 4096;
 			left = span - (at & (span - 1));
 		}
-		at += left;
+		if (left > LINUX_IMAGE_HIGH - at) /* to the end of all addresses, at most, which is 0 */
+			return;
 	}
 }
 
