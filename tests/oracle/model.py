@@ -192,7 +192,7 @@ def refused(stackdb, report, guest, version):
 
 
 def run(stackdb, report, arguments):
-    rounds = max(30, int(200 * arguments.scale))
+    rounds = max(10, int(200 * arguments.scale))
     churn = compiled(stackdb.work)
     for index, version in enumerate(VERSIONS):
         with report.guard(version):

@@ -47,7 +47,7 @@ struct nested { struct small name; union { int i; float f; } u; struct { short s
 struct wide { char c; long double real; };
 union either { double real; long bits; };
 static struct longs longs = { 1, 20, 300 };
-static struct mixed mixed = { 2.5, 7 };
+struct mixed mixed = { 2.5, 7 };
 static struct floats floats = { 1, 2.5f, -3 };
 static struct small small = { "ab" };
 static struct packed packed = { 3, 1L << 40 };
