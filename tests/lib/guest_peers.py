@@ -91,6 +91,8 @@ def crash_program(kernel):
 def crash(kernel, dump, commands, program=None):
     """What crash prints for its COMMANDS."""
     program = program or crash_program(kernel)
+    if not program:
+        raise Unavailable(f"no crash reads dumps of Linux {kernel.release}")
     done = subprocess.run([program, "-s", "--no_panic", kernel.vmlinux, dump], input="\n".join([*commands, "exit", ""]),
                           capture_output=True, text=True, errors="replace", timeout=600,
                           env=dict(os.environ, TERM="dumb", PAGER="cat", HOME="/nonexistent"))
