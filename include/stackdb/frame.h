@@ -100,8 +100,9 @@ struct sdb_error *sdb_stack_context(struct sdb_stack *stack, const struct sdb_co
 struct sdb_error *sdb_module_context(struct sdb_module *module, const struct sdb_context **context_ret);
 
 /**
- * Makes sure that the modules of these threads' innermost frames, and of their program, have
- * databases, several at a time: before the first backtrace of a process that nobody looked at yet.
+ * Makes sure that what the stacks of the stopped threads lead through, as far as their words tell, and the program have
+ * databases, several at a time: before the first backtrace of a process that nobody looked at yet. Of a large module the
+ * part is made that these stacks need; the whole is made in the background, and waited for by whoever asks for more.
  */
 struct sdb_error *sdb_target_prepare(struct sdb_target *target);
 

@@ -23,6 +23,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -326,6 +327,8 @@ def main(name, function):
                         help="multiplies the number of random questions")
     parser.add_argument("--only", default="", help="run the checks whose name contains this")
     arguments = parser.parse_args()
+    # A background job of a shell ignores it, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     temporary = None
     if not arguments.work:
         temporary = arguments.work = tempfile.mkdtemp(prefix="stackdb-oracle-")
