@@ -6,6 +6,9 @@
  * usage: guest_memory --qemu-mem-path=FILE ...   (a machine of at most 3 GiB: addresses are places in the file)
  */
 
+#include "clock.h"
+#include "give_up.h"
+
 #include "runtime/arch/paging.h"
 
 #include <fcntl.h>
@@ -14,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK (32u << 20)    /* physical memory that is read, from FIRST on */
@@ -24,21 +26,6 @@
 static uint8_t *peer; /* all of the RAM file */
 static uint8_t buffer[1 << 20];
 static volatile uint64_t sink;
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void give_up(struct sdb_error *error)
-{
-	if (!error)
-		return;
-	fprintf(stderr, "%s\n", sdb_error_message(error));
-	exit(1);
-}
 
 /* The kernel's direct map: where the first bytes of BLOCK are by large pages. What is not mapped is passed over. */
 static uint64_t find_direct(struct sdb_target *target, const struct paging *paging)

@@ -7,6 +7,9 @@
  * usage: probe_rate [SECONDS]
  *        probe_rate target CPU     only be the target, for other debuggers
  */
+#include "clock.h"
+#include "give_up.h"
+
 #include <stackdb/probe.h>
 
 #include <errno.h>
@@ -20,7 +23,6 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { TURNS = 7 };
@@ -30,13 +32,6 @@ void hot(long argument);
 /* Its first instruction is easy to emulate: it does nothing. */
 __asm__(".text\n.globl hot\n.type hot, @function\nhot:\n.cfi_startproc\n\tnop\n\tmov %rdi, hot_variable(%rip)\n\tret\n"
 	".cfi_endproc\n.size hot, .-hot\n.globl hot_end\nhot_end:\n");
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 static void pin(pid_t pid, int cpu)
 {
@@ -109,19 +104,11 @@ static double bare_watch(pid_t pid, double seconds)
 
 static unsigned long hits_seen;
 
-static void must(struct sdb_error *error)
-{
-	if (!error)
-		return;
-	fprintf(stderr, "probe_rate: %s\n", sdb_error_message(error));
-	exit(1);
-}
-
 static struct sdb_error *read_argument(void *arg, struct sdb_hit *hit)
 {
 	uint64_t value;
 	(void)arg;
-	must(sdb_thread_register_number(hit->thread, "rdi", &value));
+	give_up(sdb_thread_register_number(hit->thread, "rdi", &value));
 	hits_seen++;
 	return NULL;
 }
@@ -141,18 +128,18 @@ static double library(pid_t pid, double seconds, enum what what)
 	struct sdb_probe_options options = { .before = read_argument, .after = what == RETURN ? ignore : NULL };
 	struct sdb_target *target;
 	struct sdb_probe *probe;
-	must(sdb_target_create(&spec, &target));
-	must(sdb_target_open(target));
+	give_up(sdb_target_create(&spec, &target));
+	give_up(sdb_target_open(target));
 	if (what == WATCH)
-		must(sdb_probe_watch(target, (uint64_t)(uintptr_t)&hot_variable, 8, SDB_WATCH_WRITE, &options, &probe));
+		give_up(sdb_probe_watch(target, (uint64_t)(uintptr_t)&hot_variable, 8, SDB_WATCH_WRITE, &options, &probe));
 	else
-		must(sdb_probe_function(target, "hot", &options, &probe));
+		give_up(sdb_probe_function(target, "hot", &options, &probe));
 	hits_seen = 0;
 	double begin = now();
 	while (now() - begin < seconds)
-		must(sdb_target_poll(target, 100, NULL));
+		give_up(sdb_target_poll(target, 100, NULL));
 	double rate = (double)hits_seen / (now() - begin);
-	must(sdb_target_kill(target));
+	give_up(sdb_target_kill(target));
 	sdb_target_close(target);
 	return rate;
 }

@@ -7,6 +7,8 @@
  *
  * usage: rsp_client SOCKET ADDRESS SECONDS [step]     prints `HITS SECONDS HITS_A_SECOND`
  */
+#include "clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 static int connection;
@@ -29,13 +30,6 @@ static void fail(const char *what, const char *detail)
 		what = "the stub";
 	fprintf(stderr, "rsp_client: %s: %s\n", what, detail);
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
 /* The next byte, or -1 where none comes within TIMEOUT milliseconds (-1: however long). */

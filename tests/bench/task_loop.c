@@ -13,6 +13,8 @@
  * Prints a line for each way: `direct|tables TASKS NANOSECONDS_A_LISTING FIRST_NANOSECONDS`, then the
  * tasks, as `PID TGID COMM`.
  */
+#include "clock.h"
+
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +22,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LOW, CR3, LEVELS, DIRECT, TEXT, PHYSICAL, INIT_TASK, TASKS, THREAD_NODE, SIGNAL, PID, TGID, COMM, STATE,
@@ -109,22 +110,15 @@ static int list_tables(void)
 	return list(through_tables);
 }
 
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 static int measure(const char *name, int (*listing)(void), long listings)
 {
-	double begun = now();
+	double begun = now_ns();
 	int count = listing();
-	double first = now() - begun;
-	begun = now();
+	double first = now_ns() - begun;
+	begun = now_ns();
 	for (long i = 0; i < listings; i++)
 		count = listing();
-	printf("%s %d %.0f %.0f\n", name, count, (now() - begun) / (double)listings, first);
+	printf("%s %d %.0f %.0f\n", name, count, (now_ns() - begun) / (double)listings, first);
 	return count;
 }
 

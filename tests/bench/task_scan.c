@@ -4,28 +4,15 @@
  *
  * usage: task_scan LISTINGS TARGET ARGUMENTS...     prints `TASKS NANOSECONDS_A_LISTING FIRST_NANOSECONDS OPENING`
  */
+#include "clock.h"
+#include "give_up.h"
+
 #include <stackdb/spec.h>
 #include <stackdb/system.h>
 #include <stackdb/target.h>
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void give_up(struct sdb_error *error)
-{
-	if (!error)
-		return;
-	fprintf(stderr, "task_scan: %s\n", sdb_error_message(error));
-	exit(1);
-}
 
 static struct sdb_error *count_task(void *arg, const struct sdb_task *task)
 {
@@ -49,17 +36,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	struct sdb_target *target;
-	double begun = now();
+	double begun = now_ns();
 	give_up(sdb_target_create(&specs.items[0], &target));
 	give_up(sdb_target_open(target));
-	double opened = now();
+	double opened = now_ns();
 	unsigned count = list(target);
-	double first = now() - opened;
+	double first = now_ns() - opened;
 	long listings = atol(argv[1]);
-	double again = now();
+	double again = now_ns();
 	for (long i = 0; i < listings; i++)
 		count = list(target);
-	printf("%u %.0f %.0f %.0f\n", count, (now() - again) / (double)listings, first, opened - begun);
+	printf("%u %.0f %.0f %.0f\n", count, (now_ns() - again) / (double)listings, first, opened - begun);
 	sdb_target_close(target);
 	sdb_specs_deinit(&specs);
 	return 0;

@@ -5,6 +5,9 @@
  *
  * usage: task_stacks names|arguments TIMES TARGET ARGUMENTS...     prints `TASKS FRAMES VALUES OPENING FIRST AGAIN`, in ns
  */
+#include "clock.h"
+#include "give_up.h"
+
 #include <stackdb/frame.h>
 #include <stackdb/spec.h>
 #include <stackdb/target.h>
@@ -13,26 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct counts {
 	unsigned tasks, frames, values;
 };
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void give_up(struct sdb_error *error)
-{
-	if (!error)
-		return;
-	fprintf(stderr, "task_stacks: %s\n", sdb_error_message(error));
-	exit(1);
-}
 
 struct reading {
 	struct counts *counts;
@@ -94,18 +81,18 @@ int main(int argc, char **argv)
 	}
 	bool arguments = strcmp(argv[1], "arguments") == 0;
 	struct sdb_target *target;
-	double begun = now();
+	double begun = now_ns();
 	give_up(sdb_target_create(&specs.items[0], &target));
 	give_up(sdb_target_open(target));
 	give_up(sdb_target_pause(target));
-	double opened = now();
+	double opened = now_ns();
 	struct counts counts = take_stacks(target, arguments);
-	double first = now() - opened;
+	double first = now_ns() - opened;
 	long times = atol(argv[2]);
-	double again = now();
+	double again = now_ns();
 	for (long i = 0; i < times; i++)
 		counts = take_stacks(target, arguments);
-	again = (now() - again) / (double)times;
+	again = (now_ns() - again) / (double)times;
 	printf("%u %u %u %.0f %.0f %.0f\n", counts.tasks, counts.frames, counts.values, opened - begun, first, again);
 	sdb_target_close(target);
 	sdb_specs_deinit(&specs);

@@ -5,16 +5,10 @@
  *
  * usage: unwind_rate PID SECONDS
  */
+#include "clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 #ifdef PEER
 #include <elfutils/libdwfl.h>
