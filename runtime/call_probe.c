@@ -3,34 +3,10 @@
 
 #include "probe_private.h"
 
-#include <stdlib.h>
-
 /* It is told of results only: that is what its filter is for, too. */
 static bool wants_results(const struct sdb_probe *probe)
 {
 	return probe->options.after && !probe->options.before;
-}
-
-static struct sdb_error *note_entry(struct thread_probing *probing, struct sdb_probe *probe)
-{
-	if (probing->caller_count == probing->caller_room) {
-		size_t room = probing->caller_room ? 2 * probing->caller_room : 4;
-		void *callers = realloc(probing->callers, room * sizeof(struct sdb_probe *));
-		if (!callers)
-			return NO_MEMORY();
-		probing->callers = callers;
-		probing->caller_room = room;
-	}
-	probing->callers[probing->caller_count++] = probe;
-	return NULL;
-}
-
-static bool knows_entry(const struct thread_probing *probing, const struct sdb_probe *probe)
-{
-	for (size_t i = 0; i < probing->caller_count; i++)
-		if (probing->callers[i] == probe)
-			return true;
-	return false;
 }
 
 void call_forget(const struct sdb_probe *probe)
@@ -38,9 +14,9 @@ void call_forget(const struct sdb_probe *probe)
 	struct sdb_target *target = probe->target;
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct thread_probing *probing = target->threads[i]->probing;
-		for (size_t k = 0; probing && k < probing->caller_count; k++)
-			if (probing->callers[k] == probe)
-				probing->callers[k] = NULL;
+		for (size_t k = 0; probing && k < probing->callers.count; k++)
+			if (probing->callers.items[k] == probe)
+				probing->callers.items[k] = NULL;
 	}
 }
 
@@ -56,7 +32,7 @@ static struct sdb_error *tell_one(struct sdb_probe *probe, struct sdb_thread *th
 {
 	struct thread_probing *probing = thread->probing;
 	bool entry = event->kind == DRIVER_SYSCALL, judged = entry != wants_results(probe);
-	if (judged ? !probe_passes(probe, thread) : entry || !knows_entry(probing, probe))
+	if (judged ? !probe_passes(probe, thread) : entry || !probe_list_has(&probing->callers, probe))
 		return NULL;
 	struct sdb_hit hit = { .kind = entry ? SDB_HIT_CALL : SDB_HIT_CALL_EXIT, .probe = probe, .target = probe->target,
 			       .thread = thread, .number = probing->call_number, .value = entry ? 0 : (uint64_t)event->number,
@@ -64,7 +40,7 @@ static struct sdb_error *tell_one(struct sdb_probe *probe, struct sdb_thread *th
 	for (unsigned i = 0; i < 6; i++)
 		hit.arguments[i] = probing->call_arguments[i];
 	probe->hits += judged;
-	struct sdb_error *error = entry ? note_entry(probing, probe) : NULL;
+	struct sdb_error *error = entry ? probe_list_add(&probing->callers, probe) : NULL;
 	if (!error)
 		error = probe_call(probe, entry ? probe->options.before : probe->options.after, &hit);
 	*pause_ret |= hit.pause;
@@ -83,7 +59,7 @@ struct sdb_error *call_met(struct probes *probes, const struct driver_event *eve
 		probing->call_machine = event->machine;
 		for (unsigned i = 0; i < 6; i++)
 			probing->call_arguments[i] = event->arguments[i];
-		probing->caller_count = 0;
+		probing->callers.count = 0;
 	}
 	if (!entry && !probing->in_call)
 		return NULL; /* it was in there when we came */

@@ -143,7 +143,7 @@ static struct sdb_error *handle_breakpoint(struct probes *probes, struct sdb_thr
 	probes->depth++;
 	if (!error && !thread->foreign && !met_before(thread, point)) {
 		if (thread->probing)
-			((struct thread_probing *)thread->probing)->due_count = 0;
+			((struct thread_probing *)thread->probing)->due.count = 0;
 		error = call_sites(probes, thread, point, &outcome);
 	}
 	probes->depth--;

@@ -44,7 +44,7 @@ void part_destroy(struct part *part)
 	free(part);
 }
 
-static int compare_addresses(const void *a, const void *b)
+int part_compare_addresses(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 	return x < y ? -1 : x > y;
@@ -52,7 +52,7 @@ static int compare_addresses(const void *a, const void *b)
 
 static bool has(const struct part *part, uint64_t address)
 {
-	return part->count && bsearch(&address, part->addresses, part->count, sizeof(address), compare_addresses);
+	return part->count && bsearch(&address, part->addresses, part->count, sizeof(address), part_compare_addresses);
 }
 
 struct sdb_error *module_tables(struct sdb_module *module, struct sdb_db **db_ret)

@@ -138,12 +138,6 @@ static struct sdb_error *scan_stacks(struct stacks *stacks)
 	return error;
 }
 
-static int compare_addresses(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 /* Sorts them, each once; those of a module with too many are all of it. */
 static void settle(struct module_wanted *wanted)
 {
@@ -154,7 +148,7 @@ static void settle(struct module_wanted *wanted)
 	}
 	if (!wanted->addresses)
 		return;
-	qsort(wanted->addresses, wanted->count, sizeof(*wanted->addresses), compare_addresses);
+	qsort(wanted->addresses, wanted->count, sizeof(*wanted->addresses), part_compare_addresses);
 	for (size_t i = 0; i < wanted->count; i++)
 		if (!count || wanted->addresses[count - 1] != wanted->addresses[i])
 			wanted->addresses[count++] = wanted->addresses[i];

@@ -27,6 +27,28 @@ struct thread_probing *thread_probing(struct sdb_thread *thread)
 	return thread->probing;
 }
 
+struct sdb_error *probe_list_add(struct probe_list *list, struct sdb_probe *probe)
+{
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : 4;
+		void *items = realloc(list->items, room * sizeof(*list->items));
+		if (!items)
+			return NO_MEMORY();
+		list->items = items;
+		list->room = room;
+	}
+	list->items[list->count++] = probe;
+	return NULL;
+}
+
+bool probe_list_has(const struct probe_list *list, const struct sdb_probe *probe)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i] == probe)
+			return true;
+	return false;
+}
+
 void probes_thread_gone(struct sdb_thread *thread)
 {
 	struct thread_probing *probing = thread->probing;
@@ -39,8 +61,8 @@ void probes_thread_gone(struct sdb_thread *thread)
 	if (thread->target->probes)
 		returns_forget(thread->target->probes, probing, NULL);
 	free(probing->awaited);
-	free(probing->due);
-	free(probing->callers);
+	free(probing->due.items);
+	free(probing->callers.items);
 	free(probing);
 	thread->probing = NULL;
 }
@@ -348,7 +370,7 @@ struct sdb_error *probes_replaced(struct probes *probes)
 		struct thread_probing *probing = target->threads[i]->probing;
 		if (!probing)
 			continue;
-		probing->count = probing->due_count = probing->steps = 0;
+		probing->count = probing->due.count = probing->steps = 0;
 		probing->after = probing->interrupted = NULL;
 		probing->ready = false;
 	}

@@ -100,14 +100,19 @@ struct awaited {
 	uint64_t entry;
 };
 
+/* Probes that a thread has met, for what comes next of it. */
+struct probe_list {
+	struct sdb_probe **items;
+	size_t count, room;
+};
+
 /* What thread->probing points to. */
 struct thread_probing {
 	struct awaited *awaited;
 	size_t count, room;
 	/* Handlers that come after an instruction, which is being stepped. */
 	struct point *after;  /* whose instruction; NULL: none */
-	struct sdb_probe **due;
-	size_t due_count, due_room;
+	struct probe_list due;
 	/* A signal came before the instruction of this point was executed: it is met again, and was told of. */
 	struct point *interrupted;
 	uint64_t interrupted_stack;
@@ -120,11 +125,12 @@ struct thread_probing {
 	int64_t call_number;
 	uint64_t call_arguments[6];
 	uint16_t call_machine;
-	struct sdb_probe **callers; /* that were told of the call's entry */
-	size_t caller_count, caller_room;
+	struct probe_list callers; /* that were told of the call's entry */
 };
 
 /* ---- probe.c */
+struct sdb_error *probe_list_add(struct probe_list *list, struct sdb_probe *probe);
+bool probe_list_has(const struct probe_list *list, const struct sdb_probe *probe);
 struct sdb_error *probes_get(struct sdb_target *target, struct probes **probes_ret);
 /* Calls FN of PROBE, when the thread is one that it wants. */
 struct sdb_error *probe_call(struct sdb_probe *probe, sdb_probe_fn fn, struct sdb_hit *hit);

@@ -135,6 +135,8 @@ void modules_prepare(const struct module_wanted *wanted, size_t count);
 /* Takes the database that INDEXING made for MODULE, of the code at the COUNT sorted ADDRESSES. */
 void part_take(struct sdb_module *module, struct sdb_indexing *indexing, const uint64_t *addresses, size_t count);
 void part_destroy(struct part *part);
+/* The order of addresses that these are sorted in, for qsort(). */
+int part_compare_addresses(const void *a, const void *b);
 
 /* The name that backtraces show: those of MODULE that were asked for are kept. See symbolize.c. */
 void names_destroy(struct names *names);

@@ -177,24 +177,7 @@ struct sdb_error *step_due(struct sdb_thread *thread, struct sdb_probe *probe)
 	struct thread_probing *probing = thread_probing(thread);
 	if (!probing)
 		return NO_MEMORY();
-	if (probing->due_count == probing->due_room) {
-		size_t room = probing->due_room ? 2 * probing->due_room : 4;
-		void *due = realloc(probing->due, room * sizeof(struct sdb_probe *));
-		if (!due)
-			return NO_MEMORY();
-		probing->due = due;
-		probing->due_room = room;
-	}
-	probing->due[probing->due_count++] = probe;
-	return NULL;
-}
-
-static bool is_due(const struct thread_probing *probing, const struct sdb_probe *probe)
-{
-	for (size_t i = 0; i < probing->due_count; i++)
-		if (probing->due[i] == probe)
-			return true;
-	return false;
+	return probe_list_add(&probing->due, probe);
 }
 
 /* The instruction of POINT is still to be executed, its handlers have been called. */
@@ -226,7 +209,7 @@ struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, str
 {
 	struct thread_probing *probing = thread->probing;
 	bool stepped;
-	if (!thread->foreign && probing && probing->due_count)
+	if (!thread->foreign && probing && probing->due.count)
 		probing->after = point;
 	if (point->slot)
 		return thread_set_pc(thread, point->slot);
@@ -251,7 +234,7 @@ static struct sdb_error *call_after(struct probes *probes, struct sdb_thread *th
 	probes->depth++;
 	for (struct site *site = point->sites, *next; site && !error; site = next) {
 		next = site->next_at_point;
-		if (!is_due(probing, site->probe) || !probe_wants(site->probe, thread))
+		if (!probe_list_has(&probing->due, site->probe) || !probe_wants(site->probe, thread))
 			continue;
 		struct sdb_hit hit = { .kind = SDB_HIT_AFTER, .probe = site->probe, .target = probes->target,
 				       .thread = thread, .address = point->address, .entry = site->entry };
@@ -259,7 +242,7 @@ static struct sdb_error *call_after(struct probes *probes, struct sdb_thread *th
 		*pause_ret |= hit.pause;
 	}
 	probes->depth--;
-	probing->due_count = 0;
+	probing->due.count = 0;
 	return error;
 }
 
