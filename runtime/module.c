@@ -288,6 +288,11 @@ bool module_needs_indexing(struct sdb_module *module)
 	return missing;
 }
 
+bool module_lacks_database(struct sdb_module *module)
+{
+	return !module->part && module_needs_indexing(module);
+}
+
 struct missing {
 	const struct module_wanted *wanted;
 	off_t size; /* of its file: an idea of how long it takes */

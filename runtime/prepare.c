@@ -14,7 +14,6 @@
 #define STACK_BYTES ((size_t)64 << 10)  /* that are looked at of a stack */
 #define STACK_LEAST ((size_t)2 << 10)
 #define ALL_BYTES ((size_t)8 << 20)     /* and of all stacks together */
-#define FEW_THREADS 4                   /* with so few it takes no time */
 #define ADDRESSES_MAX 8192              /* of a module: with more of them all of it is as good */
 #define MODULES_MAX 64
 
@@ -36,7 +35,8 @@ static struct module_wanted *wanted_of(struct stacks *stacks, struct sdb_module 
 	if (!module || stacks->count == MODULES_MAX)
 		return NULL;
 	stacks->wanted[stacks->count] = (struct module_wanted){ .module = module };
-	stacks->needed[stacks->count] = !module->part && module_needs_indexing(module);
+	/* What is only in memory is small, and has to be copied first. */
+	stacks->needed[stacks->count] = module->path[0] == '/' && module_lacks_database(module);
 	return stacks->needed[stacks->count++] ? &stacks->wanted[stacks->count - 1] : NULL;
 }
 
@@ -155,7 +155,8 @@ static void settle(struct module_wanted *wanted)
 	wanted->count = count;
 }
 
-struct sdb_error *sdb_target_prepare(struct sdb_target *target)
+/* ALL: of all modules on the stacks; else when one is missing that a thread is in, or the program. */
+static struct sdb_error *prepare(struct sdb_target *target, bool all)
 {
 	struct stacks stacks = { .target = target };
 	bool missing;
@@ -165,7 +166,7 @@ struct sdb_error *sdb_target_prepare(struct sdb_target *target)
 	stacks.low = stacks.space->regions[0].low;
 	stacks.high = stacks.space->regions[stacks.space->count - 1].high;
 	error = find_places(&stacks, &missing);
-	if (!error && (missing || target->thread_count <= FEW_THREADS))
+	if (!error && (missing || all))
 		error = scan_stacks(&stacks);
 	for (size_t i = 0; i < stacks.count; i++)
 		settle(&stacks.wanted[i]);
@@ -174,4 +175,17 @@ struct sdb_error *sdb_target_prepare(struct sdb_target *target)
 	for (size_t i = 0; i < stacks.count; i++)
 		free(stacks.wanted[i].addresses);
 	return error;
+}
+
+struct sdb_error *sdb_target_prepare(struct sdb_target *target)
+{
+	target->prepares = true;
+	return prepare(target, false);
+}
+
+struct sdb_error *prepare_for(struct sdb_module *module)
+{
+	/* Regions that somebody has in hand are not to be read anew under him. */
+	bool can = module->target->prepares && !module->target->space_stale;
+	return can && module_lacks_database(module) ? prepare(module->target, true) : NULL;
 }

@@ -120,6 +120,8 @@ struct sdb_error *module_read_memory(struct sdb_module *module);
 struct sdb_error *module_give(struct sdb_target *target, const struct module_found *found, struct sdb_module **module_ret);
 /* Whether the module's database has to be made, and can be. */
 bool module_needs_indexing(struct sdb_module *module);
+/* The same, when there is not even one of a part of it. */
+bool module_lacks_database(struct sdb_module *module);
 
 /* A module that is to have a database; of the code at ADDRESSES, sorted ones of its database, when there are any. */
 struct module_wanted {
@@ -129,6 +131,14 @@ struct module_wanted {
 };
 /* Gets databases for those that have none yet, several at a time. */
 void modules_prepare(const struct module_wanted *wanted, size_t count);
+
+/* ---- prepare.c ------------------------------------------------------------------------- */
+
+/*
+ * Of a target whose stacks were prepared (sdb_target_prepare()), when a frame turns out to be in MODULE, which has no
+ * database: gets what the stacks need of it, and of all others that are on them.
+ */
+struct sdb_error *prepare_for(struct sdb_module *module);
 
 /* ---- part.c ---------------------------------------------------------------------------- */
 

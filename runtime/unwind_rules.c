@@ -107,7 +107,9 @@ static struct sdb_error *load(struct unwinder *unwinder, uint64_t address, struc
 	struct sdb_unwind_row *row;
 	if (!rules->module)
 		return NULL;
-	struct sdb_error *error = module_tables(rules->module, &db);
+	struct sdb_error *error = prepare_for(rules->module);
+	if (!error)
+		error = module_tables(rules->module, &db);
 	if (!error)
 		error = sdb_unwind_at(db, 0, module_to_database(rules->module, address), &row);
 	if (error) {
