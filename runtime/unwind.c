@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define THUNK_SIZE 32    /* bytes of a retpoline, at most */
 #define SIGNALS_MAX 4096 /* signal frames: the only ones that may lead downwards */
 
 /* ---- memory ------------------------------------------------------------------------------------- */
@@ -288,6 +289,62 @@ static bool step_without_rules(struct unwinder *unwinder, const struct unwind_fr
 	return false;
 }
 
+/* ---- retpolines ----------------------------------------------------------------------------------------- */
+
+/* What is on top of the stack in a retpoline: first the caller, then above it the address behind a call within. */
+static struct sdb_error *step_thunk(struct unwinder *unwinder, const struct unwind_frame *frame, struct unwind_frame *next)
+{
+	const struct architecture *architecture = unwinder->target->architecture;
+	uint64_t stack = frame->value[architecture->sp], address;
+	struct sdb_error *error = unwind_read(unwinder, stack, &address);
+	if (!error && address > frame->pc - THUNK_SIZE && address < frame->pc + THUNK_SIZE) {
+		stack += architecture->address_size;
+		error = unwind_read(unwinder, stack, &address);
+	}
+	if (error)
+		return error;
+	if (!is_code(unwinder, address - 1))
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "%#llx is not in any code", (unsigned long long)address);
+	next->cfa = next->value[architecture->sp] = stack + architecture->address_size;
+	next->value[architecture->pc] = address;
+	return NULL;
+}
+
+/*
+ * Whether a call stands before ADDRESS (SDM volume 2A: E8, FF /2). A retpoline goes to a function by a return: then ADDRESS is
+ * where that function begins, and what stands before it is another one. What cannot be read is a return address, as most are.
+ */
+static bool follows_call(struct unwinder *unwinder, uint64_t address)
+{
+	uint8_t code[7];
+	struct sdb_error *error = sdb_target_read(unwinder->target, address - sizeof(code), code, sizeof(code));
+	if (error) {
+		sdb_error_free(error);
+		return true;
+	}
+	for (size_t i = 0; i + 2 <= sizeof(code); i++)
+		if ((code[i] == 0xff && (code[i + 1] >> 3 & 7) == 2) || (code[i] == 0xe8 && i + 5 == sizeof(code)))
+			return true;
+	return false;
+}
+
+/* ---- entries ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Newer kernels (5.19) push all registers in error_entry(), which returns with them on the stack: there ORC still has the few
+ * that the CPU pushed. It has all of them behind the next instruction, mov %rax,%rsp, which goes to another copy of them.
+ */
+static struct sdb_error *correct_entry(struct unwinder *unwinder, uint64_t pc, const struct unwind_rules **rules)
+{
+	static const uint8_t move[] = { 0x48, 0x89, 0xc4 };
+	uint8_t code[sizeof(move)];
+	struct sdb_error *error = sdb_target_read(unwinder->target, pc, code, sizeof(code));
+	if (!error && !memcmp(code, move, sizeof(move)))
+		return unwind_rules_find(unwinder, pc + sizeof(move), rules);
+	sdb_error_free(error);
+	return NULL;
+}
+
 /* ---- a step -------------------------------------------------------------------------------------------- */
 
 struct sdb_error *unwinder_init(struct unwinder *unwinder, struct sdb_target *target)
@@ -438,11 +495,14 @@ struct sdb_error *unwinder_step(struct unwinder *unwinder, const struct unwind_f
 	*end_ret = true;
 	reason_ret[0] = '\0';
 	struct sdb_error *error = unwind_rules_find(unwinder, self_ret->lookup, &rules);
+	if (!error && rules->entry == SDB_ORC_REGS_PARTIAL)
+		error = correct_entry(unwinder, frame->pc, &rules);
 	if (error)
 		return error;
 	self_ret->region = rules->region;
 	if (unwinder->user && frame->source == SDB_FRAME_REGISTERS)
 		return NULL; /* what is in user mode has left no frames in the kernel */
+	bool thunk = rules->thunk && !frame->called;
 	self_ret->signal = rules->signal;
 	/* Nothing called the trampoline behind a signal handler: rules reach back before its begin. */
 	if (rules->signal)
@@ -455,7 +515,11 @@ struct sdb_error *unwinder_step(struct unwinder *unwinder, const struct unwind_f
 		next->valid &= 1u << architecture->fp | 1u << architecture->sp;
 	else if (!rules->signal && !rules->entry)
 		next->valid &= architecture->preserved | 1u << architecture->sp;
-	if (!rules->known) {
+	if (thunk) {
+		error = step_thunk(unwinder, frame, next);
+		if (error)
+			return ends_stack(error, frame->pc, reason_ret) ? NULL : error;
+	} else if (!rules->known) {
 		if (!step_without_rules(unwinder, frame, self_ret, next, reason_ret))
 			return NULL;
 	} else if (rules->outermost && !rules->row && !rules->simple) {
@@ -468,10 +532,12 @@ struct sdb_error *unwinder_step(struct unwinder *unwinder, const struct unwind_f
 	}
 	self_ret->have_cfa = true;
 	self_ret->cfa = next->cfa;
-	if (rules->known && rules->outermost)
+	if (rules->known && rules->outermost && !thunk)
 		return NULL;
 	next->pc = next->value[architecture->pc];
 	next->valid |= 1u << architecture->pc;
+	if (unwinder->thread && next->called && !frame->called)
+		next->called = follows_call(unwinder, next->pc);
 	if (rules->entry) {
 		bool user;
 		error = comes_from_user(unwinder, rules, next->cfa, &user);

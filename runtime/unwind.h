@@ -84,6 +84,7 @@ struct unwind_rules {
 	bool outermost;           /* the return address is undefined */
 	bool partial;             /* not all registers that a callee preserves have rules: they are lost */
 	bool exact;               /* the caller's pc is no return address */
+	bool thunk;               /* it is in a retpoline, for which ORC has no rules */
 	enum sdb_orc_type entry;  /* SDB_ORC_REGS, SDB_ORC_REGS_PARTIAL: it interrupted what it came from */
 	uint8_t return_column;
 	uint8_t cfa_register;

@@ -4,6 +4,7 @@
 #include "unwind.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SLOTS 512 /* a power of two */
 
@@ -101,6 +102,24 @@ static void prefer_cfi(struct sdb_db *db, uint64_t address, struct sdb_unwind_ro
 	}
 }
 
+/*
+ * Retpolines (__x86_indirect_thunk_rax and so on) change the address that they return to, so ORC gives up until they
+ * have. Tasks are interrupted there as anywhere else.
+ */
+static bool is_thunk(struct sdb_db *db, uint64_t address)
+{
+	struct sdb_symbol symbol;
+	sdb_symbol_id id;
+	char *name = NULL;
+	struct sdb_error *error = sdb_symbol_at(db, address, &symbol, &id);
+	if (!error)
+		error = sdb_name(db, symbol.name, &name);
+	bool found = !error && !strncmp(name, "__x86_indirect_thunk_", strlen("__x86_indirect_thunk_"));
+	sdb_error_free(error);
+	free(name);
+	return found;
+}
+
 static struct sdb_error *load(struct unwinder *unwinder, uint64_t address, struct unwind_rules *rules)
 {
 	struct sdb_db *db;
@@ -122,6 +141,8 @@ static struct sdb_error *load(struct unwinder *unwinder, uint64_t address, struc
 		sdb_error_free(error);
 		return NULL;
 	}
+	if (row->source == SDB_UNWIND_ORC && (row->orc_type == SDB_ORC_END_OF_STACK || row->orc_type == SDB_ORC_UNDEFINED))
+		rules->thunk = is_thunk(db, module_to_database(rules->module, address));
 	if (row->source == SDB_UNWIND_ORC && row->orc_type == SDB_ORC_END_OF_STACK) {
 		rules->known = rules->outermost = true;
 		sdb_unwind_row_free(row);

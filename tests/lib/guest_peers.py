@@ -155,6 +155,18 @@ def gdb(guest, what="cpus tasks", bias=None, stop_at=None):
     return answer
 
 
+def gdb_steps(guest, function, then, bias):
+    """{"caller": what is on top of the stack when a CPU comes to FUNCTION, "pc": where it is after the commands THEN}. gdb is
+    killed then: the machine stays where it is."""
+    need("gdb")
+    where = guest.gdb or f"127.0.0.1:{guest.gdb_port}"
+    text = run_gdb([f"symbol-file {guest.kernel.vmlinux} -o {bias:#x}", f"target remote {where}", f"hbreak *{function}", "continue",
+                    "delete", "python import json, os, sys; caller = int(gdb.parse_and_eval('*(unsigned long *)$sp'))", *then,
+                    "python print(); print(json.dumps({'caller': caller, 'pc': int(gdb.parse_and_eval('(unsigned long)$pc'))}))",
+                    "python sys.stdout.flush(); os.kill(os.getpid(), 9)"])
+    return last_json(text, "gdb")
+
+
 def run_gdb(commands, env=None, timeout=600):
     command = ["gdb", "-nx", "-batch", "-ex", "set confirm off", "-ex", "set pagination off", "-ex", "set architecture i386:x86-64"]
     for each in commands:

@@ -43,6 +43,10 @@ def frame(each):
             "arguments": {one["name"]: number(one.get("value")) for one in each.get("arguments", [])}}
 
 
+# Where stacks of the kernel end.
+OUTERMOST = re.compile(r"entry_\w+|ret_from_fork(_asm)?|asm_\w+|secondary_startup_64(_no_verify)?|error_entry|common_interrupt_return")
+
+
 def frames(rows):
     return [frame(each) for each in rows if "pc" in each]
 

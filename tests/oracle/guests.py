@@ -281,6 +281,30 @@ def interrupts(stackdb, report, guest, seen):
     check.close(3 * len(HANDLERS))
 
 
+STEPS = {"__x86_indirect_thunk_rax": [[f"stepi {count}"] if count else [] for count in range(6)],
+         "sync_regs": [[], ["python gdb.execute(f'hbreak *{caller:#x}')", "continue"]]}
+
+
+def assembler(stackdb, report, guest, seen):
+    """Stacks of a CPU where ORC has no rules, or wrong ones: at each instruction of a retpoline and at the first ones behind it;
+    where an exception's entry changes its stack."""
+    check = report.check(f"{guest.name}: stacks in retpolines and entries")
+    oracle.need("gdb")
+    guest.start("spinner")
+    for function, then in ((function, then) for function, each in STEPS.items() for then in each):
+        with guest.still():
+            told = guest_peers.gdb_steps(guest, function, then, seen["bias"])
+            rows = stackdb.json("backtrace", "--json", *guest.arguments())
+        stacks = [(row.get("end", ""), [f for f in guest_tools.frames(row["frames"]) if not f["inline"]]) for row in rows if row["frames"]]
+        there = [(end, stack) for end, stack in stacks if stack and stack[0]["pc"] == told["pc"]]
+        shown = f"{told} {there}"[:2000]
+        check.compare(f"{function} {then}: its caller", True,
+                      any(told["caller"] in [f["pc"] for f in stack[:4]] for _, stack in there), shown)
+        check.compare(f"{function} {then}: it ends where the kernel begins", True,
+                      any(not end and guest_tools.OUTERMOST.fullmatch(stack[-1]["name"] or "") for end, stack in there), shown)
+    check.close(16)
+
+
 def user_stacks(stackdb, report, guest, seen):
     """The user part of stacks against a gdb inside the guest."""
     check = report.check(f"{guest.name}: user stacks against gdb inside", {
@@ -378,7 +402,7 @@ def hostile(stackdb, report, guest, seen, count=100):
     check.close(count)
 
 
-PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, crash, interrupts,
+PARTS = {each.__name__: each for each in (processes, modules, system, log, symbols, calls, values, stacks, crash, interrupts, assembler,
                                           user_stacks, probes, undisturbed, hostile)}
 
 

@@ -24,6 +24,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [f"{HERE}/../guests", f"{HERE}/../lib", HERE]
 from guest import Guest, Kernel, kernels  # noqa: E402
+from guest_tools import OUTERMOST  # noqa: E402
 from machine import describe  # noqa: E402
 from oracle import CACHE, Failure, Report, Unavailable  # noqa: E402
 from witness import NAMESPACES  # noqa: E402
@@ -274,7 +275,9 @@ def check_running(report, guest, dump_program, machine, samples):
             stacks, ends = stacks_of(dump)
         check.compare("tasks on CPUs", guest.smp, len(running))
         for tid in running:
+            names = [name for name, _ in stacks[tid]]
             check.compare(f"{tid} {stacks[tid]}", "-", ends[tid])
+            check.compare(f"{tid} ends where the kernel begins: {names}", True, names == ["?"] or bool(OUTERMOST.fullmatch(names[-1])))
             exceptions += sum(kind == 3 for _, kind in stacks[tid])
     report.say(f"  # {exceptions} frames of exceptions and interrupts in the kernel")
     check.close(samples)
