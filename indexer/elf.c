@@ -271,12 +271,13 @@ static struct sdb_error *read_sections(struct elf_file *file, const struct heade
 	if (headers->section_count == 0 || headers->section_offset == 0)
 		return NULL;
 	if (headers->section_size < least || headers->section_count > UINT32_MAX ||
-	    __builtin_mul_overflow(headers->section_count, headers->section_size, &bytes) ||
-	    !elf_in_file(file, headers->section_offset, bytes)) {
-		module_warn(file->module, "%s: section headers lie outside the file; ignored",
-			    file->path);
-		return NULL;
-	}
+	    __builtin_mul_overflow(headers->section_count, headers->section_size, &bytes))
+		return sdb_error_new(SDB_ERROR_CORRUPT, "%s: %llu section headers of %llu bytes make no sense", file->path,
+				     (unsigned long long)headers->section_count, (unsigned long long)headers->section_size);
+	/* They are the last that a linker writes: a file that lost its end has lost them, and with them all there is to read. */
+	if (!elf_in_file(file, headers->section_offset, bytes))
+		return sdb_error_new(SDB_ERROR_CORRUPT, "%s is cut short, or damaged: %llu bytes of section headers at %llu, %zu bytes in all",
+				     file->path, (unsigned long long)bytes, (unsigned long long)headers->section_offset, file->size);
 	size_t count = headers->section_count;
 	file->sections = calloc(count, sizeof(*file->sections));
 	file->extra = calloc(count, sizeof(*file->extra));

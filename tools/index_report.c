@@ -50,7 +50,7 @@ static void erase_bar(struct index_report *report)
 void index_report_failure(struct index_report *report, const char *path, const char *why)
 {
 	erase_bar(report);
-	tool_complain(path, "%s", why);
+	tool_complain_once(path, why);
 	report->failed++;
 	report->failures = tool_realloc(report->failures, report->failure_count + 1, sizeof(char *));
 	report->failures[report->failure_count++] = tool_strdup(path);

@@ -40,11 +40,17 @@ void tool_tell(const char *message)
 	fprintf(stderr, "%s: %s\n", command_name, message);
 }
 
+void tool_complain_once(const char *what, const char *message)
+{
+	bool named = what && !strncmp(message, what, strlen(what));
+	tool_complain(named ? NULL : what, "%s", message);
+}
+
 int tool_fail(const char *what, struct sdb_error *error)
 {
 	const char *message = sdb_error_message(error);
 	if (strcmp(message, told) != 0 || !*told)
-		tool_complain(what, "%s", message);
+		tool_complain_once(what, message);
 	int status = sdb_error_code(error) == SDB_ERROR_INVALID ? STATUS_USAGE : STATUS_NOT_FOUND;
 	sdb_error_free(error);
 	return status;

@@ -35,6 +35,8 @@ extern const struct argp common_argp_without_module;
 void tool_set_command(const char *name);
 const char *tool_command(void); /* `stackdb COMMAND` */
 void tool_complain(const char *what, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a whole MESSAGE, which may begin with WHAT by itself. */
+void tool_complain_once(const char *what, const char *message);
 /* Says `stackdb COMMAND: MESSAGE` on standard error. */
 void tool_tell(const char *message);
 /* Reports ERROR about WHAT (one that tool_tell() has just said: nothing more), frees it, and returns the exit status for it. */

@@ -219,12 +219,16 @@ def run(program, server, arguments=(), questions="", tcp=False):
             except OSError:
                 pass
 
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
         where = [f"--qemu-qmp-port={listener.getsockname()[1]}"] if tcp else [f"--qemu-qmp-sock={work}/qmp"]
         begin = time.monotonic()
         done = subprocess.run([program, *where, *arguments], input=questions, capture_output=True, text=True, timeout=60,
                               check=False)
         seconds = time.monotonic() - begin
+        # Who waits for a connection is woken: its descriptor is the one of the next listener.
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(0.5)
         listener.close()
         return done.stdout, done.stderr, seconds, done.returncode
 

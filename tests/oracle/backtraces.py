@@ -32,6 +32,7 @@ EXPLAINED = {
     "libunwind ends early": "it gives up where rules lead further",
     "line of several": "gdb takes the line of a statement that began earlier, or another one of those that share an address;"
                        " addr2line agrees with us",
+    "inherited": "gdb calls an inherited constructor as its base, by the linkage name; its DW_AT_name is the class's",
     "alias": "memcpy and memmove are one piece of code",
     "other block": "gdb lists what is in other blocks too, as optimized out",
     "entry value": "gdb does not find the call, or asks the wrong frame of inlined ones",
@@ -175,6 +176,12 @@ def same_name(expected, found):
     return expected == found or expected == "operator_call" and found.endswith("::lambda::operator_call")
 
 
+def inherited(expected, found):
+    """Whether FOUND is a constructor of the class that EXPECTED is in."""
+    expected, found = plain(expected or "").split("::"), plain(found or "").split("::")
+    return len(found) > 1 and found[-1] == found[-2] and expected[:-1] == found[:-1]
+
+
 class Lines:
     """Lines that are not gdb's: addr2line is to say the same, when all have been collected."""
 
@@ -234,6 +241,8 @@ def compare_frame(check, lines, where, expected, frames, index):
         lines.claim(frames, index, text)
     elif interrupted and {"memcpy", "memmove"} <= set(re.findall("memcpy|memmove", f"{name} {frame.get('function')}")):
         check.differ("alias", text)
+    elif inherited(name, frame.get("function")):
+        check.differ("inherited", text)
     else:
         check.differ("other function", text)
 

@@ -130,6 +130,26 @@ def mutated_files(stackdb, report, arguments, keep):
     check.close(100 * arguments.scale)
 
 
+def cut_files(stackdb, report, arguments):
+    """A copy that lost its end is refused: the database of its build-id would be that of the whole file, and know nothing."""
+    bases = [base for base in seeds(arguments.work) if Elf(base).sections]
+    check = report.check("files that were cut short")
+    with tempfile.TemporaryDirectory() as work:
+        store = dict(stackdb.env, STACKDB_STORE=f"{work}/store")
+        for base in bases:
+            with open(base, "rb") as file:
+                data = file.read()
+            end = len(data) - 1 - int(random.random() ** 3 * (len(data) - 65))
+            path = f"{work}/{os.path.basename(base)}"
+            with open(path, "wb") as file:
+                file.write(data[:end])
+            status, _, errors = stackdb.outcome("index", path, env=store)
+            check.compare(f"{path}, {end} of {len(data)} bytes", (1, True), (status, "cut short" in errors), errors)
+        kept = [name for _, _, names in os.walk(f"{work}/store") for name in names if name.endswith(".sdb")]
+        check.compare("databases", [], kept)
+    check.close(len(bases))
+
+
 def random_files(stackdb, report, arguments, keep):
     check = report.check("random files")
     with tempfile.TemporaryDirectory() as work:
@@ -174,6 +194,8 @@ def run(stackdb, report, arguments):
     os.makedirs(keep, exist_ok=True)
     with report.guard("damaged ELF files"):
         mutated_files(stackdb, report, arguments, keep)
+    with report.guard("files that were cut short"):
+        cut_files(stackdb, report, arguments)
     with report.guard("random files"):
         random_files(stackdb, report, arguments, keep)
     with report.guard("hostile debuginfo"):
