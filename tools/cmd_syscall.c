@@ -30,6 +30,7 @@ struct syscall_command {
 	uint64_t strings; /* bytes of a string that are shown */
 	struct sdb_loop *loop;
 	struct text out;
+	struct text words; /* a call, for JSON */
 	struct unfinished_calls unfinished;
 };
 
@@ -111,24 +112,31 @@ static const struct argp argp = {
 
 /* ---- printing --------------------------------------------------------------------------------- */
 
+/* `openat(AT_FDCWD, "/etc/hostname", O_RDONLY)`: what was told of its entry already, and the rest. */
+static void put_words(struct syscall_command *command, struct text *to, const struct sdb_hit *hit, const struct syscall_info *info)
+{
+	const char *kinds = info && info->arguments ? info->arguments : "xxxxxx";
+	if (info)
+		text_add(to, info->name);
+	else
+		text_format(to, "call_%lld", (long long)hit->number);
+	if (hit->machine != sdb_target_machine(hit->target)) /* int $0x80 in a 64-bit program */
+		text_format(to, "@%s", syscall_table(hit->machine)->machine);
+	text_char(to, '(');
+	struct unfinished *unfinished = unfinished_find(&command->unfinished, sdb_thread_id(hit->thread));
+	if (unfinished)
+		text_add(to, text_string(&unfinished->text));
+	syscall_put_arguments(to, hit, kinds, unfinished ? unfinished->arguments : 0, command->strings);
+	unfinished_end(unfinished);
+	text_char(to, ')');
+}
+
 static void put_call(struct syscall_command *command, const struct sdb_hit *hit, const struct syscall_info *info)
 {
 	struct text *out = &command->out;
-	const char *kinds = info && info->arguments ? info->arguments : "xxxxxx";
 	text_format(out, "[%lld] ", (long long)sdb_thread_id(hit->thread));
-	if (info)
-		text_add(out, info->name);
-	else
-		text_format(out, "call_%lld", (long long)hit->number);
-	if (hit->machine != sdb_target_machine(hit->target)) /* int $0x80 in a 64-bit program */
-		text_format(out, "@%s", syscall_table(hit->machine)->machine);
-	text_char(out, '(');
-	struct unfinished *unfinished = unfinished_find(&command->unfinished, sdb_thread_id(hit->thread));
-	if (unfinished)
-		text_add(out, text_string(&unfinished->text));
-	syscall_put_arguments(out, hit, kinds, unfinished ? unfinished->arguments : 0, command->strings);
-	unfinished_end(unfinished);
-	text_add(out, ") = ");
+	put_words(command, out, hit, info);
+	text_add(out, " = ");
 	if (hit->kind == SDB_HIT_CALL_EXIT)
 		syscall_put_result(out, (int64_t)hit->value);
 	else
@@ -151,8 +159,15 @@ static void json_call(struct syscall_command *command, const struct sdb_hit *hit
 	for (size_t i = 0; i < count && i < 6; i++)
 		json_hex(&json, NULL, hit->arguments[i]);
 	json_close(&json);
-	if (hit->kind == SDB_HIT_CALL_EXIT)
+	command->words.size = 0;
+	put_words(command, &command->words, hit, info);
+	json_stringn(&json, "text", command->words.data, command->words.size);
+	if (hit->kind == SDB_HIT_CALL_EXIT) {
 		json_signed(&json, "result", (int64_t)hit->value);
+		const char *error = syscall_error_name((int64_t)hit->value);
+		if (error)
+			json_string(&json, "error", error);
+	}
 	json_end(&json);
 }
 
@@ -172,7 +187,7 @@ static struct calls *calls_of(struct syscall_command *command, uint16_t machine)
 /* The memory that arguments point to may be another's when the call has ended, or gone, as that of execve(). */
 static void note_entry(struct syscall_command *command, const struct sdb_hit *hit, const struct syscall_info *info)
 {
-	if (command->count_only || command->targets.json || !info || !info->arguments
+	if (command->count_only || !info || !info->arguments
 	    || !syscall_reads_memory(info->arguments))
 		return;
 	struct unfinished *unfinished = unfinished_begin(&command->unfinished, sdb_thread_id(hit->thread));
@@ -207,18 +222,33 @@ static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
 	return NULL;
 }
 
+static void print_count(struct syscall_command *command, const struct calls *calls, size_t number)
+{
+	const struct syscall_info *info = syscall_info(calls->table, (int64_t)number);
+	if (!command->targets.json) {
+		text_format(&command->out, "%9llu %9llu  %s%s\n", (unsigned long long)calls->counts[number],
+			    (unsigned long long)calls->errors[number], info ? info->name : "?",
+			    calls == command->calls ? "" : " (i386)");
+		return;
+	}
+	struct json json;
+	json_begin(&json, &command->out);
+	json_number(&json, "number", number);
+	json_string(&json, "name", info ? info->name : NULL);
+	json_string(&json, "machine", calls->table->machine);
+	json_number(&json, "calls", calls->counts[number]);
+	json_number(&json, "errors", calls->errors[number]);
+	json_end(&json);
+}
+
 static void print_counts(struct syscall_command *command)
 {
-	text_add(&command->out, "    calls    errors  call\n");
-	for (unsigned k = 0; k < MACHINES; k++) {
-		const struct calls *calls = &command->calls[k];
-		for (size_t i = 0; i < calls->table->count; i++) {
-			const struct syscall_info *info = syscall_info(calls->table, (int64_t)i);
-			if (calls->counts[i])
-				text_format(&command->out, "%9llu %9llu  %s%s\n", (unsigned long long)calls->counts[i],
-					    (unsigned long long)calls->errors[i], info ? info->name : "?", k ? " (i386)" : "");
-		}
-	}
+	if (!command->targets.json)
+		text_add(&command->out, "    calls    errors  call\n");
+	for (unsigned k = 0; k < MACHINES; k++)
+		for (size_t i = 0; i < command->calls[k].table->count; i++)
+			if (command->calls[k].counts[i])
+				print_count(command, &command->calls[k], i);
 }
 
 static void stop_loop(void *arg)
@@ -256,7 +286,7 @@ static struct sdb_error *watch(struct syscall_command *command, struct sdb_targe
 
 int command_syscall(int argc, char **argv)
 {
-	struct syscall_command command = { .out = text_to(STDOUT_FILENO), .strings = 32 };
+	struct syscall_command command = { .out = text_to(STDOUT_FILENO), .words = TEXT_EMPTY, .strings = 32 };
 	init_calls(&command);
 	argp_parse(&argp, argc, argv, 0, NULL, &command);
 	if (command.follow)
@@ -276,6 +306,7 @@ int command_syscall(int argc, char **argv)
 	if (command.count_only && status == STATUS_DONE)
 		print_counts(&command);
 	text_deinit(&command.out);
+	text_deinit(&command.words);
 	if (error)
 		status = tool_fail(NULL, error);
 	sdb_loop_destroy(command.loop);

@@ -252,6 +252,12 @@ def decoded_calls(stackdb, report):
             check.compare(f"{command}: how many", True, len(others) > 3)
             for line in sorted(set(mine + others)):
                 check.compare(f"{command}: {line}", others.count(line), mine.count(line))
+            records = [r for r in stackdb.json(*arguments[:1], "--json", *arguments[1:]) if r["name"] in DECODED]
+            texts = [f"1 {r['text']} = {r.get('error', '0')}" for r in records]
+            check.compare(f"{command}: as JSON", sorted(line.rsplit(") = ", 1)[0] for line in mine),
+                          sorted(line.rsplit(") = ", 1)[0] for line in lines_of("\n".join(texts), r"\d+ (\w+)\(")))
+            check.compare(f"{command}: errors as JSON", sorted(re.findall(r"= -1 (E\w+)", "\n".join(mine))),
+                          sorted(r["error"] for r in records if "error" in r))
         check.close(100)
 
 
