@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a name to addresses in a target: functions with all their instances, variables, lines. */
 
+#include "module_name.h"
 #include "space.h"
 
 #include <elf.h>
@@ -77,12 +78,7 @@ static struct sdb_error *parse_pattern(const char *text, struct pattern *pattern
 
 static bool is_module_prefix(const struct pattern *pattern, const struct sdb_module *module)
 {
-	const char *name = sdb_module_name(module);
-	size_t length = strlen(pattern->prefix);
-	/* `libc` stands for libc.so.6 and libc-2.31.so. */
-	return strcmp(pattern->prefix, module->path) == 0 || strcmp(pattern->prefix, name) == 0
-		|| (strncmp(pattern->prefix, name, length) == 0
-		    && (strncmp(name + length, ".so", 3) == 0 || (name[length] == '-' && strstr(name, ".so"))));
+	return strcmp(pattern->prefix, module->path) == 0 || module_name_matches(sdb_module_name(module), pattern->prefix);
 }
 
 /* ---- functions and variables ------------------------------------------------------------------------ */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of one frame and one module. */
+#include "module_name.h"
 #include "value.h"
 
+#include <elf.h>
 #include <stackdb/expression.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@ static bool ends_with(const char *path, const char *name)
 static bool is_module(struct sdb_db *db, const char *where)
 {
 	const struct sdb_db_info *info = sdb_db_info(db);
-	return ends_with(info->module_name, where)
+	return module_name_matches(info->module_name, where)
 		|| (info->soname && strcmp(info->soname, where) == 0)
 		|| ends_with(info->module_path, where);
 }
@@ -54,6 +56,14 @@ static struct sdb_error *is_in_file(struct sdb_db *db, const char *where,
 
 /* ---- variables, functions, enumerators ------------------------------------------------------- */
 
+static struct sdb_error *or_nothing(struct sdb_error *error)
+{
+	if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		return error;
+	sdb_error_free(error);
+	return NULL;
+}
+
 struct search {
 	const struct sdb_context *context;
 	const char *where;  /* a file; NULL: any */
@@ -62,7 +72,10 @@ struct search {
 	sdb_unit_id unit;   /* of the frame: its own variables come first */
 	struct sdb_entity found;
 	unsigned quality;   /* of what was found: 0 nothing */
+	uint64_t entry;     /* in the target, of a function that is found by its symbol; else 0 */
 };
+
+enum { WITH_CODE = 8 }; /* a part of the quality: there is more of it than copies in others */
 
 /* A variable that is looked for among those of the functions with one name. */
 struct home_search {
@@ -88,11 +101,7 @@ static struct sdb_error *take_home(void *arg, sdb_name_id name, const char *text
 			sdb_code_free(code);
 	}
 	free(instances);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error); /* it is declared only */
-		error = NULL;
-	}
-	return error;
+	return or_nothing(error); /* it may be declared only */
 }
 
 /* Whether VARIABLE is one of the function that the search names: the code of that says where its variables are. */
@@ -106,11 +115,7 @@ static struct sdb_error *is_inside(const struct search *search, const struct sdb
 	struct sdb_error *error = sdb_lookup(search->context->db, search->inside, SDB_MATCH_EXACT, 1u << SDB_ENTITY_FUNCTION,
 					     take_home, &home);
 	*is_ret = home.found;
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error);
-		error = NULL;
-	}
-	return error;
+	return or_nothing(error);
 }
 
 static struct sdb_error *take_variable(struct search *search, struct sdb_entity entity)
@@ -155,7 +160,7 @@ static struct sdb_error *take_function(struct search *search, struct sdb_entity 
 				   function->unit, &fits);
 	if (!error && fits)
 		error = sdb_function_instances(search->context->db, entity.id, &instances, &count);
-	unsigned quality = 1 + (count && !instances[0].inlined) * 8u
+	unsigned quality = 1 + (count && !instances[0].inlined) * WITH_CODE
 		+ (search->unit && function->unit == search->unit) * 4u
 		+ (function->flags & SDB_FUNCTION_EXTERNAL ? 2u : 0u);
 	if (!error && fits && !(function->flags & SDB_FUNCTION_DECLARATION && !count)
@@ -165,11 +170,7 @@ static struct sdb_error *take_function(struct search *search, struct sdb_entity 
 	}
 	free(instances);
 	sdb_function_free(function);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error);
-		error = NULL;
-	}
-	return error;
+	return or_nothing(error);
 }
 
 static struct sdb_error *take(void *arg, sdb_name_id name, const char *text,
@@ -192,11 +193,7 @@ static struct sdb_error *look_up(struct search *search, const char *name, enum s
 {
 	struct sdb_error *error = sdb_lookup(search->context->db, name, SDB_MATCH_EXACT, 1u << kind,
 					     take, search);
-	if (error && sdb_error_code(error) == SDB_ERROR_NOT_FOUND) {
-		sdb_error_free(error);
-		error = NULL;
-	}
-	return error;
+	return or_nothing(error);
 }
 
 static struct sdb_error *enumerator_value(const struct search *search, struct sdb_value **value_ret)
@@ -233,8 +230,10 @@ static struct sdb_error *value_of(const struct search *search, struct sdb_value 
 	switch (search->found.kind) {
 	case SDB_ENTITY_VARIABLE: return sdb_value_variable(search->context, search->found.id,
 							    value_ret);
-	case SDB_ENTITY_FUNCTION: return sdb_value_function(search->context, search->found.id,
-							    value_ret);
+	case SDB_ENTITY_FUNCTION:
+		if (search->entry)
+			return value_function_at(search->context, search->found.id, search->entry, value_ret);
+		return sdb_value_function(search->context, search->found.id, value_ret);
 	default: return enumerator_value(search, value_ret);
 	}
 }
@@ -255,6 +254,32 @@ static struct sdb_error *look_inside(struct search *search, const char *name)
 	return error;
 }
 
+/*
+ * Functions by their symbols: one that has another name in the debuginfo (malloc is __libc_malloc), and of the pieces of code
+ * that one has the one that is called so. Of versions the default one.
+ */
+static struct sdb_error *take_symbol(void *arg, sdb_name_id name, const char *text, struct sdb_entity entity)
+{
+	struct search *search = arg;
+	struct sdb_symbol symbol;
+	struct sdb_code *code = NULL;
+	(void)name, (void)text;
+	struct sdb_error *error = sdb_symbol(search->context->db, entity.id, &symbol);
+	bool wanted = !search->entry || symbol.default_version;
+	if (error || !wanted || symbol.type != STT_FUNC || symbol.section == SHN_UNDEF)
+		return error;
+	error = sdb_code_at(search->context->db, symbol.address, 0, &code);
+	if (!error && code->scopes[0].entry == symbol.address
+	    && (search->quality < WITH_CODE || search->entry || search->found.id == code->scopes[0].function)) {
+		search->quality = WITH_CODE;
+		search->entry = context_to_target(search->context, symbol.address);
+		search->found = (struct sdb_entity){ SDB_ENTITY_FUNCTION, code->scopes[0].function };
+	}
+	if (!error)
+		sdb_code_free(code);
+	return or_nothing(error);
+}
+
 static struct sdb_error *find_global(const struct sdb_context *context, const char *where,
 				     const char *name,
 				     struct sdb_value **value_ret)
@@ -271,6 +296,8 @@ static struct sdb_error *find_global(const struct sdb_context *context, const ch
 		error = look_up(&search, name, kinds[i]);
 	if (!error && !search.quality)
 		error = look_inside(&search, name);
+	if (!error && !search.where && (!search.quality || search.found.kind == SDB_ENTITY_FUNCTION))
+		error = or_nothing(sdb_lookup(context->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL, take_symbol, &search));
 	if (error)
 		return error;
 	if (search.quality)

@@ -249,7 +249,7 @@ static struct sdb_error *find_caller(void *arg, const struct sdb_context **calle
 static struct sdb_error *find_cpu_area(void *arg, uint64_t *area_ret)
 {
 	struct frame_context *frame = arg;
-	if (frame->context.sections) /* its area has a place for each module that was given one when it was loaded */
+	if (frame->context.sections && !sections_have(frame->context.sections, SECTIONS_PERCPU))
 		return sdb_error_new(SDB_ERROR_UNSUPPORTED, "where a module has its per-CPU variables is not known");
 	return system_cpu_area(frame->unwinder.target, frame->thread, area_ret);
 }

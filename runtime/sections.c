@@ -31,6 +31,14 @@ struct sdb_error *sections_bind(struct sections *sections, struct sdb_db *db)
 	return NULL;
 }
 
+bool sections_have(const struct sections *sections, const char *name)
+{
+	for (size_t i = 0; i < sections->count; i++)
+		if (sections->places[i].size && strcmp(sections->places[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 uint64_t sections_to_target(const struct sections *sections, uint64_t address)
 {
 	const struct section_place *behind = NULL;

@@ -9,6 +9,9 @@
 
 #include <stackdb/db.h>
 
+/* Of a module's per-CPU variables: its target address is what is added to a CPU's area. */
+#define SECTIONS_PERCPU ".data..percpu"
+
 struct section_place {
 	char name[64];
 	uint64_t target;   /* address in the target */
@@ -26,6 +29,8 @@ struct sections *sections_create(size_t count);
 /* Finds the sections in DB by their names; those that it does not have are empty. */
 struct sdb_error *sections_bind(struct sections *sections, struct sdb_db *db);
 
+/* Whether it is known where section NAME is. */
+bool sections_have(const struct sections *sections, const char *name);
 /* Addresses that lie in no section stay what they are: no question about them finds anything. */
 uint64_t sections_to_target(const struct sections *sections, uint64_t address);
 uint64_t sections_to_database(const struct sections *sections, uint64_t address);

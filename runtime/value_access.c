@@ -26,7 +26,7 @@ static struct sdb_error *per_cpu(const struct sdb_context *context,
 		return failed;
 	}
 	/* In kernels since v6.15 they have addresses like others (9d7de2aa8b41 "x86/percpu/64: Use relative percpu offsets"). */
-	place.address += variable->location.address >> 63
+	place.address += context->sections || variable->location.address >> 63
 		? context_to_target(context, variable->location.address) : variable->location.address;
 	return location_single(&place, location_ret);
 }
@@ -51,14 +51,15 @@ static struct sdb_error *thread_local_storage(const struct sdb_context *context,
 	return location_single(&place, location_ret);
 }
 
-/* The one in the module; of one that other modules see, the program may have a copy. */
-static struct sdb_error *in_memory(const struct sdb_context *context, const struct sdb_variable *variable,
+/* Of a variable that other modules see, the program may have a copy, which all of them use. */
+static struct sdb_error *find_copy(const struct sdb_context *context, const struct sdb_variable *variable,
 				   struct location **location_ret)
 {
 	struct place place = { .kind = PLACE_MEMORY };
 	char *name;
+	*location_ret = NULL;
 	if (!(variable->flags & SDB_VARIABLE_EXTERNAL) || !context->ops->copy_of)
-		return location_find(context, &variable->location, location_ret);
+		return NULL;
 	struct sdb_error *error = sdb_name(context->db, variable->linkage_name ? variable->linkage_name : variable->name,
 					   &name);
 	if (error)
@@ -70,7 +71,7 @@ static struct sdb_error *in_memory(const struct sdb_context *context, const stru
 	if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
 		return error;
 	sdb_error_free(error);
-	return location_find(context, &variable->location, location_ret);
+	return NULL;
 }
 
 struct linked {
@@ -93,7 +94,7 @@ static struct sdb_error *take_symbol(void *arg, sdb_name_id name, const char *te
 	return NULL;
 }
 
-/* A variable that is only declared may be a symbol of the linker's (the kernel's jiffies), or of assembler code. */
+/* A variable that is only declared may be a symbol of the linker's (the kernel's jiffies), of assembler code, or an alias. */
 static struct sdb_error *find_declared(const struct sdb_context *context, const struct sdb_variable *variable,
 				       struct location **location_ret)
 {
@@ -112,6 +113,24 @@ static struct sdb_error *find_declared(const struct sdb_context *context, const 
 	return location_single(&place, location_ret);
 }
 
+static struct sdb_error *find_variable(const struct sdb_context *context, const struct sdb_variable *variable,
+				       struct location **location_ret)
+{
+	enum sdb_location_kind kind = variable->location.kind;
+	if (variable->flags & SDB_VARIABLE_TLS && kind == SDB_LOCATION_ADDRESS)
+		return thread_local_storage(context, variable, location_ret);
+	if (variable->flags & SDB_VARIABLE_PERCPU && kind == SDB_LOCATION_ADDRESS)
+		return per_cpu(context, variable, location_ret);
+	if (kind == SDB_LOCATION_ADDRESS || kind == SDB_LOCATION_NONE) {
+		struct sdb_error *error = find_copy(context, variable, location_ret);
+		if (error || *location_ret)
+			return error;
+	}
+	if (variable->flags & (SDB_VARIABLE_DECLARATION | SDB_VARIABLE_EXTERNAL) && kind == SDB_LOCATION_NONE)
+		return find_declared(context, variable, location_ret);
+	return location_find(context, &variable->location, location_ret);
+}
+
 struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_variable_id id,
 				     struct sdb_value **value_ret)
 {
@@ -124,18 +143,7 @@ struct sdb_error *sdb_value_variable(const struct sdb_context *context, sdb_vari
 	types_enter(types);
 	error = sdb_variable(context->db, id, &variable);
 	if (!error) {
-		if (variable->flags & SDB_VARIABLE_TLS
-		    && variable->location.kind == SDB_LOCATION_ADDRESS)
-			error = thread_local_storage(context, variable, &location);
-		else if (variable->flags & SDB_VARIABLE_PERCPU
-			 && variable->location.kind == SDB_LOCATION_ADDRESS)
-			error = per_cpu(context, variable, &location);
-		else if (variable->location.kind == SDB_LOCATION_ADDRESS)
-			error = in_memory(context, variable, &location);
-		else if (variable->flags & SDB_VARIABLE_DECLARATION && variable->location.kind == SDB_LOCATION_NONE)
-			error = find_declared(context, variable, &location);
-		else
-			error = location_find(context, &variable->location, &location);
+		error = find_variable(context, variable, &location);
 		if (!error)
 			error = value_new(context, types, context->db, variable->type, location,
 					  value_ret);
@@ -165,15 +173,12 @@ static struct sdb_error *entry_of(const struct sdb_context *context, sdb_functio
 			     count ? ": it is inlined wherever it is called" : "");
 }
 
-struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_function_id id,
-				     struct sdb_value **value_ret)
+struct sdb_error *value_function_at(const struct sdb_context *context, sdb_function_id id, uint64_t entry,
+				    struct sdb_value **value_ret)
 {
 	struct sdb_function *function;
 	sdb_type_id type;
-	uint64_t entry = 0;
-	struct sdb_error *error = entry_of(context, id, &entry);
-	if (!error)
-		error = sdb_function(context->db, id, false, &function);
+	struct sdb_error *error = sdb_function(context->db, id, false, &function);
 	if (error)
 		return error;
 	struct types *types;
@@ -190,6 +195,14 @@ struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_func
 	}
 	sdb_function_free(function);
 	return error;
+}
+
+struct sdb_error *sdb_value_function(const struct sdb_context *context, sdb_function_id id,
+				     struct sdb_value **value_ret)
+{
+	uint64_t entry = 0;
+	struct sdb_error *error = entry_of(context, id, &entry);
+	return error ? error : value_function_at(context, id, entry, value_ret);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

@@ -214,6 +214,11 @@ static struct sdb_error *virtual_part(struct sdb_value *whole, const struct sdb_
 		error = location_number(&there, &expression, &object, &place.address, &absence);
 		if (!error)
 			failed = location_single(&place, &part_ret->location);
+		/* Out of what is no object, or not yet, it is anywhere: that is said once, not of each of its members. */
+		uint8_t first;
+		if (!error && !failed && context->ops->read_memory
+		    && (error = context->ops->read_memory(context->arg, place.address, &first, 1)))
+			absence = SDB_ABSENT_MEMORY;
 	} else {
 		error = sdb_error_new(SDB_ERROR_NOT_FOUND, "an object without an address");
 	}

@@ -20,9 +20,17 @@ _Static_assert(offsetof(struct x86_general, gs) == offsetof(struct user_regs_str
 /* The XSAVE area: FXSAVE's, a header, then what CPUID says (Intel SDM volume 1, 13.4). */
 enum { XSAVE_MAX = 16384, XSAVE_HEADER = 512, XSAVE_YMM = 576, XSAVE_YMM_SIZE = 256, STATE_AVX = 1 << 2 };
 
-static struct sdb_error *failed(const struct sdb_thread *thread, const char *what)
+static struct sdb_error *cannot_read(const struct sdb_thread *thread)
 {
-	return sdb_error_errno(errno, "cannot %s the registers of thread %lld", what, (long long)thread->id);
+	return sdb_error_errno(errno, "cannot read the registers of thread %lld", (long long)thread->id);
+}
+
+/* What was killed in its stop needs no registers any more: its end comes. */
+static struct sdb_error *cannot_write(const struct sdb_thread *thread)
+{
+	if (errno == ESRCH)
+		return NULL;
+	return sdb_error_errno(errno, "cannot write the registers of thread %lld", (long long)thread->id);
 }
 
 static struct sdb_error *read_vectors(struct sdb_thread *thread, struct x86_registers *file)
@@ -40,7 +48,7 @@ static struct sdb_error *read_vectors(struct sdb_thread *thread, struct x86_regi
 	}
 	if (ptrace(PTRACE_GETFPREGS, (pid_t)thread->id, 0, file->fxsave) == 0)
 		return NULL;
-	return failed(thread, "read");
+	return cannot_read(thread);
 }
 
 static struct sdb_error *write_vectors(struct sdb_thread *thread, const struct x86_registers *file)
@@ -49,7 +57,7 @@ static struct sdb_error *write_vectors(struct sdb_thread *thread, const struct x
 	struct iovec io = { area, sizeof(area) };
 	if (ptrace(PTRACE_GETREGSET, (pid_t)thread->id, NT_X86_XSTATE, &io) != 0) {
 		if (ptrace(PTRACE_SETFPREGS, (pid_t)thread->id, 0, file->fxsave) != 0)
-			return failed(thread, "write");
+			return cannot_write(thread);
 		return NULL;
 	}
 	uint64_t states;
@@ -64,7 +72,7 @@ static struct sdb_error *write_vectors(struct sdb_thread *thread, const struct x
 	}
 	memcpy(area + XSAVE_HEADER, &states, sizeof(states));
 	if (ptrace(PTRACE_SETREGSET, (pid_t)thread->id, NT_X86_XSTATE, &io) != 0)
-		return failed(thread, "write");
+		return cannot_write(thread);
 	return NULL;
 }
 
@@ -78,7 +86,7 @@ static struct sdb_error *read_debug(struct sdb_thread *thread, struct x86_regist
 		errno = 0;
 		file->debug[i] = (uint64_t)ptrace(PTRACE_PEEKUSER, (pid_t)thread->id, DEBUG_AT(i), 0);
 		if (errno)
-			return failed(thread, "read");
+			return cannot_read(thread);
 	}
 	return NULL;
 }
@@ -88,10 +96,10 @@ static struct sdb_error *write_debug(struct sdb_thread *thread, const struct x86
 	/* The addresses may change only while nothing is armed, and are checked with what is armed. */
 	static const unsigned order[] = { 0, 1, 2, 3, 6, 7 };
 	if (ptrace(PTRACE_POKEUSER, (pid_t)thread->id, DEBUG_AT(7), 0) != 0)
-		return failed(thread, "write");
+		return cannot_write(thread);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (ptrace(PTRACE_POKEUSER, (pid_t)thread->id, DEBUG_AT(order[i]), file->debug[order[i]]) != 0)
-			return failed(thread, "write");
+			return cannot_write(thread);
 	struct process *process = process_of(thread->target);
 	process->dirty_debug = true;
 	process->armed = 0;
@@ -108,7 +116,7 @@ struct sdb_error *registers_read(struct sdb_thread *thread, enum register_group 
 	case REGISTERS_GENERAL:
 		if (ptrace(PTRACE_GETREGS, (pid_t)thread->id, 0, &file->general) == 0)
 			return NULL;
-		return failed(thread, "read");
+		return cannot_read(thread);
 	case REGISTERS_VECTOR:
 		return read_vectors(thread, file);
 	default:
@@ -123,7 +131,7 @@ struct sdb_error *registers_write(struct sdb_thread *thread, enum register_group
 	case REGISTERS_GENERAL:
 		if (ptrace(PTRACE_SETREGS, (pid_t)thread->id, 0, &file->general) == 0)
 			return NULL;
-		return failed(thread, "write");
+		return cannot_write(thread);
 	case REGISTERS_VECTOR:
 		return write_vectors(thread, file);
 	default:

@@ -36,6 +36,7 @@ static const struct linux_wanted wanted[] = {
 	{ AT(memory_length), "module_memory", "size", true },
 	{ AT(sections), "module", "sect_attrs", true },
 	{ AT(notes), "module", "notes_attrs", true },
+	{ AT(percpu), "module", "percpu", true },
 	/* v6.14, 34f5ec0f8252 "module: sysfs: Drop member 'module_sect_attrs::nsections'" */
 	{ AT(section_count), "module_sect_attrs", "nsections", true },
 	{ AT(section_first), "module_sect_attrs", "attrs", true },
@@ -135,6 +136,17 @@ static bool is_loaded(const struct linux_module *module, uint64_t address)
 	return false;
 }
 
+static void add_percpu(struct linux_system *system, const struct linux_module *module, struct section_place *places, size_t *count)
+{
+	const struct linux_member *percpu = &system->modules->percpu;
+	uint64_t address;
+	/* sysfs does not show it: what each CPU has is a copy. */
+	if (!linux_has(percpu) || !linux_u64(system, module->address + percpu->at, &address) || !address)
+		return;
+	places[*count] = (struct section_place){ .name = SECTIONS_PERCPU, .target = address };
+	++*count;
+}
+
 struct sdb_error *linux_module_sections(struct linux_system *system, const struct linux_module *module,
 					struct section_place **places_ret, size_t *count_ret)
 {
@@ -146,7 +158,7 @@ struct sdb_error *linux_module_sections(struct linux_system *system, const struc
 	    || !linux_u64(system, module->address + layout->sections.at, &attributes) || !attributes)
 		return NULL;
 	unsigned count = count_attributes(system, attributes, &layout->section_count, &layout->sections_group);
-	struct section_place *places = calloc(count ? count : 1, sizeof(*places));
+	struct section_place *places = calloc(count + 1, sizeof(*places));
 	if (!places)
 		return NO_MEMORY();
 	for (unsigned i = 0; i < count; i++) {
@@ -163,6 +175,7 @@ struct sdb_error *linux_module_sections(struct linux_system *system, const struc
 		*count_ret += !error;
 		sdb_error_free(error);
 	}
+	add_percpu(system, module, places, count_ret);
 	*places_ret = places;
 	return NULL;
 }

@@ -10,7 +10,7 @@ struct linux_module_layout {
 	struct linux_member size, list, name, state, init, exit, refcnt, source_list, taints, build_id;
 	struct linux_member core_base, core_size, core_text, core_ro, init_size;
 	struct linux_member memory, memory_size, memory_base, memory_length;
-	struct linux_member sections, notes;
+	struct linux_member sections, notes, percpu;
 	struct linux_member section_count, section_first, section_size, section_name, section_address;
 	struct linux_member note_count, note_first, attribute_size, attribute_name, attribute_length, attribute_private;
 	struct linux_member group_attributes, notes_group, sections_group;
@@ -38,7 +38,7 @@ typedef struct sdb_error *(*linux_module_fn)(void *arg, const struct linux_modul
 struct sdb_error *linux_load_modules(struct linux_system *system);
 /* Each module, newest first; CORRUPT after what could be had. */
 struct sdb_error *linux_each_module(struct linux_system *system, linux_module_fn fn, void *arg);
-/* Its sections, malloc'ed; those only that are still in memory. */
+/* Its sections, malloc'ed; those only that are still in memory. That of its per-CPU variables is where each CPU's area has it. */
 struct sdb_error *linux_module_sections(struct linux_system *system, const struct linux_module *module,
 					struct section_place **places_ret, size_t *count_ret);
 

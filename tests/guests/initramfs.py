@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = f"{HERE}/programs"
 TARGET = f"{HERE}/../programs/target.c"
 # Those that a kernel has built in are passed over; what they depend on comes along.
-MODULES = ("qemu_fw_cfg", "crc7", "configfs", "dummy", "overlay", "loop", "veth", "virtio_console")
+MODULES = ("qemu_fw_cfg", "crc7", "configfs", "dummy", "overlay", "loop", "veth", "virtio_console", "x_tables")
 DYNAMIC = ["-g", "-O2", "-pthread", "-Wl,--build-id"]
 STATIC = [*DYNAMIC, "-static"]
 KEPT_SECONDS = 7 * 86400  # what was not booted for so long is made again

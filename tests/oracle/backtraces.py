@@ -29,6 +29,7 @@ POINTS = 500
 EXPLAINED = {
     "eu-stack ends early": "elfutils gives up where rules lead further",
     "eu-stack goes on": "elfutils goes on from a frame that is in no code, or without rules",
+    "libunwind goes on": "it goes on from a frame that is in no code, or without rules",
     "libunwind ends early": "it gives up where rules lead further",
     "line of several": "gdb takes the line of a statement that began earlier, or another one of those that share an address;"
                        " addr2line agrees with us",

@@ -156,7 +156,13 @@ def values(stackdb, report, guest, seen):
         check.compare(expression, expected, str(row["value"]).strip())
     (row,) = stackdb.json("read", "--json", "init_task.comm", *guest.arguments())
     check.compare("init_task.comm", "swapper" if guest.smp == 0 else "swapper/0", row["value"])
-    check.close(9)
+    # A per-CPU variable of a module: its place in each CPU's area was chosen when it was loaded.
+    there = int(guest.shell("grep ' xt_recseq\t' /proc/kallsyms").split()[0], 16)
+    for cpu in range(guest.smp):
+        rows = stackdb.json("read", "--json", "--cpu", str(cpu), f"__per_cpu_offset[{cpu}]", "x_tables:xt_recseq", "xt_recseq", *guest.arguments())
+        check.compare(f"xt_recseq of CPU {cpu}", [hex(there + int(rows[0]["value"]) & guest_tools.MASK)] * 2,
+                      [row["address"] for row in rows[1:]])
+    check.close(10)
 
 
 def stacks(stackdb, report, guest, seen):

@@ -391,6 +391,58 @@ def bad_input(stackdb, report):
         check.close(20)
 
 
+def exported(library):
+    """name -> the addresses of its versions, the default one first, of functions and variables."""
+    out = subprocess.run(["readelf", "-W", "--dyn-syms", library], capture_output=True, text=True, check=True).stdout
+    names = {}
+    for line in out.splitlines():
+        words = line.split()
+        if len(words) > 7 and words[3] in ("FUNC", "OBJECT") and words[6] not in ("UND", "ABS") and "@" in words[7]:
+            name, default = words[7].split("@")[0], "@@" in words[7]
+            names.setdefault(name, []).insert(0 if default else len(words), int(words[1], 16))
+    return names
+
+
+def names(stackdb, report, count):
+    """Most of what the C library exports has another name in its debuginfo (malloc is __libc_malloc)."""
+    with report.guard("names"):
+        oracle.need("gdb")
+        check = report.check("addresses of exported functions and variables as gdb has them", {
+            "version": "gdb takes another version than the default one, or what another library has of that name",
+            "no code": "no code of the debuginfo begins there"})
+        target = compile_target(stackdb.work)
+        process = start(target, "stay")
+        with open(f"/proc/{process.pid}/maps") as maps:
+            lines = [line.split() for line in maps if line.rstrip().endswith("/libc.so.6")]
+        base, library = int(lines[0][0].split("-")[0], 16), lines[0][5]
+        oracle.debug_file_of(library)
+        known = exported(library)
+        chosen = random.sample(sorted(known), min(count, len(known)))
+        _, out, _ = stackdb.outcome("read", "-p", str(process.pid), *(f"&{prefix}{name}" for name in chosen for prefix in ("", "libc:")))
+        mine = {found[1]: int(found[2], 16) for found in re.finditer(r"^&(\S+) = .*?(0x[0-9a-f]+)", out, re.M)}
+        script = f"{stackdb.work}/names.gdb"
+        with open(script, "w") as file:
+            for name in chosen:
+                file.write(f"echo %%%{name}\\n\nprint &{name}\n")
+        # Without -batch it goes on where an expression fails.
+        text = subprocess.run(["gdb", "-nx", "-q", "-p", str(process.pid), "-ex", "set confirm off", "-ex", "set width 0"],
+                              stdin=open(script), capture_output=True, text=True, check=False).stdout
+        process.kill()
+        process.communicate()
+        theirs = {part.split("\n")[0]: re.search(r"\$\d+ = .*?(0x[0-9a-f]+)", part) for part in text.split("%%%")[1:]}
+        for name in chosen:
+            found, other = mine.get(name), int(theirs[name][1], 16) if theirs.get(name) else None
+            right = [base + address for address in known[name]]
+            if found is None:
+                check.differ("no code" if other else "missing", name)
+                continue
+            # One that the program has a copy of is elsewhere.
+            check.compare(f"{name}: where the library has it", True, found == right[0] or found == other)
+            check.compare(f"libc:{name}", found, mine.get(f"libc:{name}"))
+            check.compare(name, other, found, "version" if found == right[0] else "differs")
+        check.close(count)
+
+
 def run(stackdb, report, arguments):
     count = max(5, int(100 * arguments.scale))
     killed(stackdb, report, count, signal.SIGKILL)
@@ -403,6 +455,7 @@ def run(stackdb, report, arguments):
     system_calls(stackdb, report)
     decoded_calls(stackdb, report)
     commands(stackdb, report)
+    names(stackdb, report, int(1000 * arguments.scale))
     bad_input(stackdb, report)
 
 
