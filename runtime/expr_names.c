@@ -73,6 +73,7 @@ struct search {
 	struct sdb_entity found;
 	unsigned quality;   /* of what was found: 0 nothing */
 	uint64_t entry;     /* in the target, of a function that is found by its symbol; else 0 */
+	uint64_t symbol;    /* the same, of a symbol of that name; 0: none */
 };
 
 enum { WITH_CODE = 8 }; /* a part of the quality: there is more of it than copies in others */
@@ -266,8 +267,13 @@ static struct sdb_error *take_symbol(void *arg, sdb_name_id name, const char *te
 	(void)name, (void)text;
 	struct sdb_error *error = sdb_symbol(search->context->db, entity.id, &symbol);
 	bool wanted = !search->entry || symbol.default_version;
-	if (error || !wanted || symbol.type != STT_FUNC || symbol.section == SHN_UNDEF)
+	if (error || !wanted || symbol.section == SHN_UNDEF || symbol.section >= SHN_LORESERVE || symbol.type == STT_TLS
+	    || symbol.type == STT_GNU_IFUNC)
 		return error;
+	if (!search->symbol || symbol.default_version)
+		search->symbol = context_to_target(search->context, symbol.address);
+	if (symbol.type != STT_FUNC)
+		return NULL;
 	error = sdb_code_at(search->context->db, symbol.address, 0, &code);
 	if (!error && code->scopes[0].entry == symbol.address
 	    && (search->quality < WITH_CODE || search->entry || search->found.id == code->scopes[0].function)) {
@@ -300,8 +306,13 @@ static struct sdb_error *find_global(const struct sdb_context *context, const ch
 		error = or_nothing(sdb_lookup(context->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL, take_symbol, &search));
 	if (error)
 		return error;
+	/* Of one that is only declared, or inlined everywhere else, the debuginfo has the prototype. */
+	if (search.symbol && search.found.kind == SDB_ENTITY_FUNCTION && search.quality < WITH_CODE)
+		search.entry = search.symbol;
 	if (search.quality)
 		return value_of(&search, value_ret);
+	if (search.symbol) /* without debuginfo: it has an address and no type */
+		return sdb_value_at(context, context->db, 0, search.symbol, value_ret);
 	return where ? sdb_error_new(SDB_ERROR_NOT_FOUND, "%s has no variable or function %s",
 				     where, name)
 		: sdb_error_new(SDB_ERROR_NOT_FOUND, "no variable or function %s is known", name);

@@ -87,6 +87,8 @@ static struct sdb_error *read_number(struct parser *parser, struct sdb_value *va
 		return error || operand->format ? error
 			: expr_error(parser, "an operand that is a complex integer");
 	}
+	if (operand->class == VALUE_NOT_NUMBER && value->kind == SDB_TYPE_NONE)
+		return value_is_no(value, "number");
 	if (operand->class == VALUE_NOT_NUMBER)
 		return expr_error(parser, "an operand that is no number");
 	error = value_integer(value, parser->context, &operand->integer);

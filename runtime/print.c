@@ -380,8 +380,9 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	bool is_cut;
 	if (value->kind == SDB_TYPE_FUNCTION)
 		return put_function(printer, value);
-	if (value->kind == SDB_TYPE_NONE) {
-		text_add(&printer->text, "void");
+	if (value->kind == SDB_TYPE_NONE) { /* a symbol without debuginfo, or what a function returns that returns nothing */
+		uint64_t address;
+		text_add(&printer->text, sdb_value_address(value, &address) ? "<no debuginfo>" : "void");
 		return NULL;
 	}
 	bool done = false;

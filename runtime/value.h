@@ -124,6 +124,8 @@ struct sdb_error *value_method(struct sdb_value *whole, const struct sdb_context
 struct sdb_error *value_virtual(const struct sdb_value *value, const struct sdb_context *context,
 				uint64_t object, uint64_t offset, uint64_t *function_ret);
 
+/* The error that VALUE is no WHAT: `number`, `pointer`. */
+struct sdb_error *value_is_no(const struct sdb_value *value, const char *what);
 /* Function ID as a value, of its code that begins at ENTRY in the target. */
 struct sdb_error *value_function_at(const struct sdb_context *context, sdb_function_id id, uint64_t entry,
 				    struct sdb_value **value_ret);

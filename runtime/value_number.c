@@ -89,13 +89,16 @@ struct sdb_error *value_class(const struct sdb_value *value, enum value_class *c
 	}
 }
 
-static struct sdb_error *no_number(const struct sdb_value *value)
+struct sdb_error *value_is_no(const struct sdb_value *value, const char *what)
 {
 	char *type;
+	if (value->kind == SDB_TYPE_NONE)
+		return sdb_error_new(SDB_ERROR_INVALID, "what has no type is no %s: of a symbol without debuginfo take the address, as in "
+				     "*(int *)&name", what);
 	struct sdb_error *error = sdb_value_type_name(value, &type);
 	if (error)
 		return error;
-	error = sdb_error_new(SDB_ERROR_INVALID, "a value of type %s is no number", type);
+	error = sdb_error_new(SDB_ERROR_INVALID, "a value of type %s is no %s", type, what);
 	free(type);
 	return error;
 }
@@ -108,7 +111,7 @@ struct sdb_error *value_integer(struct sdb_value *value, const struct sdb_contex
 	bool is_signed;
 	struct sdb_error *error = value_class(value, &class, &is_signed, &format);
 	if (!error && class != VALUE_INTEGER && class != VALUE_BOOLEAN && class != VALUE_POINTER)
-		error = no_number(value);
+		error = value_is_no(value, "number");
 	if (!error)
 		error = value_need(value, context);
 	if (error)
@@ -213,7 +216,7 @@ struct sdb_error *value_of_real(const struct sdb_context *context, struct types 
 		return error;
 	error = value_class(&shape, &class, &is_signed, &format);
 	if (!error && class != VALUE_REAL)
-		error = no_number(&shape);
+		error = value_is_no(&shape, "number");
 	value_deinit(&shape);
 	return error ? error : value_of_integer(context, types, db, type,
 						number_from_real(real, format), value_ret);
@@ -239,7 +242,7 @@ struct sdb_error *value_halves(struct sdb_value *value, const struct sdb_context
 		return error;
 	size_t half = (size_t)value->size / 2;
 	if (half == 0 || half > 16)
-		return no_number(value);
+		return value_is_no(value, "number");
 	for (unsigned i = 0; i < 2; i++) {
 		number_bits bits = number_get(value->bytes + i * half, half,
 					      types_big_endian(value->db));
@@ -266,7 +269,7 @@ struct sdb_error *value_of_complex(const struct sdb_context *context, struct typ
 	size_t size = (size_t)shape.size;
 	error = value_class(&shape, &class, &is_signed, &format);
 	if (!error && (class != VALUE_COMPLEX || !format || size > sizeof(bytes)))
-		error = no_number(&shape);
+		error = value_is_no(&shape, "number");
 	value_deinit(&shape);
 	if (error)
 		return error;

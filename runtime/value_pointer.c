@@ -28,17 +28,6 @@ struct sdb_error *sdb_value_at(const struct sdb_context *context, struct sdb_db 
 	return error;
 }
 
-static struct sdb_error *no_pointer(const struct sdb_value *value)
-{
-	char *type;
-	struct sdb_error *error = sdb_value_type_name(value, &type);
-	if (error)
-		return error;
-	error = sdb_error_new(SDB_ERROR_INVALID, "a value of type %s is no pointer", type);
-	free(type);
-	return error;
-}
-
 /* What WHOLE's place has at OFFSET bytes, as type TYPE of DB: the target of an implicit pointer. */
 static struct sdb_error *part_of_location(const struct sdb_context *context, struct types *types,
 					  struct sdb_db *db, sdb_type_id type,
@@ -121,7 +110,7 @@ struct sdb_error *sdb_value_follow(struct sdb_value *value, const struct sdb_con
 	if (value->kind == SDB_TYPE_ARRAY)
 		return sdb_value_element(value, context, 0, target_ret);
 	if (value->kind != SDB_TYPE_POINTER && !types_is_reference(value->kind))
-		return no_pointer(value);
+		return value_is_no(value, "pointer");
 	error = types_strip(value->types, value->db, type->target, &target);
 	if (!error && target->kind == SDB_TYPE_NONE)
 		error = sdb_error_new(SDB_ERROR_INVALID,
@@ -150,7 +139,7 @@ struct sdb_error *sdb_value_element(struct sdb_value *value, const struct sdb_co
 						 element_ret);
 	}
 	if (value->kind != SDB_TYPE_ARRAY)
-		return no_pointer(value);
+		return value_is_no(value, "pointer");
 	uint64_t count;
 	error = value_elements(value, &count, &known);
 	if (error)

@@ -100,7 +100,7 @@ static struct sdb_error *open_frame(const struct read_command *command, struct s
 	return error ? error : sdb_stack_context(place->stack, &place->context);
 }
 
-/* In one module after another, until one knows its names. The first one's error is what is reported. */
+/* In one module after another, until one knows its names. If none does, the first one's error is what is reported. */
 static struct sdb_error *evaluate_globally(struct sdb_target *target, const char *expression,
 					   const struct sdb_context **context_ret, struct sdb_value **value_ret)
 {
@@ -118,10 +118,12 @@ static struct sdb_error *evaluate_globally(struct sdb_target *target, const char
 			return NULL;
 		}
 		bool unknown = sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
-		if (first)
+		if (first && unknown) {
 			sdb_error_free(error);
-		else
+		} else {
+			sdb_error_free(first);
 			first = error;
+		}
 		if (!unknown)
 			break;
 	}

@@ -392,15 +392,17 @@ def bad_input(stackdb, report):
 
 
 def exported(library):
-    """name -> the addresses of its versions, the default one first, of functions and variables."""
+    """name -> the addresses that it may mean: of the default version, or of all if none is that; of functions and variables."""
     out = subprocess.run(["readelf", "-W", "--dyn-syms", library], capture_output=True, text=True, check=True).stdout
-    names = {}
+    versions, defaults = {}, {}
     for line in out.splitlines():
         words = line.split()
         if len(words) > 7 and words[3] in ("FUNC", "OBJECT") and words[6] not in ("UND", "ABS") and "@" in words[7]:
-            name, default = words[7].split("@")[0], "@@" in words[7]
-            names.setdefault(name, []).insert(0 if default else len(words), int(words[1], 16))
-    return names
+            name = words[7].split("@")[0]
+            versions.setdefault(name, set()).add(int(words[1], 16))
+            if "@@" in words[7]:
+                defaults[name] = {int(words[1], 16)}
+    return {name: defaults.get(name, all_of_it) for name, all_of_it in versions.items()}
 
 
 def names(stackdb, report, count):
@@ -408,8 +410,7 @@ def names(stackdb, report, count):
     with report.guard("names"):
         oracle.need("gdb")
         check = report.check("addresses of exported functions and variables as gdb has them", {
-            "version": "gdb takes another version than the default one, or what another library has of that name",
-            "no code": "no code of the debuginfo begins there"})
+            "version": "gdb takes another version than the default one, or what another library has of that name"})
         target = compile_target(stackdb.work)
         process = start(target, "stay")
         with open(f"/proc/{process.pid}/maps") as maps:
@@ -432,14 +433,11 @@ def names(stackdb, report, count):
         theirs = {part.split("\n")[0]: re.search(r"\$\d+ = .*?(0x[0-9a-f]+)", part) for part in text.split("%%%")[1:]}
         for name in chosen:
             found, other = mine.get(name), int(theirs[name][1], 16) if theirs.get(name) else None
-            right = [base + address for address in known[name]]
-            if found is None:
-                check.differ("no code" if other else "missing", name)
-                continue
+            right = {base + address for address in known[name]}
             # One that the program has a copy of is elsewhere.
-            check.compare(f"{name}: where the library has it", True, found == right[0] or found == other)
+            check.compare(f"{name}: where the library has it", True, found in right or found == other)
             check.compare(f"libc:{name}", found, mine.get(f"libc:{name}"))
-            check.compare(name, other, found, "version" if found == right[0] else "differs")
+            check.compare(name, other, found, "version" if found in right else "differs")
         check.close(count)
 
 
