@@ -305,24 +305,42 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 	return error ? error : other;
 }
 
+/*
+ * What is killed while it stands still answers no more. It is no failure: all of the process ends, and that is told next, of those
+ * that are let go.
+ */
+static struct sdb_error *unless_lost(struct sdb_target *target, const struct driver_event *event, struct sdb_error *error)
+{
+	if (!error || !target->lost || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+		return error;
+	sdb_error_free(error);
+	for (size_t i = 0; target->status == SDB_TARGET_RUNNING && i < target->thread_count; i++) {
+		struct sdb_thread *thread = target->threads[i];
+		if (thread->stopped && (!thread->foreign || thread == event->thread) && !step_is_deferred(target->probes, thread))
+			sdb_error_free(thread_resume(thread, DRIVER_CONTINUE));
+	}
+	return NULL;
+}
+
 struct sdb_error *probes_handle(struct sdb_target *target, const struct driver_event *event)
 {
 	if (target->overlays && overlays_take(target, event))
 		return NULL;
+	target->lost = false;
 	if (target->probes)
 		turn_over(target->probes, event->thread);
-	struct sdb_error *error = handle_event(target, event);
+	struct sdb_error *error = unless_lost(target, event, handle_event(target, event));
 	struct probes *probes = target->probes;
 	if (!probes || probes->depth)
 		return error;
 	if (!error && target->status == SDB_TARGET_RUNNING)
-		error = turn_give(probes);
+		error = unless_lost(target, event, turn_give(probes));
 	/* A handler changed what all threads have to know of, and stopped them for it. */
 	bool resume = probes->resume;
 	probes->resume = false;
 	if (!error && resume && target->status == SDB_TARGET_PAUSED)
-		error = sdb_target_resume(target);
-	return error ? error : probes_settle(target);
+		error = unless_lost(target, event, sdb_target_resume(target));
+	return error ? error : unless_lost(target, event, probes_settle(target));
 }
 
 bool probes_next_deferred(struct sdb_target *target, struct driver_event *event_ret)

@@ -191,6 +191,8 @@ void points_forget(struct probes *probes); /* the target is another program */
 /* ---- step.c: going on from a breakpoint */
 /* Has THREAD leave POINT when it goes on; where it cannot do so by itself, it executes the instruction now. */
 struct sdb_error *step_off(struct probes *probes, struct sdb_thread *thread, struct point *point, bool *pause_ret);
+/* Whether what THREAD stopped for is still to be told. */
+bool step_is_deferred(const struct probes *probes, const struct sdb_thread *thread);
 /* THREAD is not there any more: events of it that were put off are void. */
 void step_drop_deferred(struct probes *probes, const struct sdb_thread *thread);
 /* PROBE is to be told when the instruction of the point has been executed. */

@@ -32,7 +32,7 @@ struct sdb_error *probes_defer(struct sdb_target *target, const struct driver_ev
 	return error ? error : defer(probes, event);
 }
 
-static bool is_deferred(const struct probes *probes, const struct sdb_thread *thread)
+bool step_is_deferred(const struct probes *probes, const struct sdb_thread *thread)
 {
 	for (size_t i = 0; i < probes->deferred_count; i++)
 		if (probes->deferred[i].thread == thread)
@@ -140,7 +140,7 @@ struct sdb_error *probes_go(struct sdb_thread *thread)
 	struct probes *probes = thread->target->probes;
 	struct thread_probing *probing = thread->probing;
 	bool call = false;
-	if (probes && is_deferred(probes, thread))
+	if (probes && step_is_deferred(probes, thread))
 		return NULL; /* what it stopped for is still to be told */
 	if (!probes || thread->foreign || !step_wanted(probes, thread) || (probing && probing->exiting))
 		return thread_resume(thread, DRIVER_CONTINUE);

@@ -68,6 +68,7 @@ struct sdb_target {
 	struct overlay *overlays;/* laid over this */
 	unsigned holds;          /* by those that are laid over it: it is paused for them */
 	bool paused_itself;      /* and by the program, or not */
+	bool lost;               /* a driver met a thread or a process that has ended, and wait() has not told of that yet */
 	bool prepares;           /* databases of parts will do for its stacks, see prepare.c */
 	struct types *types;     /* decoded types, for its values */
 };

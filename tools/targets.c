@@ -150,20 +150,20 @@ static struct sdb_spec spec_of_child(const struct targets *targets, const struct
 struct sdb_error *targets_follow(struct targets *targets, struct sdb_loop *loop, const struct sdb_hit *hit,
 				 struct sdb_error *(*setup)(void *arg, struct sdb_target *target), void *arg)
 {
-	struct sdb_target *target;
+	struct sdb_target *target = NULL;
 	close_ended(targets, loop);
 	struct sdb_spec spec = spec_of_child(targets, hit->target, hit->number);
 	struct sdb_error *error = sdb_target_create(&spec, &target);
-	if (error)
-		return error;
-	error = sdb_target_open(target);
+	if (!error)
+		error = sdb_target_open(target);
 	if (!error)
 		error = setup(arg, target);
 	if (!error)
 		error = sdb_loop_add(loop, target);
 	if (error) {
-		close_followed(targets, target);
-		bool gone = sdb_error_code(error) == SDB_ERROR_NOT_FOUND;
+		if (target)
+			close_followed(targets, target);
+		bool gone = sdb_error_code(error) == SDB_ERROR_NOT_FOUND; /* it was killed meanwhile */
 		if (gone)
 			sdb_error_free(error);
 		return gone ? NULL : error;

@@ -87,7 +87,10 @@ static void note(struct process *process, struct tracee *tracee, int status)
 	events_queue(process, tracee, status);
 }
 
-/* Looks at each thread of PROCESS by itself. True: something was found. */
+/*
+ * Looks at each thread of PROCESS by itself. True: something was found. One that stands still may be killed: then it leaves
+ * its stop for the one that tells that it ends.
+ */
 static bool look_at_each(struct process *process)
 {
 	bool found = false;
@@ -95,12 +98,12 @@ static bool look_at_each(struct process *process)
 	for (size_t i = 0; i < target->thread_count; i++) {
 		struct tracee *tracee = tracee_of(target->threads[i]);
 		int status;
-		if (!tracee->seized || tracee->thread->stopped || tracee->queued)
+		if (!tracee->seized || tracee->queued || !events_look(tracee, false, &status))
 			continue;
-		if (events_look(tracee, false, &status)) {
-			note(process, tracee, status);
-			found = true;
-		}
+		if (tracee->thread->stopped && WIFSTOPPED(status) && (status == tracee->status || status >> 16 != PTRACE_EVENT_EXIT))
+			continue;
+		note(process, tracee, status);
+		found = true;
 	}
 	return found;
 }

@@ -12,8 +12,9 @@
 /* process_vm_readv() takes these as signed. */
 #define ADDRESS_MAX ((uint64_t)INT64_MAX)
 
-static struct sdb_error *ended(const struct sdb_target *target)
+static struct sdb_error *ended(struct sdb_target *target)
 {
+	target->lost = true;
 	return sdb_error_new(SDB_ERROR_NOT_FOUND, "process %lld has ended", (long long)target->pid);
 }
 

@@ -22,6 +22,10 @@ enum { XSAVE_MAX = 16384, XSAVE_HEADER = 512, XSAVE_YMM = 576, XSAVE_YMM_SIZE = 
 
 static struct sdb_error *cannot_read(const struct sdb_thread *thread)
 {
+	if (errno == ESRCH) { /* it was killed in its stop */
+		thread->target->lost = true;
+		return sdb_error_new(SDB_ERROR_NOT_FOUND, "thread %lld has ended", (long long)thread->id);
+	}
 	return sdb_error_errno(errno, "cannot read the registers of thread %lld", (long long)thread->id);
 }
 
