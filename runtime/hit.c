@@ -306,8 +306,8 @@ static struct sdb_error *handle_event(struct sdb_target *target, const struct dr
 }
 
 /*
- * What is killed while it stands still answers no more. It is no failure: all of the process ends, and that is told next, of those
- * that are let go.
+ * What is killed while it stands still answers no more. It is no failure: all of the process ends, and that is told
+ * next, of those that are let go.
  */
 static struct sdb_error *unless_lost(struct sdb_target *target, const struct driver_event *event, struct sdb_error *error)
 {
@@ -316,7 +316,8 @@ static struct sdb_error *unless_lost(struct sdb_target *target, const struct dri
 	sdb_error_free(error);
 	for (size_t i = 0; target->status == SDB_TARGET_RUNNING && i < target->thread_count; i++) {
 		struct sdb_thread *thread = target->threads[i];
-		if (thread->stopped && (!thread->foreign || thread == event->thread) && !step_is_deferred(target->probes, thread))
+		bool deferred = target->probes && step_is_deferred(target->probes, thread);
+		if (thread->stopped && !deferred && (!thread->foreign || thread == event->thread))
 			sdb_error_free(thread_resume(thread, DRIVER_CONTINUE));
 	}
 	return NULL;

@@ -136,7 +136,8 @@ static bool is_loaded(const struct linux_module *module, uint64_t address)
 	return false;
 }
 
-static void add_percpu(struct linux_system *system, const struct linux_module *module, struct section_place *places, size_t *count)
+static void add_percpu(struct linux_system *system, const struct linux_module *module, struct section_place *places,
+		       size_t *count)
 {
 	const struct linux_member *percpu = &system->modules->percpu;
 	uint64_t address;

@@ -419,7 +419,8 @@ def names(stackdb, report, count):
         oracle.debug_file_of(library)
         known = exported(library)
         chosen = random.sample(sorted(known), min(count, len(known)))
-        _, out, _ = stackdb.outcome("read", "-p", str(process.pid), *(f"&{prefix}{name}" for name in chosen for prefix in ("", "libc:")))
+        expressions = [f"&{prefix}{name}" for name in chosen for prefix in ("", "libc:")]
+        _, out, _ = stackdb.outcome("read", "-p", str(process.pid), *expressions)
         mine = {found[1]: int(found[2], 16) for found in re.finditer(r"^&(\S+) = .*?(0x[0-9a-f]+)", out, re.M)}
         script = f"{stackdb.work}/names.gdb"
         with open(script, "w") as file:
