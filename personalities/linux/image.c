@@ -12,6 +12,11 @@
 
 #define EXTENTS_MAX 64
 #define SEARCHED_MAX ((uint64_t)128 << 20) /* bytes: no kernel is larger */
+/*
+ * X86_ALIGN_RODATA_BEGIN of arch/x86/kernel/vmlinux.lds.S. The pages between the code and there are mapped like it, but are given
+ * away after the boot: whatever is in them, also copies of banner and notes, is no part of the image.
+ */
+#define CONSTANTS_ALIGN ((uint64_t)2 << 20)
 #define VDSO_PAGES 2                       /* that its notes may lie behind its begin */
 #define OVERLAP (1024u + 64)                /* bytes of pieces: what a banner may be long */
 #define NAME_PIECE 1024                     /* bytes that are looked through for a note's name at once */
@@ -53,7 +58,7 @@ static void find_extents(struct image *image)
 		if (guest_translate(image->system->target, image->paging, at, &translation)) {
 			left = translation.left;
 			if (!image->constants && at > image->handler && !translation.execute && !translation.write)
-				image->constants = at;
+				image->constants = (at + CONSTANTS_ALIGN - 1) & ~(uint64_t)(CONSTANTS_ALIGN - 1);
 			add_extent(image, at, translation.physical, left < LINUX_IMAGE_HIGH - at ? left : LINUX_IMAGE_HIGH - at);
 		} else {
 			/* An entry of that level is missing, and all that it could lead to. */
