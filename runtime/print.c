@@ -414,21 +414,17 @@ struct sdb_error *print_value(struct printer *printer, struct sdb_value *value, 
 	return error;
 }
 
-/* Whether TYPE points to what gdb shows as text without saying its type. */
-static struct sdb_error *points_to_text(const struct sdb_value *value, const struct sdb_type *type,
-					bool *text_ret)
+/* Whether VALUE points to what gdb shows as text without saying its type. */
+static struct sdb_error *points_to_text(const struct sdb_value *value, bool *text_ret)
 {
 	static const char *const textual[] = { "char", "wchar_t", "char16_t", "char32_t" };
+	const struct sdb_type *type;
 	const char *name;
-	struct sdb_error *error = NULL;
 	*text_ret = false;
-	while (!error && types_is_qualifier(type->kind))
-		error = types_get(value->types, value->db, type->target, &type);
+	struct sdb_error *error = types_unqualified(value->types, value->db, value->type, &type);
 	if (error || type->kind != SDB_TYPE_POINTER)
 		return error;
-	error = types_get(value->types, value->db, type->target, &type);
-	while (!error && types_is_qualifier(type->kind))
-		error = types_get(value->types, value->db, type->target, &type);
+	error = types_unqualified(value->types, value->db, type->target, &type);
 	if (!error)
 		error = types_name(value->types, value->db, type, &name);
 	for (size_t i = 0; !error && i < sizeof(textual) / sizeof(textual[0]); i++)
@@ -439,15 +435,12 @@ static struct sdb_error *points_to_text(const struct sdb_value *value, const str
 /* What the command `print` of gdb puts in front: `(struct point *) `, not for plain text. */
 static struct sdb_error *put_top(struct printer *printer, struct sdb_value *value)
 {
-	const struct sdb_type *type;
 	bool is_text;
 	if (value->kind != SDB_TYPE_POINTER && !types_is_reference(value->kind))
 		return NULL;
 	struct sdb_error *error = value_load(value, printer->context);
 	if (!error)
-		error = types_get(value->types, value->db, value->type, &type);
-	if (!error)
-		error = points_to_text(value, type, &is_text);
+		error = points_to_text(value, &is_text);
 	bool shown = !value->absence || value->absence == SDB_ABSENT_POINTER;
 	if (error || is_text || !shown)
 		return error;

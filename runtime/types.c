@@ -160,19 +160,31 @@ struct sdb_error *types_get(struct types *types, struct sdb_db *db, sdb_type_id 
 	return keep_type(types, db, id, type_ret);
 }
 
-struct sdb_error *types_strip(struct types *types, struct sdb_db *db, sdb_type_id id,
-			      const struct sdb_type **type_ret)
+static struct sdb_error *strip(struct types *types, struct sdb_db *db, sdb_type_id id, bool typedefs,
+			       const struct sdb_type **type_ret)
 {
 	for (unsigned i = 0; i < TYPES_MAX_DEPTH; i++) {
 		struct sdb_error *error = types_get(types, db, id, type_ret);
 		if (error)
 			return error;
-		if ((*type_ret)->kind != SDB_TYPE_TYPEDEF && !types_is_qualifier((*type_ret)->kind))
+		if (!types_is_qualifier((*type_ret)->kind) && !(typedefs && (*type_ret)->kind == SDB_TYPE_TYPEDEF))
 			return NULL;
 		id = (*type_ret)->target;
 	}
 	return sdb_error_new(SDB_ERROR_CORRUPT, "%s: type %u is a typedef without end",
 			     sdb_db_path(db), id);
+}
+
+struct sdb_error *types_strip(struct types *types, struct sdb_db *db, sdb_type_id id,
+			      const struct sdb_type **type_ret)
+{
+	return strip(types, db, id, true, type_ret);
+}
+
+struct sdb_error *types_unqualified(struct types *types, struct sdb_db *db, sdb_type_id id,
+				    const struct sdb_type **type_ret)
+{
+	return strip(types, db, id, false, type_ret);
 }
 
 /* Multiplies *SIZE by what the dimensions of TYPE count; false when that is not known. */

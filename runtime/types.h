@@ -52,6 +52,9 @@ struct sdb_error *types_get(struct types *types, struct sdb_db *db, sdb_type_id 
 /* The same behind typedefs and qualifiers. CORRUPT when there is no end of them. */
 struct sdb_error *types_strip(struct types *types, struct sdb_db *db, sdb_type_id id,
 			      const struct sdb_type **type_ret);
+/* Behind qualifiers only. */
+struct sdb_error *types_unqualified(struct types *types, struct sdb_db *db, sdb_type_id id,
+				    const struct sdb_type **type_ret);
 /*
  * Bytes of a value of it; false in *KNOWN_RET: incomplete, or its length is known at run time only.
  */
