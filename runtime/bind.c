@@ -2,6 +2,7 @@
 /* From a name to addresses in a target: functions with all their instances, variables, lines. */
 
 #include "module_name.h"
+#include "or_nothing.h"
 #include "space.h"
 
 #include <elf.h>
@@ -198,23 +199,15 @@ static struct sdb_error *bind_entity(void *arg, sdb_name_id name, const char *te
 	}
 }
 
-static struct sdb_error *without_misses(struct sdb_error *error)
-{
-	if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
-		return error;
-	sdb_error_free(error);
-	return NULL;
-}
-
 static struct sdb_error *bind_names(struct binder *binder)
 {
 	const struct pattern *pattern = &binder->pattern;
-	struct sdb_error *error = without_misses(sdb_lookup(binder->db, pattern->name, pattern->match,
+	struct sdb_error *error = or_nothing(sdb_lookup(binder->db, pattern->name, pattern->match,
 		1u << SDB_ENTITY_FUNCTION | 1u << SDB_ENTITY_VARIABLE, bind_entity, binder));
 	/* Symbols are for what the debuginfo does not have: aliases, assembler, files without any. */
 	if (error || binder->functions || (pattern->prefix && !binder->prefix_is_module))
 		return error;
-	return without_misses(sdb_lookup(binder->db, pattern->name, pattern->match, 1u << SDB_ENTITY_SYMBOL,
+	return or_nothing(sdb_lookup(binder->db, pattern->name, pattern->match, 1u << SDB_ENTITY_SYMBOL,
 					 bind_entity, binder));
 }
 
@@ -254,7 +247,7 @@ static struct sdb_error *take_line(void *arg, const struct sdb_line *line)
 	size_t count;
 	if (!(line->flags & SDB_LINE_STATEMENT) || line->flags & SDB_LINE_END_SEQUENCE)
 		return NULL;
-	struct sdb_error *error = without_misses(sdb_code_at(places->binder->db, line->address, 0, &code));
+	struct sdb_error *error = or_nothing(sdb_code_at(places->binder->db, line->address, 0, &code));
 	if (error || !code)
 		return error;
 	uint64_t entry = line->address;
@@ -276,13 +269,13 @@ static struct sdb_error *take_file(void *arg, sdb_file_id id, const char *path)
 {
 	struct line_places *places = arg;
 	(void)path;
-	return without_misses(sdb_line_find(places->binder->db, id, places->binder->pattern.line, take_line, places));
+	return or_nothing(sdb_line_find(places->binder->db, id, places->binder->pattern.line, take_line, places));
 }
 
 static struct sdb_error *bind_line(struct binder *binder)
 {
 	struct line_places places = { .binder = binder };
-	struct sdb_error *error = without_misses(sdb_files(binder->db, binder->pattern.prefix, take_file, &places));
+	struct sdb_error *error = or_nothing(sdb_files(binder->db, binder->pattern.prefix, take_file, &places));
 	for (size_t i = 0; !error && i < places.count; i++)
 		error = give(binder, (struct sdb_entity){ 0 }, places.places[i].address, 0, false);
 	free(places.places);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of one frame and one module. */
 #include "module_name.h"
+#include "or_nothing.h"
 #include "value.h"
 
 #include <elf.h>
@@ -55,14 +56,6 @@ static struct sdb_error *is_in_file(struct sdb_db *db, const char *where,
 }
 
 /* ---- variables, functions, enumerators ------------------------------------------------------- */
-
-static struct sdb_error *or_nothing(struct sdb_error *error)
-{
-	if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
-		return error;
-	sdb_error_free(error);
-	return NULL;
-}
 
 struct search {
 	const struct sdb_context *context;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an address is called: functions, inlined ones too, lines, symbols. Asked once per address. */
 
+#include "or_nothing.h"
 #include "unwind.h"
 
 #include <stdlib.h>
@@ -30,15 +31,6 @@ void names_destroy(struct names *names)
 	for (size_t i = 0; i < SLOTS; i++)
 		clear_slot(&names->slots[i]);
 	free(names);
-}
-
-/* NOT_FOUND is an answer. */
-static struct sdb_error *or_nothing(struct sdb_error *error)
-{
-	if (!error || sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
-		return error;
-	sdb_error_free(error);
-	return NULL;
 }
 
 static struct sdb_error *find_symbol(struct sdb_db *db, uint64_t pc, struct pc_names *slot)

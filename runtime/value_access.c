@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Variables of a module as values, and what can be asked of a value. */
 #include "declare.h"
+#include "or_nothing.h"
 #include "value.h"
 #include <elf.h>
 #include <stackdb/expression.h>
@@ -66,12 +67,7 @@ static struct sdb_error *find_copy(const struct sdb_context *context, const stru
 		return error;
 	error = context->ops->copy_of(context->arg, name, &place.address);
 	free(name);
-	if (!error)
-		return location_single(&place, location_ret);
-	if (sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
-		return error;
-	sdb_error_free(error);
-	return NULL;
+	return error ? or_nothing(error) : location_single(&place, location_ret);
 }
 
 struct linked {
@@ -104,9 +100,9 @@ static struct sdb_error *find_declared(const struct sdb_context *context, const 
 	if (!error)
 		error = sdb_lookup(context->db, name, SDB_MATCH_EXACT, 1u << SDB_ENTITY_SYMBOL, take_symbol, &linked);
 	free(name);
-	if (error && sdb_error_code(error) != SDB_ERROR_NOT_FOUND)
+	error = or_nothing(error);
+	if (error)
 		return error;
-	sdb_error_free(error);
 	if (!linked.found)
 		return location_find(context, &variable->location, location_ret);
 	struct place place = { .kind = PLACE_MEMORY, .address = context_to_target(context, linked.address) };

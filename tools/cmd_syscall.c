@@ -210,8 +210,7 @@ static struct sdb_error *on_call(void *arg, struct sdb_hit *hit)
 	}
 	if (known) {
 		calls->counts[hit->number]++;
-		calls->errors[hit->number] += hit->kind == SDB_HIT_CALL_EXIT && (int64_t)hit->value < 0
-			&& (int64_t)hit->value > -4096;
+		calls->errors[hit->number] += hit->kind == SDB_HIT_CALL_EXIT && syscall_is_error((int64_t)hit->value);
 	}
 	if (command->count_only)
 		return NULL;

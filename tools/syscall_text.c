@@ -174,19 +174,19 @@ unsigned syscall_put_arguments(struct text *to, const struct sdb_hit *hit, const
 	return i;
 }
 
-static bool is_error(int64_t result)
+bool syscall_is_error(int64_t result)
 {
 	return result < 0 && result > -4096;
 }
 
 const char *syscall_error_name(int64_t result)
 {
-	return is_error(result) ? strerrorname_np((int)-result) : NULL;
+	return syscall_is_error(result) ? strerrorname_np((int)-result) : NULL;
 }
 
 void syscall_put_result(struct text *to, int64_t result)
 {
-	if (is_error(result)) {
+	if (syscall_is_error(result)) {
 		const char *name = syscall_error_name(result);
 		if (name)
 			text_format(to, "-1 %s (%s)", name, strerrordesc_np((int)-result));

@@ -32,6 +32,7 @@ bool syscall_reads_memory(const char *kinds);
  * bytes of a string, and of strings. Gives the number of the next one.
  */
 unsigned syscall_put_arguments(struct text *to, const struct sdb_hit *hit, const char *kinds, unsigned from, uint64_t limit);
+bool syscall_is_error(int64_t result);
 /* `ENOENT`; NULL: RESULT is none, or has no name. */
 const char *syscall_error_name(int64_t result);
 void syscall_put_result(struct text *to, int64_t result);
